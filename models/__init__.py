@@ -1,0 +1,57 @@
+"""What is true: the tables, their words, the database that holds them, and its migrations."""
+
+from models.account import Account, Link, Session
+from models.base import Base
+from models.client import Association, Client, Registration
+from models.database import Database, Unavailable, within
+from models.keys import Key, new_id, outside, parse_id
+from models.letter import Letter
+from models.organization import Department, Organization
+from models.staff import RoleGrant, Staff
+from models.text import canonical_email, canonical_username, name_key, sort_key
+from models.words import (
+    AccountKind,
+    ClientStatus,
+    LetterState,
+    LinkPurpose,
+    LinkState,
+    OnboardingState,
+    Role,
+    StaffStatus,
+    Surface,
+)
+
+__all__ = [
+    "Account",
+    "AccountKind",
+    "Association",
+    "Base",
+    "Client",
+    "ClientStatus",
+    "Database",
+    "Department",
+    "Key",
+    "Letter",
+    "LetterState",
+    "Link",
+    "LinkPurpose",
+    "LinkState",
+    "OnboardingState",
+    "Organization",
+    "Registration",
+    "Role",
+    "RoleGrant",
+    "Session",
+    "Staff",
+    "StaffStatus",
+    "Surface",
+    "Unavailable",
+    "canonical_email",
+    "canonical_username",
+    "name_key",
+    "new_id",
+    "outside",
+    "parse_id",
+    "sort_key",
+    "within",
+]

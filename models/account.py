@@ -1,0 +1,86 @@
+"""Proof of identity as stored: accounts, mailed links, sessions. Nothing in here lets anybody in.
+
+Links and sessions hold no token: tokens are derived from their ids and the server's secret
+(`permissions.tokens`), so a copy of the database yields none (`D3`, `D21`).
+"""
+
+import datetime as dt
+import uuid
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Owned, belongs, word
+from models.organization import Organization
+from models.words import AccountKind, LinkPurpose, Surface
+
+
+class Account(Owned, Base):
+    """How a client or a staff member signs in; it has the id of its person.
+
+    Without a username it awaits credentials. One table for both kinds makes a username unique
+    in an organization over clients and staff together (`D16`).
+    """
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "username_key"),
+        CheckConstraint(
+            "(username_key IS NULL) = (password_hash IS NULL)"
+            " AND (username_key IS NULL) = (username IS NULL)",
+            name="credentials_whole",
+        ),
+    )
+
+    organization_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey(Organization.id), primary_key=True, sort_order=-2
+    )
+    kind: Mapped[AccountKind] = mapped_column(word(AccountKind))
+    username: Mapped[str | None]
+    username_key: Mapped[str | None]
+    password_hash: Mapped[str | None]
+    created_at: Mapped[dt.datetime]
+
+
+class Link(Owned, Base):
+    """A link in a letter: bound to its purpose and to one registration or account, used once."""
+
+    __tablename__ = "links"
+    __table_args__ = (
+        belongs("registration_id", "registrations"),
+        belongs("account_id", "accounts"),
+        UniqueConstraint("id"),
+        CheckConstraint(
+            "(registration_id IS NULL) <> (account_id IS NULL)", name="one_registration_or_account"
+        ),
+        Index(None, "organization_id", "registration_id"),
+        Index(None, "organization_id", "account_id"),
+    )
+
+    purpose: Mapped[LinkPurpose] = mapped_column(word(LinkPurpose))
+    registration_id: Mapped[uuid.UUID | None]
+    account_id: Mapped[uuid.UUID | None]
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime]
+    used_at: Mapped[dt.datetime | None]
+    superseded_at: Mapped[dt.datetime | None]
+
+
+class Session(Owned, Base):
+    """Somebody signed in on one surface; every refresh counts its generation up (`D21`)."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        belongs("account_id", "accounts"),
+        UniqueConstraint("id"),
+        Index(None, "organization_id", "account_id"),
+    )
+
+    account_id: Mapped[uuid.UUID]
+    surface: Mapped[Surface] = mapped_column(word(Surface))
+    generation: Mapped[int]
+    created_at: Mapped[dt.datetime]
+    refreshed_at: Mapped[dt.datetime]
+    access_expires_at: Mapped[dt.datetime]
+    refresh_expires_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime | None]

@@ -1,0 +1,68 @@
+"""What all tables share: names of constraints, types of columns, keys within an organization."""
+
+import datetime as dt
+import enum
+import uuid
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, Enum, ForeignKeyConstraint, MetaData, String, Uuid
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from models.keys import new_id
+
+
+class Instant(TypeDecorator[dt.datetime]):
+    """A point in time: aware and in UTC on every database, microseconds kept (`D25`)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        value = value.astimezone(dt.UTC)
+        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
+        if value is None or value.tzinfo is not None:
+            return value  # type: ignore[no-any-return]
+        return value.replace(tzinfo=dt.UTC)  # type: ignore[no-any-return]
+
+
+def word(words: type[enum.Enum]) -> Enum:
+    """A column of one of our words, kept as its name (so a new word needs no migration)."""
+    return Enum(words, native_enum=False, create_constraint=False, length=32)
+
+
+# Compared by code point on both databases, whatever the locale of the cluster (D29).
+ByCodePoint = String().with_variant(String(collation="C"), "postgresql")
+
+
+class Base(DeclarativeBase):
+    """The base of all tables; `metadata` names every constraint, so that migrations can."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {dt.datetime: Instant, uuid.UUID: Uuid, str: String}  # noqa: RUF012
+
+
+class Owned:
+    """A row of an organization: its key is (organization_id, id), so no key crosses over."""
+
+    organization_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, sort_order=-2)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-1)
+
+
+def belongs(column: str, table: str) -> ForeignKeyConstraint:
+    """A foreign key that cannot point into another organization."""
+    return ForeignKeyConstraint(
+        ["organization_id", column], [f"{table}.organization_id", f"{table}.id"]
+    )

@@ -1,0 +1,199 @@
+"""Clients, the registrations that become clients, and whom clients meet."""
+
+import datetime as dt
+import uuid
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    and_,
+    select,
+)
+from sqlalchemy.orm import Mapped, column_property, foreign, mapped_column, relationship
+
+from models.account import Account
+from models.base import Base, ByCodePoint, Owned, belongs, word
+from models.keys import new_id
+from models.organization import Department
+from models.staff import Staff
+from models.words import ClientStatus, Role
+
+
+class Registration(Owned, Base):
+    """What somebody typed on the portal page: not a client until the mail is confirmed (`D1`).
+
+    It ends when it is confirmed (`client_id` is set), or when its address became somebody else's
+    way in: another registration confirmed first, or an account that was there already.
+    """
+
+    __tablename__ = "registrations"
+    __table_args__ = (
+        belongs("department_id", "departments"),
+        belongs("client_id", "clients"),
+        Index(None, "organization_id", "email_key"),
+    )
+
+    first_name: Mapped[str]
+    last_name: Mapped[str]
+    email: Mapped[str]
+    email_key: Mapped[str]
+    date_of_birth: Mapped[dt.date]
+    phone: Mapped[str | None]
+    department_id: Mapped[uuid.UUID | None]
+    client_id: Mapped[uuid.UUID | None]
+    created_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime | None]
+
+
+class Association(Owned, Base):
+    """A client and a practitioner of a department who meet.
+
+    It points at the practitioner's role grant, so the database refuses one without the role and
+    refuses to drop the role while it is used (`S17`, `D13`); one a pair (`S21`).
+    """
+
+    __tablename__ = "associations"
+    __table_args__ = (
+        belongs("client_id", "clients"),
+        ForeignKeyConstraint(
+            ["organization_id", "practitioner_id", "department_id", "role"],
+            [
+                "role_grants.organization_id",
+                "role_grants.staff_id",
+                "role_grants.department_id",
+                "role_grants.role",
+            ],
+            name="fk_associations_practitioner",
+        ),
+        UniqueConstraint("organization_id", "client_id", "practitioner_id"),
+        CheckConstraint("role = 'PRACTITIONER'", name="practitioner"),
+        Index(None, "organization_id", "practitioner_id", "id"),
+        Index(None, "organization_id", "department_id", "client_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(
+        primary_key=True,
+        default=new_id,
+        sort_order=-1,
+        doc="The association's id, opaque: `asc_…`.",
+    )
+    client_id: Mapped[uuid.UUID]
+    practitioner_id: Mapped[uuid.UUID]
+    department_id: Mapped[uuid.UUID]
+    role: Mapped[Role] = mapped_column(word(Role), default=Role.PRACTITIONER)
+    created_at: Mapped[dt.datetime] = mapped_column(doc="When the two were associated.")
+
+    client: Mapped["Client"] = relationship(
+        viewonly=True,
+        lazy="raise",
+        primaryjoin=lambda: and_(
+            Client.organization_id == foreign(Association.organization_id),
+            Client.id == foreign(Association.client_id),
+        ),
+        doc="The client.",
+    )
+    practitioner: Mapped[Staff] = relationship(
+        viewonly=True,
+        lazy="raise",
+        primaryjoin=lambda: and_(
+            Staff.organization_id == foreign(Association.organization_id),
+            Staff.id == foreign(Association.practitioner_id),
+        ),
+        doc="The practitioner.",
+    )
+    department: Mapped[Department] = relationship(
+        viewonly=True,
+        lazy="raise",
+        primaryjoin=lambda: and_(
+            Department.organization_id == foreign(Association.organization_id),
+            Department.id == foreign(Association.department_id),
+        ),
+        doc="The one department, of the practitioner's, in which the two meet (`S21`).",
+    )
+
+
+class Client(Owned, Base):
+    """A person in the organization's care."""
+
+    __tablename__ = "clients"
+    __table_args__ = (
+        belongs("id", "accounts"),
+        belongs("department_id", "departments"),
+        belongs("approved_by_id", "staff"),
+        UniqueConstraint("organization_id", "email_key"),
+        CheckConstraint(
+            "(status <> 'PENDING') OR (approved_at IS NULL)", name="pending_not_approved"
+        ),
+        CheckConstraint(
+            "(status <> 'ACTIVE') OR (approved_at IS NOT NULL AND department_id IS NOT NULL)",
+            name="active_approved",
+        ),
+        Index(None, "organization_id", "status", "name_key", "id"),
+        Index(None, "organization_id", "status", "id"),
+        Index(None, "organization_id", "department_id", "status", "name_key", "id"),
+    )
+
+    organization_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, sort_order=-2)
+    id: Mapped[uuid.UUID] = mapped_column(
+        primary_key=True, default=new_id, sort_order=-1, doc="The client's id, opaque: `cli_…`."
+    )
+    status: Mapped[ClientStatus] = mapped_column(
+        word(ClientStatus), doc="Which of the three lists the client is in (`S26` to `S31`)."
+    )
+    first_name: Mapped[str] = mapped_column(doc="Given name.")
+    last_name: Mapped[str] = mapped_column(doc="Family name.")
+    name_key: Mapped[str] = mapped_column(ByCodePoint)
+    email: Mapped[str] = mapped_column(doc="Where letters go, as typed.")
+    email_key: Mapped[str]
+    phone: Mapped[str | None] = mapped_column(doc="Telephone number, as typed.")
+    date_of_birth: Mapped[dt.date] = mapped_column(doc="Date of birth.")
+    department_id: Mapped[uuid.UUID | None]
+    created_at: Mapped[dt.datetime] = mapped_column(
+        doc="When the client was made, by confirming a registration or by staff."
+    )
+    approved_at: Mapped[dt.datetime | None] = mapped_column(
+        doc="When the client was approved; null for one who never was (`D20`)."
+    )
+    approved_by_id: Mapped[uuid.UUID | None]
+    status_reason: Mapped[str | None] = mapped_column(
+        doc="Why the client was rejected or made inactive, where staff said so."
+    )
+
+    username: Mapped[str | None] = column_property(
+        select(Account.username)
+        .where(Account.organization_id == organization_id, Account.id == id)
+        .correlate_except(Account)
+        .scalar_subquery(),
+        doc="What the client signs in with; null until they choose it.",
+    )
+
+    department: Mapped[Department | None] = relationship(
+        viewonly=True,
+        lazy="raise",
+        primaryjoin=lambda: and_(
+            Department.organization_id == foreign(Client.organization_id),
+            Department.id == foreign(Client.department_id),
+        ),
+        doc="Null for a client who was not sure, until somebody decides (`S8`).",
+    )
+    approved_by: Mapped[Staff | None] = relationship(
+        viewonly=True,
+        lazy="raise",
+        primaryjoin=lambda: and_(
+            Staff.organization_id == foreign(Client.organization_id),
+            Staff.id == foreign(Client.approved_by_id),
+        ),
+        doc="Who approved the client.",
+    )
+    associations: Mapped[list[Association]] = relationship(
+        viewonly=True,
+        lazy="raise",
+        primaryjoin=lambda: and_(
+            foreign(Association.organization_id) == Client.organization_id,
+            foreign(Association.client_id) == Client.id,
+        ),
+        order_by=Association.id,
+        doc="Whom the client meets, in the order in which they were associated.",
+    )

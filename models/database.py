@@ -1,0 +1,247 @@
+"""The database: SQLite or PostgreSQL, the same to everybody above.
+
+Reads run statement by statement outside a transaction, on connections that need no reset.
+Writes run in one transaction an operation; one that lost a race (a unique key taken meanwhile,
+a deadlock, a lock not had) runs again from its start, so that it sees who won.
+"""
+
+import asyncio
+import random
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import orjson
+from sqlalchemy import (
+    ARRAY,
+    URL,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Text,
+    Uuid,
+    bindparam,
+    event,
+    make_url,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+T = TypeVar("T")
+
+TRIES = 5
+BUSY_SECONDS = 5
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 30
+
+
+class Unavailable(Exception):
+    """The database is away, or has no connection to spare: worth another try later."""
+
+
+class Ids(TypeDecorator[Collection[uuid.UUID]]):
+    """Any number of ids in one parameter, so that a statement's text never depends on how many."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(ARRAY(Uuid()))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Collection[uuid.UUID] | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            return list(value)
+        return orjson.dumps([id.hex for id in value]).decode()
+
+
+class _Within(FunctionElement[bool]):
+    name = "within"
+    type = Boolean()
+    inherit_cache = True
+
+
+def within(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+    """Whether the column holds one of the ids given as the named parameter."""
+    return _Within(column, bindparam(parameter, type_=Ids()))
+
+
+@compiles(_Within, "postgresql")
+def _within_postgresql(element: _Within, compiler: SQLCompiler, **kw: Any) -> str:
+    column, ids = element.clauses
+    return f"{compiler.process(column, **kw)} = ANY ({compiler.process(ids, **kw)})"
+
+
+@compiles(_Within, "sqlite")
+def _within_sqlite(element: _Within, compiler: SQLCompiler, **kw: Any) -> str:
+    column, ids = element.clauses
+    values = f"SELECT value FROM json_each({compiler.process(ids, **kw)})"
+    return f"{compiler.process(column, **kw)} IN ({values})"
+
+
+def address(url: str) -> tuple[URL, dict[str, Any]]:
+    """The SQLAlchemy address and the driver's arguments of a `DATABASE_URL`.
+
+    Understands `sqlite:///…`, `postgresql://…` and `postgres://…`, with `?sslmode=`.
+    Raises `ValueError`, without the URL in its text (it may hold a password).
+    """
+    try:
+        parsed = make_url(url)
+    except Exception:
+        raise ValueError("is not the URL of a database") from None
+    match parsed.drivername:
+        case "sqlite":
+            if not parsed.database or parsed.database == ":memory:":
+                raise ValueError("must name a file, as in sqlite:///var/portal.sqlite3")
+            return parsed.set(drivername="sqlite+aiosqlite"), {"timeout": BUSY_SECONDS}
+        case "postgresql" | "postgres":
+            query = dict(parsed.query)
+            ssl = query.pop("sslmode", None)
+            arguments: dict[str, Any] = {"timeout": CONNECT_SECONDS}
+            arguments["command_timeout"] = STATEMENT_SECONDS
+            if ssl:
+                arguments["ssl"] = ssl
+            return parsed.set(drivername="postgresql+asyncpg", query=query), arguments
+        case other:
+            raise ValueError(f"names {other!r}; sqlite and postgresql are supported")
+
+
+class Database:
+    """Two pools over one database: one for reads, one for transactions that write.
+
+    `url` as `address` understands it; `connections` is the most that each pool opens. SQLite has
+    one writer, so its second pool has one connection: writers queue here, not at the file's lock.
+    """
+
+    def __init__(self, url: str, connections: int = 10) -> None:
+        parsed, arguments = address(url)
+        self.dialect = "sqlite" if parsed.drivername.startswith("sqlite") else "postgresql"
+        pool: dict[str, Any] = {"pool_timeout": CONNECT_SECONDS, "connect_args": arguments}
+        self._reads = create_async_engine(
+            parsed,
+            isolation_level="AUTOCOMMIT",
+            pool_size=connections,
+            max_overflow=0,
+            pool_reset_on_return=None,
+            skip_autocommit_rollback=True,
+            **pool,
+        )
+        self._writes = create_async_engine(
+            parsed,
+            pool_size=connections if self.dialect == "postgresql" else 1,
+            max_overflow=0,
+            pool_pre_ping=self.dialect == "postgresql",
+            **pool,
+        )
+        if self.dialect == "sqlite":
+            _prepare_sqlite(self._reads, self._writes)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """What `work` answers from a connection; all its statements in one hop off the loop.
+
+        `work` may be run twice when the first connection turns out to be dead.
+        Raises `Unavailable`.
+        """
+        try:
+            async with self._reads.connect() as connection:
+                return await connection.run_sync(work)
+        except (DBAPIError, OSError) as failure:
+            if not _is_away(failure):
+                raise
+        async with _available(), self._reads.connect() as connection:
+            return await connection.run_sync(work)
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """What `work` answers after its transaction is committed; nothing of it if it raises.
+
+        `work` is run again when it lost a race, so it must do everything anew each time and touch
+        nothing but the connection. Raises `Unavailable`.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                async with _available(), self._writes.begin() as connection:
+                    return await work(connection)
+            except DBAPIError as failure:
+                if attempt == TRIES or not _lost_race(failure):
+                    raise
+                await asyncio.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311 - jitter
+        raise AssertionError("unreachable")
+
+    @asynccontextmanager
+    async def migrating(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction to change the tables in; one process at a time on PostgreSQL."""
+        async with _available(), self._writes.connect() as connection:
+            if self.dialect == "sqlite":
+                raw = await connection.get_raw_connection()
+                await raw.driver_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]
+            async with connection.begin():
+                if self.dialect == "postgresql":
+                    await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(5872301)")
+                yield connection
+            if self.dialect == "sqlite":
+                await raw.driver_connection.execute("PRAGMA foreign_keys = ON")  # type: ignore[union-attr]
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._reads.dispose()
+        await self._writes.dispose()
+
+
+def _prepare_sqlite(reads: AsyncEngine, writes: AsyncEngine) -> None:
+    """WAL, foreign keys, no implicit BEGIN; reads cannot write and writes lock at their start."""
+    common = f"PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = {BUSY_SECONDS * 1000}"
+
+    def prepare(engine: AsyncEngine, *more: str) -> None:
+        @event.listens_for(engine.sync_engine, "connect")
+        def connected(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            for pragma in (*common.split("; "), *more):
+                cursor.execute(pragma)
+            cursor.close()
+
+    prepare(reads, "PRAGMA query_only = ON")
+    prepare(writes)
+
+    @event.listens_for(writes.sync_engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@asynccontextmanager
+async def _available() -> AsyncIterator[None]:
+    """One `Unavailable` for all the ways in which a database can be away."""
+    try:
+        yield
+    except PoolTimeout as failure:
+        raise Unavailable("no connection to spare") from failure
+    except (DBAPIError, OSError) as failure:
+        if _is_away(failure):
+            raise Unavailable("the database is away") from failure
+        raise
+
+
+def _is_away(failure: DBAPIError | OSError) -> bool:
+    if not isinstance(failure, DBAPIError):
+        return True
+    if isinstance(failure, (InterfaceError, OperationalError)):
+        return failure.connection_invalidated or not _lost_race(failure)
+    return failure.connection_invalidated
+
+
+def _lost_race(failure: DBAPIError) -> bool:
+    """A constraint that somebody else's commit made bite, a deadlock, a lock not had in time."""
+    if isinstance(failure, IntegrityError):
+        return True
+    state = getattr(failure.orig, "sqlstate", None)
+    return state in {"40001", "40P01", "55P03"} or "database is locked" in str(failure.orig)

@@ -1,0 +1,35 @@
+"""The one spelling in which names, addresses and usernames are compared, on every database."""
+
+import unicodedata
+
+import idna
+
+
+def canonical_username(text: str) -> str:
+    """NFKC and casefold (`D16`)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def canonical_email(text: str) -> str:
+    """The address as compared: local part NFC and lower case, domain as IDNA A-labels (`D16`).
+
+    Raises `ValueError` for a domain that IDNA refuses.
+    """
+    local, _, domain = text.rpartition("@")
+    local = unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).casefold())
+    domain = unicodedata.normalize("NFKC", domain).casefold().rstrip(".")
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode('ascii')}"
+    except idna.IDNAError as refused:
+        raise ValueError(str(refused)) from refused
+
+
+def sort_key(text: str) -> str:
+    """The text casefolded and without accents: the order of names (`D29`)."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def name_key(first_name: str, last_name: str) -> str:
+    """The stored key of NAME order: family name, then given name (`D29`)."""
+    return f"{sort_key(last_name)}\t{sort_key(first_name)}"
