@@ -1,0 +1,241 @@
+"""How a letter leaves: over SMTP, or into a directory.
+
+Undelivered         it did not leave; the text says why, in words that may be stored and logged
+├── Rejected        the server will never take this letter
+└── TryAgain        the server may take it later, or took it and could not say so
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import ssl
+import tempfile
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from aiosmtplib import (
+    SMTP,
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientRefused,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+    SMTPTimeoutError,
+)
+
+CONNECT_SECONDS = 10
+STEP_SECONDS = 10
+DATA_SECONDS = 40
+QUIT_SECONDS = 1
+
+_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+_ENHANCED_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
+_SERVICE_CLOSING = 421
+
+
+class Undelivered(Exception):
+    """A letter did not leave."""
+
+
+class Rejected(Undelivered):
+    """The server will never take this letter."""
+
+
+class TryAgain(Undelivered):
+    """The letter may leave another time."""
+
+
+class Transport(Protocol):
+    """A way out for letters; many may be on it at once."""
+
+    async def send(self, message: EmailMessage) -> None:
+        """Let the message leave. Raises `Rejected` or `TryAgain`."""
+
+    async def close(self) -> None:
+        """Let go of what is kept for the next message; `send` may be called again."""
+
+
+def transport(url: str) -> Transport:
+    """The transport of a `MAIL_URL`.
+
+    Understands `smtp://`, `smtp+starttls://` and `smtps://` with `user:password@host:port`, and
+    `file:///directory`. Raises `ValueError`, without the URL in its text (it may hold a password).
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError(
+            "is not a URL with a host and a port"
+            " (in a user or password, %-encode everything but letters and digits)"
+        ) from None
+    if parts.query or parts.fragment:
+        raise ValueError("must not contain ? or # (in a user or password, write %3F and %23)")
+    if parts.scheme == "file":
+        if parts.netloc or not parts.path.startswith("/"):
+            raise ValueError("must name a directory from the root, as in file:///var/mail")
+        return Directory(Path(unquote(parts.path)))
+    if parts.scheme not in _PORTS:
+        raise ValueError("must begin with smtp://, smtp+starttls://, smtps:// or file:///")
+    if not parts.hostname or parts.path not in {"", "/"}:
+        raise ValueError("must name a host and nothing below it, as in smtp://mail.example.org:25")
+    if (parts.username is None) != (parts.password is None):
+        raise ValueError("must have a user and a password, or neither")
+    return Smtp(
+        parts.scheme,
+        parts.hostname,
+        port or _PORTS[parts.scheme],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )
+
+
+class Smtp:
+    """A mail server. Connections are kept from one letter to the next, until `close`.
+
+    `scheme` says whether there is TLS: never (`smtp`), from the start (`smtps`), or by STARTTLS,
+    without which nothing is sent (`smtp+starttls`).
+    """
+
+    def __init__(self, scheme: str, host: str, port: int, *, user: str, password: str) -> None:
+        self._options: dict[str, Any] = {
+            "hostname": host,
+            "port": port,
+            "use_tls": scheme == "smtps",
+            "start_tls": scheme == "smtp+starttls",
+            "username": user.encode() or None,
+            "password": password.encode() or None,
+            "timeout": STEP_SECONDS,
+        }
+        if scheme != "smtp":
+            self._options["tls_context"] = ssl.create_default_context()
+        self._idle: list[SMTP] = []
+
+    async def send(self, message: EmailMessage) -> None:
+        """Let the message leave. Raises `Rejected` or `TryAgain`."""
+        try:
+            await self._send(message)
+        except (SMTPException, OSError) as failure:
+            raise _verdict(failure) from None
+
+    async def close(self) -> None:
+        """Say goodbye on every connection that is kept."""
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*map(_quit, idle))
+
+    async def _send(self, message: EmailMessage) -> None:
+        sender, recipient = _only_address(message, "From"), _only_address(message, "To")
+        beyond_ascii = not recipient.isascii()
+        connection = await self._begin(sender, beyond_ascii=beyond_ascii)
+        try:
+            encoding = "utf-8" if beyond_ascii else "ascii"
+            await connection.rcpt(recipient, encoding=encoding)
+            await connection.data(message.as_bytes(), timeout=DATA_SECONDS)
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+
+    async def _begin(self, sender: str, *, beyond_ascii: bool) -> SMTP:
+        """A connection that has said MAIL: a kept one, or a new one where the server let it go."""
+        if self._idle:
+            connection = self._idle.pop()
+            try:
+                return await _mail(connection, sender, beyond_ascii=beyond_ascii)
+            except SMTPServerDisconnected:
+                pass
+            except SMTPResponseException as refusal:
+                if refusal.code != _SERVICE_CLOSING:
+                    raise
+        connection = SMTP(**self._options, local_hostname=sender.rpartition("@")[2])
+        try:
+            await connection.connect(timeout=CONNECT_SECONDS)
+        except BaseException:
+            connection.close()
+            raise
+        return await _mail(connection, sender, beyond_ascii=beyond_ascii)
+
+
+class Directory:
+    """A directory with one `.eml` file a letter, in order of time; made when it is needed.
+
+    A letter sent again takes the place of its file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def send(self, message: EmailMessage) -> None:
+        """Write the message to its file, whole or not at all. Raises `TryAgain`."""
+        letter = message["Message-ID"].strip("<>").partition("@")[0]
+        name = f"{message['Date'].datetime:%Y%m%dT%H%M%S}-{letter}.eml"
+        try:
+            await asyncio.to_thread(self._write, name, message.as_bytes())
+        except OSError as failure:
+            raise TryAgain(f"the file was not written: {type(failure).__name__}") from None
+
+    async def close(self) -> None:
+        """Nothing is kept."""
+
+    def _write(self, name: str, content: bytes) -> None:
+        self._path.mkdir(parents=True, exist_ok=True)
+        number, unfinished = tempfile.mkstemp(dir=self._path, prefix=".", suffix=".part")
+        try:
+            with os.fdopen(number, "wb") as file:
+                file.write(content)
+            Path(unfinished).replace(self._path / name)
+        except BaseException:
+            Path(unfinished).unlink(missing_ok=True)
+            raise
+
+
+def _only_address(message: EmailMessage, header: str) -> str:
+    [address] = message[header].addresses
+    return str(address.addr_spec)
+
+
+async def _mail(connection: SMTP, sender: str, *, beyond_ascii: bool) -> SMTP:
+    """The connection after its MAIL; closed when that was refused."""
+    if beyond_ascii and not connection.supports_extension("smtputf8"):
+        connection.close()
+        raise Rejected("the mail server cannot take an address with letters beyond ASCII")
+    try:
+        await connection.mail(sender, options=["SMTPUTF8", "BODY=8BITMIME"] if beyond_ascii else [])
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def _quit(connection: SMTP) -> None:
+    with contextlib.suppress(SMTPException):
+        await connection.quit(timeout=QUIT_SECONDS)
+    connection.close()
+
+
+def _verdict(failure: SMTPException | OSError) -> Undelivered:
+    """What a failure means for the letter.
+
+    Only a 5xx for the recipient or the content is the letter's own; one for the sender, the login
+    or TLS is ours to mend, and the letter waits. Of the server's words only the codes are kept:
+    they may quote addresses, links and passwords.
+    """
+    if isinstance(failure, SMTPResponseException):
+        enhanced = _ENHANCED_CODE.match(failure.message)
+        codes = f"{failure.code} {enhanced[0]}" if enhanced else f"{failure.code}"
+        match failure:
+            case SMTPRecipientRefused():
+                what = "the recipient was refused"
+            case SMTPDataError():
+                what = "the message was refused"
+            case _:
+                return TryAgain(f"the mail server refused us: {codes}")
+        permanent = 500 <= failure.code < 600
+        return (Rejected if permanent else TryAgain)(f"{what}: {codes}")
+    if isinstance(failure, SMTPTimeoutError | TimeoutError):
+        return TryAgain("the mail server did not answer in time")
+    cause = failure.__cause__ or failure
+    return TryAgain(f"the connection failed: {type(cause).__name__}")
