@@ -127,8 +127,8 @@ class Mailbox:
         self._server.close()
         for connection in list(self._connections):
             connection.cut()
-        while self._connections:
-            await asyncio.sleep(0)  # noqa: ASYNC110 - a turn of the loop is all it takes
+        while self._connections:  # noqa: ASYNC110 - a turn of the loop is all it takes
+            await asyncio.sleep(0)
         await self._server.wait_closed()
 
     def _connection(self) -> "_Connection":
