@@ -1,0 +1,1 @@
+"""What it costs: the product measured beside its rivals, as ratios in one run."""

@@ -1,0 +1,114 @@
+"""Load over HTTP that costs little to make.
+
+Connections are kept alive, and each asks again as soon as it is answered.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+END_OF_HEAD = b"\r\n\r\n"
+LENGTH = b"content-length: "
+
+
+class Unexpected(Exception):
+    """An answer other than 200, or a connection closed before its answer."""
+
+
+@dataclass(slots=True)
+class Load:
+    """What a server did in a while: seconds for each answer, and the seconds of the while."""
+
+    seconds: float
+    latencies: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.latencies) / self.seconds
+
+
+class _Asking(asyncio.Protocol):
+    """One connection: the next request goes out when the last answer is complete."""
+
+    def __init__(self, request: Callable[[], bytes], load: Load, until: float) -> None:
+        self.done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._request = request
+        self._load = load
+        self._until = until
+        self._received = bytearray()
+        self._size = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._ask()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if not self._size:
+            self._size = self._find_size()
+        if not self._size or len(self._received) < self._size:
+            return
+        now = time.perf_counter()
+        self._load.latencies.append(now - self._asked)
+        if not self._received.startswith(b"HTTP/1.1 200 "):
+            self._finish(Unexpected(bytes(self._received[:500]).decode(errors="replace")))
+        elif now >= self._until:
+            self._finish(None)
+        else:
+            self._ask()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(exc or Unexpected("the connection was closed"))
+
+    def _ask(self) -> None:
+        self._received.clear()
+        self._size = 0
+        self._asked = time.perf_counter()
+        self._transport.write(self._request())
+
+    def _find_size(self) -> int:
+        """The size of head and body together; 0 while the head is not complete."""
+        end = self._received.find(END_OF_HEAD)
+        if end < 0:
+            return 0
+        start = self._received[:end].lower().index(LENGTH) + len(LENGTH)
+        return end + len(END_OF_HEAD) + int(self._received[start:end].split(b"\r\n", 1)[0])
+
+    def _finish(self, failure: Unexpected | None) -> None:
+        if failure:
+            self.done.set_exception(failure)
+        else:
+            self.done.set_result(bytes(self._received))
+        self._transport.close()
+
+
+async def drive(
+    port: int, request: Callable[[], bytes], *, connections: int, seconds: float
+) -> Load:
+    """Ask the server for so long over so many connections. Raises `Unexpected`."""
+    started = time.perf_counter()
+    load = Load(seconds)
+    await _ask(port, request, load, connections, started + seconds)
+    load.seconds = time.perf_counter() - started
+    return load
+
+
+async def ask(port: int, request: Callable[[], bytes]) -> bytes:
+    """The body of one answer. Raises `Unexpected`."""
+    (answer,) = await _ask(port, request, Load(0), connections=1, until=0)
+    return answer.partition(END_OF_HEAD)[2]
+
+
+async def _ask(
+    port: int, request: Callable[[], bytes], load: Load, connections: int, until: float
+) -> list[bytes]:
+    loop = asyncio.get_running_loop()
+    opened = [
+        await loop.create_connection(lambda: _Asking(request, load, until), "127.0.0.1", port)
+        for _ in range(connections)
+    ]
+    return await asyncio.gather(*(asking.done for _, asking in opened))
