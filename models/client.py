@@ -5,6 +5,7 @@ import uuid
 
 from sqlalchemy import (
     CheckConstraint,
+    ForeignKey,
     ForeignKeyConstraint,
     Index,
     UniqueConstraint,
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Mapped, column_property, foreign, mapped_column, rela
 from models.account import Account
 from models.base import Base, ByCodePoint, Owned, belongs, word
 from models.keys import new_id
-from models.organization import Department
+from models.organization import Department, Organization
 from models.staff import Staff
 from models.words import ClientStatus, Role
 
@@ -35,6 +36,9 @@ class Registration(Owned, Base):
         Index(None, "organization_id", "email_key"),
     )
 
+    organization_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey(Organization.id), primary_key=True, sort_order=-2
+    )
     first_name: Mapped[str]
     last_name: Mapped[str]
     email: Mapped[str]

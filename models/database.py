@@ -85,7 +85,7 @@ def _within_postgresql(element: _Within, compiler: SQLCompiler, **kw: Any) -> st
 @compiles(_Within, "sqlite")
 def _within_sqlite(element: _Within, compiler: SQLCompiler, **kw: Any) -> str:
     column, ids = element.clauses
-    values = f"SELECT value FROM json_each({compiler.process(ids, **kw)})"
+    values = f"SELECT value FROM json_each({compiler.process(ids, **kw)})"  # noqa: S608 - a name
     return f"{compiler.process(column, **kw)} IN ({values})"
 
 
@@ -97,7 +97,7 @@ def address(url: str) -> tuple[URL, dict[str, Any]]:
     """
     try:
         parsed = make_url(url)
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it says may hold the password
         raise ValueError("is not the URL of a database") from None
     match parsed.drivername:
         case "sqlite":
@@ -181,15 +181,18 @@ class Database:
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
         """A transaction to change the tables in; one process at a time on PostgreSQL."""
         async with _available(), self._writes.connect() as connection:
-            if self.dialect == "sqlite":
-                raw = await connection.get_raw_connection()
-                await raw.driver_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]
-            async with connection.begin():
-                if self.dialect == "postgresql":
+            if self.dialect == "postgresql":
+                async with connection.begin():
                     await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(5872301)")
-                yield connection
-            if self.dialect == "sqlite":
-                await raw.driver_connection.execute("PRAGMA foreign_keys = ON")  # type: ignore[union-attr]
+                    yield connection
+                return
+            raw: Any = (await connection.get_raw_connection()).driver_connection
+            await raw.execute("PRAGMA foreign_keys = OFF")
+            try:
+                async with connection.begin():
+                    yield connection
+            finally:
+                await raw.execute("PRAGMA foreign_keys = ON")
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -199,14 +202,18 @@ class Database:
 
 def _prepare_sqlite(reads: AsyncEngine, writes: AsyncEngine) -> None:
     """WAL, foreign keys, no implicit BEGIN; reads cannot write and writes lock at their start."""
-    common = f"PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = {BUSY_SECONDS * 1000}"
+    common = (
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA foreign_keys = ON",
+        f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}",
+    )
 
     def prepare(engine: AsyncEngine, *more: str) -> None:
         @event.listens_for(engine.sync_engine, "connect")
         def connected(connection: Any, _record: Any) -> None:
             connection.isolation_level = None
             cursor = connection.cursor()
-            for pragma in (*common.split("; "), *more):
+            for pragma in (*common, *more):
                 cursor.execute(pragma)
             cursor.close()
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, and_, select, true
 from sqlalchemy.orm import Mapped, column_property, foreign, mapped_column, relationship
@@ -11,6 +12,9 @@ from models.base import Base, ByCodePoint, Owned, belongs, word
 from models.keys import new_id
 from models.organization import Department
 from models.words import Role, StaffStatus
+
+if TYPE_CHECKING:
+    from models.client import Association
 
 
 class RoleGrant(Owned, Base):

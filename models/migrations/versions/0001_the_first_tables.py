@@ -31,7 +31,8 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.String(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.CheckConstraint(
-            "(username_key IS NULL) = (password_hash IS NULL) AND (username_key IS NULL) = (username IS NULL)",
+            "(username_key IS NULL) = (password_hash IS NULL)"
+            " AND (username_key IS NULL) = (username IS NULL)",
             name="ck_accounts_credentials_whole",
         ),
         sa.ForeignKeyConstraint(
@@ -285,6 +286,9 @@ def upgrade() -> None:
             ["organization_id", "department_id"],
             ["departments.organization_id", "departments.id"],
             name="fk_registrations_organization_id_department_id",
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name="fk_registrations_organization_id"
         ),
         sa.PrimaryKeyConstraint("organization_id", "id", name="pk_registrations"),
     )
