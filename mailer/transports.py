@@ -199,15 +199,21 @@ def _only_address(message: EmailMessage, header: str) -> str:
 
 async def _mail(connection: SMTP, sender: str, *, beyond_ascii: bool) -> SMTP:
     """The connection after its MAIL; closed when that was refused."""
-    if beyond_ascii and not connection.supports_extension("smtputf8"):
-        connection.close()
-        raise Rejected("the mail server cannot take an address with letters beyond ASCII")
     try:
+        if beyond_ascii:
+            if connection.is_ehlo_or_helo_needed:
+                await connection.ehlo()
+            _check_smtputf8(connection)
         await connection.mail(sender, options=["SMTPUTF8", "BODY=8BITMIME"] if beyond_ascii else [])
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _check_smtputf8(connection: SMTP) -> None:
+    if not connection.supports_extension("smtputf8"):
+        raise Rejected("the mail server cannot take an address with letters beyond ASCII")
 
 
 async def _quit(connection: SMTP) -> None:
