@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(username_key IS NULL) = (password_hash IS NULL)"
             " AND (username_key IS NULL) = (username IS NULL)",
-            name="ck_accounts_credentials_whole",
+            name=op.f("ck_accounts_credentials_whole"),
         ),
         sa.ForeignKeyConstraint(
             ["organization_id"], ["organizations.id"], name="fk_accounts_organization_id"
@@ -135,10 +135,11 @@ def upgrade() -> None:
         sa.Column("status_reason", sa.String(), nullable=True),
         sa.CheckConstraint(
             "(status <> 'ACTIVE') OR (approved_at IS NOT NULL AND department_id IS NOT NULL)",
-            name="ck_clients_active_approved",
+            name=op.f("ck_clients_active_approved"),
         ),
         sa.CheckConstraint(
-            "(status <> 'PENDING') OR (approved_at IS NULL)", name="ck_clients_pending_not_approved"
+            "(status <> 'PENDING') OR (approved_at IS NULL)",
+            name=op.f("ck_clients_pending_not_approved"),
         ),
         sa.ForeignKeyConstraint(
             ["organization_id", "approved_by_id"],
@@ -184,7 +185,7 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False),
         sa.CheckConstraint(
             "(role = 'ORGANIZATION_ADMINISTRATOR') = (department_id IS NULL)",
-            name="ck_role_grants_boundary",
+            name=op.f("ck_role_grants_boundary"),
         ),
         sa.ForeignKeyConstraint(
             ["organization_id", "department_id"],
@@ -228,7 +229,7 @@ def upgrade() -> None:
         sa.Column("department_id", sa.Uuid(), nullable=False),
         sa.Column("role", sa.String(32), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
-        sa.CheckConstraint("role = 'PRACTITIONER'", name="ck_associations_practitioner"),
+        sa.CheckConstraint("role = 'PRACTITIONER'", name=op.f("ck_associations_practitioner")),
         sa.ForeignKeyConstraint(
             ["organization_id", "client_id"],
             ["clients.organization_id", "clients.id"],
@@ -311,7 +312,7 @@ def upgrade() -> None:
         sa.Column("superseded_at", Instant(), nullable=True),
         sa.CheckConstraint(
             "(registration_id IS NULL) <> (account_id IS NULL)",
-            name="ck_links_one_registration_or_account",
+            name=op.f("ck_links_one_registration_or_account"),
         ),
         sa.ForeignKeyConstraint(
             ["organization_id", "account_id"],
