@@ -13,6 +13,7 @@ from benchmarks.report import Measured, Speed, markdown, results
 from benchmarks.rows import ROWS, Row
 from benchmarks.stage import ROOT, Ready, Stage
 
+LEAST = 100
 RESULTS = ROOT / "var" / "benchmarks.json"
 
 
@@ -22,19 +23,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="rounds of each row")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each server in a round")
     parser.add_argument("--only", default="", help="rows with this in their name")
+    parser.add_argument("--pin", action="store_true", help="give servers a processor of their own")
     parser.add_argument("--without", action="append", default=[], help="leave out this server")
     chosen = parser.parse_args()
     rows = [row for row in ROWS if chosen.only.lower() in row.name.lower()]
-    measured = uvloop.run(_measure_all(rows, chosen.without, chosen.rounds, chosen.seconds))
+    measured = uvloop.run(
+        _measure_all(rows, chosen.pin, chosen.without, chosen.rounds, chosen.seconds)
+    )
     print(f"Answers a second (medians of {chosen.rounds} rounds ± half their range):\n")
     print(markdown(measured))
     _keep(RESULTS, results(measured))
 
 
 async def _measure_all(
-    rows: list[Row], without: list[str], rounds: int, seconds: float
+    rows: list[Row], pin: bool, without: list[str], rounds: int, seconds: float
 ) -> list[Measured]:
-    async with Stage() as stage:
+    async with Stage(pin) as stage:
         return [await _measure(stage, row, without, rounds, seconds) for row in rows]
 
 
@@ -47,18 +51,24 @@ async def _measure(
     if row.same:
         await _compare(ready)
 
-    async def load(name: str, seconds: float) -> Load:
+    async def load(name: str) -> Load:
         one = ready[name]
-        return await drive(one.port, one.request, connections=row.connections, seconds=seconds)
+        return await drive(
+            one.port,
+            one.request,
+            connections=row.connections,
+            seconds=seconds,
+            least=LEAST,
+        )
 
     names = list(ready)
     for name in names:
-        await load(name, seconds)
+        await load(name)
     loads: dict[str, list[Load]] = {name: [] for name in names}
     for number in range(rounds):
         print(f"\r{row.name}: round {number + 1}", end="", file=sys.stderr, flush=True)
         for name in names:
-            loads[name].append(await load(name, seconds))
+            loads[name].append(await load(name))
         names.reverse()
     print(file=sys.stderr)
     return Measured(row, {name: Speed.of(loads[name]) for name in ready})

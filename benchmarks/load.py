@@ -33,11 +33,12 @@ class Load:
 class _Asking(asyncio.Protocol):
     """One connection: the next request goes out when the last answer is complete."""
 
-    def __init__(self, request: Callable[[], bytes], load: Load, until: float) -> None:
+    def __init__(self, request: Callable[[], bytes], load: Load, until: float, least: int) -> None:
         self.done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._request = request
         self._load = load
         self._until = until
+        self._least = least
         self._received = bytearray()
         self._size = 0
 
@@ -55,7 +56,7 @@ class _Asking(asyncio.Protocol):
         self._load.latencies.append(now - self._asked)
         if not self._received.startswith(b"HTTP/1.1 200 "):
             self._finish(Unexpected(bytes(self._received[:500]).decode(errors="replace")))
-        elif now >= self._until:
+        elif now >= self._until and len(self._load.latencies) >= self._least:
             self._finish(None)
         else:
             self._ask()
@@ -87,28 +88,37 @@ class _Asking(asyncio.Protocol):
 
 
 async def drive(
-    port: int, request: Callable[[], bytes], *, connections: int, seconds: float
+    port: int, request: Callable[[], bytes], *, connections: int, seconds: float, least: int
 ) -> Load:
-    """Ask the server for so long over so many connections. Raises `Unexpected`."""
+    """Ask the server over so many connections, for so long and for the least number of answers.
+
+    Raises `Unexpected`.
+    """
     started = time.perf_counter()
     load = Load(seconds)
-    await _ask(port, request, load, connections, started + seconds)
+    await _ask(port, request, load, connections, started + seconds, least)
     load.seconds = time.perf_counter() - started
     return load
 
 
 async def ask(port: int, request: Callable[[], bytes]) -> bytes:
     """The body of one answer. Raises `Unexpected`."""
-    (answer,) = await _ask(port, request, Load(0), connections=1, until=0)
+    (answer,) = await _ask(port, request, Load(0), connections=1, until=0, least=1)
     return answer.partition(END_OF_HEAD)[2]
 
 
 async def _ask(
-    port: int, request: Callable[[], bytes], load: Load, connections: int, until: float
+    port: int,
+    request: Callable[[], bytes],
+    load: Load,
+    connections: int,
+    until: float,
+    least: int,
 ) -> list[bytes]:
     loop = asyncio.get_running_loop()
-    opened = [
-        await loop.create_connection(lambda: _Asking(request, load, until), "127.0.0.1", port)
-        for _ in range(connections)
-    ]
-    return await asyncio.gather(*(asking.done for _, asking in opened))
+
+    def asking() -> _Asking:
+        return _Asking(request, load, until, least)
+
+    opened = [await loop.create_connection(asking, "127.0.0.1", port) for _ in range(connections)]
+    return await asyncio.gather(*(protocol.done for _, protocol in opened))

@@ -1,7 +1,6 @@
-"""Where rows are measured: databases with their data, and servers; made when first asked for.
+"""Where rows are measured: databases with their data, and servers, made when first asked for.
 
-Each server is one process of one worker. Where there is more than one processor, servers have the
-first to themselves, and the databases and the load share the others.
+Each server is one process of one worker.
 """
 
 import asyncio
@@ -33,6 +32,7 @@ from tests.servers import FAST, postgresql
 
 ROOT = Path(__file__).parent.parent
 SEED = 1
+NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 SECONDS_TO_START = 30
 SECONDS_TO_END = 10
 DAY = dt.timedelta(days=1)
@@ -54,7 +54,15 @@ class _Filled:
 
 
 class Stage:
-    """Used as an async context manager; everything it started is gone afterwards."""
+    """Used as an async context manager; everything it started is gone afterwards.
+
+    With `pin` (on Linux, with more than one processor) the servers have the first processor to
+    themselves, and the databases and the load share the others: what the database does is then
+    free for a server as long as it keeps up. Without it all compete, and all their work counts.
+    """
+
+    def __init__(self, pin: bool = False) -> None:
+        self._pin = pin
 
     async def __aenter__(self) -> Self:
         self._exits = AsyncExitStack()
@@ -63,10 +71,11 @@ class Stage:
         self._filled: dict[Data, _Filled] = {}
         self._ports: dict[tuple[str, Data], int] = {}
         self._maintenance: str | None = None
-        processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-        self._for_servers = processors[:1] if len(processors) > 1 else []
-        if self._for_servers:
-            os.sched_setaffinity(0, processors[1:])
+        self._for_servers: list[int] = []
+        if self._pin:
+            first, *others = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(0, others)
+            self._for_servers = [first]
         return self
 
     async def __aexit__(
@@ -104,7 +113,7 @@ class Stage:
             largest=data.largest,
             seed=SEED,
             password_hash="nobody signs in with a password here",  # noqa: S106
-            now=dt.datetime.now(dt.UTC),
+            now=NOW,
             progress=_show,
         )
         if data.dialect == "postgresql":
