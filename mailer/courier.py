@@ -14,7 +14,7 @@ import random
 import uuid
 from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
-from email.utils import parseaddr
+from email.utils import getaddresses
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -66,7 +66,7 @@ class Courier:
         self._database = database
         self._transport = transport
         self._public_url = public_url
-        self._sender = mailbox(parseaddr(sender)[1])
+        self._sender = mailbox(", ".join(address for _, address in getaddresses([sender])))
         self._link_token = link_token
         self._clock = clock
         self._lease = dt.timedelta(seconds=lease_seconds)
