@@ -4,7 +4,7 @@ from models.account import Account, Link, Session
 from models.base import Base
 from models.client import Association, Client, Registration
 from models.database import Database, Unavailable, within
-from models.keys import Key, new_id, outside, parse_id
+from models.keys import new_id, outside, parse_id
 from models.letter import Letter
 from models.organization import Department, Organization
 from models.staff import RoleGrant, Staff
@@ -30,7 +30,6 @@ __all__ = [
     "ClientStatus",
     "Database",
     "Department",
-    "Key",
     "Letter",
     "LetterState",
     "Link",

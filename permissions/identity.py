@@ -1,0 +1,117 @@
+"""From an access token to an actor, anew on every request (`D21`)."""
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import Connection, Row, Uuid, and_, bindparam, exists, or_, select
+
+from models import (
+    Account,
+    AccountKind,
+    Client,
+    ClientStatus,
+    Database,
+    Department,
+    RoleGrant,
+    Session,
+    Staff,
+    StaffStatus,
+    Surface,
+)
+from permissions.actor import Actor, Grant, Shape
+from permissions.tokens import Tokens
+
+GRACE = dt.timedelta(seconds=10)
+
+# One statement brings session, person, status and grants; a row a grant, at least one row.
+_SESSION = (
+    select(
+        Session.organization_id,
+        Session.account_id,
+        Session.surface,
+        Session.generation,
+        Session.refreshed_at,
+        Session.access_expires_at,
+        Account.kind,
+        Client.status.label("client_status"),
+        Staff.status.label("staff_status"),
+        RoleGrant.role,
+        RoleGrant.department_id,
+    )
+    .join(
+        Account,
+        and_(
+            Account.organization_id == Session.organization_id, Account.id == Session.account_id
+        ),
+    )
+    .outerjoin(
+        Client,
+        and_(Client.organization_id == Session.organization_id, Client.id == Session.account_id),
+    )
+    .outerjoin(
+        Staff,
+        and_(Staff.organization_id == Session.organization_id, Staff.id == Session.account_id),
+    )
+    .outerjoin(
+        RoleGrant,
+        and_(
+            RoleGrant.organization_id == Session.organization_id,
+            RoleGrant.staff_id == Session.account_id,
+            or_(
+                RoleGrant.department_id.is_(None),
+                exists().where(
+                    Department.organization_id == RoleGrant.organization_id,
+                    Department.id == RoleGrant.department_id,
+                    Department.active,
+                ),
+            ),
+        ),
+    )
+    .where(Session.id == bindparam("session", type_=Uuid()), Session.ended_at.is_(None))
+)
+
+
+async def identify(
+    database: Database, tokens: Tokens, token: str, now: dt.datetime
+) -> Actor | None:
+    """The actor of a live session; None for a token that is forged, expired, ended or replaced,
+    and for a person who may not be signed in there (any more).
+
+    A token that a refresh replaced is good for ten more seconds: requests may be under way.
+    """
+    read = tokens.read_access(token)
+    if read is None:
+        return None
+
+    def look_up(connection: Connection) -> list[Row[Any]]:
+        return list(connection.execute(_SESSION, {"session": read.id}))
+
+    rows = await database.read(look_up)
+    if not rows:
+        return None
+    found = rows[0]
+    current = read.generation == found.generation and now < found.access_expires_at
+    replaced = read.generation == found.generation - 1 and now < found.refreshed_at + GRACE
+    if not (current or replaced) or not may_sign_in(
+        found.surface, found.client_status, found.staff_status
+    ):
+        return None
+    grants = tuple(Grant(row.role, row.department_id) for row in rows if row.role is not None)
+    return Actor(
+        shape=Shape(found.kind, found.surface, frozenset(grant.role for grant in grants)),
+        organization_id=found.organization_id,
+        id=found.account_id,
+        session_id=read.id,
+        grants=grants,
+    )
+
+
+def may_sign_in(
+    surface: Surface, client: ClientStatus | None, staff: StaffStatus | None
+) -> bool:
+    """Whether a person of this status may be signed in on the surface (`S26` to `S28`)."""
+    if client is None:
+        return staff is StaffStatus.ACTIVE
+    return client is ClientStatus.ACTIVE or (
+        client is ClientStatus.PENDING and surface is Surface.PORTAL
+    )

@@ -1,0 +1,240 @@
+"""Which rows exist for whom, as SQL. Every read and every change goes through here (`D7`, `D8`).
+
+A predicate depends on the actor's shape alone and names its parameters; `values` gives what the
+actor fills them with. So statements are built once a shape, and "may I" and "list mine" are the
+same predicate.
+"""
+
+import uuid
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, exists, false, or_, select, true
+
+from models import (
+    AccountKind,
+    Association,
+    Base,
+    Client,
+    ClientStatus,
+    Department,
+    Organization,
+    Role,
+    RoleGrant,
+    Staff,
+    StaffStatus,
+    within,
+)
+from permissions.actor import Actor, Shape
+from permissions.roles import HOLDS, Permission, Scope
+
+_ORGANIZATION = bindparam("reach_organization", type_=Uuid())
+_ACTOR = bindparam("reach_actor", type_=Uuid())
+
+
+class _Way(NamedTuple):
+    """One reason for which a row exists: a scope held, or that it is one's own (None)."""
+
+    scope: Scope | None
+    rows: ColumnElement[bool]
+
+
+def _departments(permission: Permission) -> str:
+    return f"reach_{permission.lower()}"
+
+
+def values(actor: Actor) -> dict[str, Any]:
+    """What the actor fills the parameters of every predicate with."""
+    filled: dict[str, Any] = {
+        "reach_organization": actor.organization_id,
+        "reach_actor": actor.id,
+    }
+    for permission in Permission:
+        if Scope.DEPARTMENT in actor.shape.scopes(permission):
+            filled[_departments(permission)] = actor.departments(permission)
+    return filled
+
+
+def reading(model: type[Base], shape: Shape, at_least: Scope | None = None) -> ColumnElement[bool]:
+    """The rows that callers of this shape read; with `at_least`, only those of that scope or more.
+
+    With a scope it is what they manage, as lists show it: one's own rows are then left out.
+    """
+    ways = [
+        way.rows
+        for way in _ways(model, shape)
+        if at_least is None or (way.scope is not None and way.scope.includes(at_least))
+    ]
+    return and_(in_organization(model), or_(false(), *ways))
+
+
+def guard(model: type[Base], shape: Shape, scope: Scope) -> ColumnElement[bool] | None:
+    """Where a guarded column is readable: its scope or more, or one's own row.
+
+    None where that is every row that `reading` gives, so that nothing needs to be asked.
+    """
+    ways = _ways(model, shape)
+    kept = [way for way in ways if way.scope is None or way.scope.includes(scope)]
+    return None if len(kept) == len(ways) else or_(false(), *(way.rows for way in kept))
+
+
+def changing(model: type[Base], shape: Shape, permission: Permission) -> ColumnElement[bool]:
+    """The rows that callers of this shape may change with the permission (`D7`)."""
+    scopes = shape.scopes(permission)
+    ways: list[ColumnElement[bool]] = []
+    if Scope.ORGANIZATION in scopes:
+        ways.append(true())
+    if Scope.DEPARTMENT in scopes and model is Client:
+        ways.append(within(Client.department_id, _departments(permission)))
+    if Scope.DEPARTMENT in scopes and model is Staff:
+        ways.append(_only_in(_departments(permission)))
+    return and_(in_organization(model), or_(false(), *ways))
+
+
+def notified(department_id: uuid.UUID | None) -> Select[Any]:
+    """The staff who may approve a client of the department, and want to be told (`S4` to `S8`).
+
+    Without a department: of a client who is not sure. The role table decides, as it does for the
+    approval itself, so who is told and who may approve cannot disagree.
+    """
+    held = [
+        (role, HOLDS[role][Permission.CLIENT_APPROVE])
+        for role in Role
+        if Permission.CLIENT_APPROVE in HOLDS[role]
+    ]
+    anywhere = RoleGrant.role.in_([role for role, scope in held if scope is Scope.ORGANIZATION])
+    there = and_(
+        RoleGrant.role.in_([role for role, scope in held if scope is Scope.DEPARTMENT]),
+        RoleGrant.department_id == department_id,
+    )
+    granted = (
+        exists()
+        .where(
+            RoleGrant.organization_id == Staff.organization_id,
+            RoleGrant.staff_id == Staff.id,
+            anywhere if department_id is None else or_(anywhere, there),
+        )
+        .correlate_except(RoleGrant)
+    )
+    return select(Staff.id, Staff.first_name, Staff.last_name, Staff.email).where(
+        in_organization(Staff),
+        Staff.status == StaffStatus.ACTIVE,
+        Staff.receive_new_client_notifications,
+        granted,
+    )
+
+
+def in_organization(model: type[Base]) -> ColumnElement[bool]:
+    """The rows of the caller's organization, within reach or not."""
+    column = model.id if model is Organization else model.organization_id  # type: ignore[attr-defined]
+    return column == _ORGANIZATION  # type: ignore[no-any-return]
+
+
+@cache
+def _ways(model: type[Base], shape: Shape) -> tuple[_Way, ...]:
+    if shape.kind is None:
+        return ()
+    if model in (Organization, Department):
+        return (_Way(None, true()),)
+    return tuple(_WAYS[model](shape))
+
+
+def _ways_to_clients(shape: Shape) -> Iterable[_Way]:
+    scopes = shape.scopes(Permission.CLIENT_READ)
+    mine = _departments(Permission.CLIENT_READ)
+    if Scope.ORGANIZATION in scopes:
+        yield _Way(Scope.ORGANIZATION, true())
+    if Scope.DEPARTMENT in scopes:
+        associated = _associated(within(Association.department_id, mine))
+        yield _Way(Scope.DEPARTMENT, or_(within(Client.department_id, mine), associated))
+    if Scope.OWN in scopes:
+        met = _associated(Association.practitioner_id == _ACTOR)
+        yield _Way(Scope.OWN, and_(Client.status == ClientStatus.ACTIVE, met))
+    if shape.kind is AccountKind.CLIENT:
+        yield _Way(None, Client.id == _ACTOR)
+
+
+def _ways_to_associations(shape: Shape) -> Iterable[_Way]:
+    scopes = shape.scopes(Permission.CLIENT_READ)
+    if Scope.ORGANIZATION in scopes:
+        yield _Way(Scope.ORGANIZATION, true())
+    if Scope.DEPARTMENT in scopes:
+        mine = _departments(Permission.CLIENT_READ)
+        yield _Way(Scope.DEPARTMENT, within(Association.department_id, mine))
+    if Scope.OWN in scopes:
+        active = exists().where(
+            Client.organization_id == Association.organization_id,
+            Client.id == Association.client_id,
+            Client.status == ClientStatus.ACTIVE,
+        ).correlate_except(Client)
+        yield _Way(Scope.OWN, and_(Association.practitioner_id == _ACTOR, active))
+    if shape.kind is AccountKind.CLIENT:
+        yield _Way(None, Association.client_id == _ACTOR)
+
+
+def _ways_to_staff(shape: Shape) -> Iterable[_Way]:
+    scopes = shape.scopes(Permission.STAFF_READ)
+    if Scope.ORGANIZATION in scopes:
+        yield _Way(Scope.ORGANIZATION, true())
+    if Scope.DEPARTMENT in scopes:
+        yield _Way(Scope.DEPARTMENT, _granted_in(Staff.organization_id, Staff.id))
+    if shape.kind is AccountKind.STAFF:
+        yield _Way(None, Staff.id == _ACTOR)
+    else:
+        theirs = exists().where(
+            Association.organization_id == Staff.organization_id,
+            Association.practitioner_id == Staff.id,
+            Association.client_id == _ACTOR,
+        ).correlate_except(Association)
+        yield _Way(Scope.OWN, theirs)
+
+
+def _ways_to_grants(shape: Shape) -> Iterable[_Way]:
+    scopes = shape.scopes(Permission.STAFF_READ)
+    if Scope.ORGANIZATION in scopes:
+        yield _Way(Scope.ORGANIZATION, true())
+    if Scope.DEPARTMENT in scopes:
+        yield _Way(Scope.DEPARTMENT, _granted_in(RoleGrant.organization_id, RoleGrant.staff_id))
+    if shape.kind is AccountKind.STAFF:
+        yield _Way(None, RoleGrant.staff_id == _ACTOR)
+
+
+_WAYS = {
+    Client: _ways_to_clients,
+    Association: _ways_to_associations,
+    Staff: _ways_to_staff,
+    RoleGrant: _ways_to_grants,
+}
+
+
+def _associated(such: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The client has such an association."""
+    return exists().where(
+        Association.organization_id == Client.organization_id,
+        Association.client_id == Client.id,
+        such,
+    ).correlate_except(Association)
+
+
+_OTHER = RoleGrant.__table__.alias("other_grant")
+
+
+def _granted_in(organization: Any, staff: Any) -> ColumnElement[bool]:
+    """The staff member has a grant in a department where the caller reads staff."""
+    return exists().where(
+        _OTHER.c.organization_id == organization,
+        _OTHER.c.staff_id == staff,
+        within(_OTHER.c.department_id, _departments(Permission.STAFF_READ)),
+    ).correlate_except(_OTHER)
+
+
+def _only_in(departments: str) -> ColumnElement[bool]:
+    """The staff member has grants, and all of them in these departments (`D6`)."""
+    of_staff = and_(_OTHER.c.organization_id == Staff.organization_id, _OTHER.c.staff_id == Staff.id)
+    within_mine = and_(
+        _OTHER.c.department_id.is_not(None), within(_OTHER.c.department_id, departments)
+    )
+    some = exists().where(of_staff).correlate_except(_OTHER)
+    elsewhere = exists().where(of_staff, ~within_mine).correlate_except(_OTHER)
+    return and_(some, ~elsewhere)

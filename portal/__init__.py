@@ -1,0 +1,1 @@
+"""The door: settings, the Starlette app, the edge before GraphQL, the pages, the command line."""

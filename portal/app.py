@@ -1,0 +1,67 @@
+"""The Starlette app: its routes as data, and the life of the service behind them."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from sqlalchemy import text
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from models import Unavailable
+from models.migrate import current, head
+from portal.edge import Edge
+from portal.service import Service, delivering, service
+from portal.settings import Settings
+from schema import Api
+
+
+def app(settings: Settings) -> Starlette:
+    """The app over its own service, with the courier at work while it lives."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with service(settings) as made, delivering(made.courier):
+            edge.service = made
+            app.state.service = made
+            yield
+
+    api = Api()
+    edge = Edge(api)
+    sdl = api.strawberry.as_str() + "\n"
+
+    async def schema(_request: Request) -> Response:
+        return PlainTextResponse(sdl)
+
+    return Starlette(
+        routes=[
+            Route("/graphql", edge, methods=["GET", "POST"]),
+            Route("/schema.graphql", schema),
+            Route("/healthz", _alive),
+            Route("/readyz", _ready),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def from_environment() -> Starlette:
+    """The app of a worker process, which reads the environment for itself."""
+    return app(Settings.read())
+
+
+async def _alive(_request: Request) -> Response:
+    return PlainTextResponse("alive\n")
+
+
+async def _ready(request: Request) -> Response:
+    """Whether requests can be served: the database answers, and its tables are up to date."""
+    made: Service = request.app.state.service
+    try:
+        await made.services.database.read(lambda c: c.execute(text("SELECT 1")))
+        up_to_date = await current(made.services.database) == head()
+    except Unavailable:
+        return PlainTextResponse("the database is away\n", 503)
+    if not up_to_date:
+        return PlainTextResponse("the database waits for a migration\n", 503)
+    return PlainTextResponse("ready\n")

@@ -1,0 +1,207 @@
+"""The command line: `python -m portal COMMAND`."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.progress import Progress
+
+from mailer import showcase
+from models import Unavailable
+from models.migrate import head
+from portal import demo as demonstration
+from portal.populate import populate as fill
+from portal.service import Service, delivering, service, utc_now
+from portal.settings import BadSettings, Settings
+from resolvers import Founding, Refused, create_organization
+from schema import build, permissions_page
+
+ROOT = Path(__file__).parent.parent
+SCHEMA = ROOT / "schema.graphql"
+PERMISSIONS = ROOT / "docs" / "permissions.md"
+LETTERS = ROOT / "docs" / "letters.md"
+POPULATED_PASSWORD = "a portal full of people"  # noqa: S105 - of made-up people
+
+T = TypeVar("T")
+
+commands = typer.Typer(
+    help="The VTConnect client-management API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+errors = Console(stderr=True)
+
+
+def main() -> None:
+    """Run the command; what is wrong with its settings is one line, and exit 2."""
+    try:
+        commands()
+    except BadSettings as wrong:
+        fail(str(wrong))
+    except Unavailable as away:
+        fail(f"DATABASE_URL: {away}", 1)
+
+
+def fail(message: str, status: int = 2) -> None:
+    """One clear line, and the end."""
+    errors.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise SystemExit(status)
+
+
+@commands.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen at.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
+) -> None:
+    """Serve the API, with the courier inside."""
+    settings = Settings.read()
+    run(_nothing(settings))
+    uvicorn.run(
+        "portal.app:from_environment",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        access_log=False,
+        server_header=False,
+    )
+
+
+@commands.command()
+def migrate() -> None:
+    """Bring the database's tables up to date."""
+    run(_nothing(Settings.read()))
+    print(f"The database is at revision {head()}.")
+
+
+@commands.command()
+def courier() -> None:
+    """Deliver letters, and nothing else. Any number may run at once."""
+
+    async def work() -> None:
+        async with service(Settings.read()) as made, delivering(made.courier):
+            print("Delivering letters.", flush=True)
+            await asyncio.Event().wait()
+
+    run(work())
+
+
+@commands.command("create-organization")
+def create(
+    name: Annotated[str, typer.Option(help="The organization's name.")],
+    slug: Annotated[str, typer.Option(help="Its name in addresses: its portal is at /SLUG.")],
+    department: Annotated[str, typer.Option(help="The name of its first department.")],
+    admin_email: Annotated[str, typer.Option(help="Where the administrator's link goes.")],
+    admin_first_name: Annotated[str, typer.Option(help="The administrator's given name.")],
+    admin_last_name: Annotated[str, typer.Option(help="The administrator's family name.")],
+) -> None:
+    """Make an organization, its first department and its first Organizational Administrator."""
+    founding = Founding(name, slug, department, admin_email, admin_first_name, admin_last_name)
+
+    async def work() -> None:
+        async with service(Settings.read()) as made:
+            await create_organization(made.anonymous(), founding)
+            await made.courier.deliver_due()
+
+    try:
+        run(work())
+    except Refused as refused:
+        for problem in refused.problems:
+            option = "".join(f"--{name}: " for name in problem.field or ())
+            errors.print(f"{option}{problem.message}", style="red", markup=False, soft_wrap=True)
+        raise SystemExit(2) from None
+    print(f"{name} is at {Settings.read().public_url}/{slug}; a letter went to {admin_email}.")
+
+
+@commands.command()
+def demo(
+    port: Annotated[int, typer.Option(help="The port to listen at.")] = 8000,
+    directory: Annotated[
+        Path, typer.Option(help="Where the demo keeps its database and mails.")
+    ] = Path("var"),
+) -> None:
+    """Serve a small clinic with a login for every role, on this machine only."""
+    demonstration.run(port, directory.resolve())
+
+
+@commands.command()
+def populate(
+    organizations: Annotated[int, typer.Option(min=1, help="How many organizations.")],
+    clients: Annotated[int, typer.Option(min=0, help="How many clients, all together.")],
+    seed: Annotated[int, typer.Option(help="The same seed makes the same data.")] = 1,
+) -> None:
+    """Fill an empty database with a large, repeatable data set."""
+
+    async def work(progress: Progress) -> None:
+        task = progress.add_task("Clients", total=clients)
+        async with service(Settings.read()) as made:
+            await fill(
+                made.services.database,
+                organizations=organizations,
+                clients=clients,
+                seed=seed,
+                password_hash=await made.services.passwords.hash(POPULATED_PASSWORD),
+                now=utc_now(),
+                progress=lambda done, _total: progress.update(task, completed=done),
+            )
+
+    with Progress(console=errors, disable=not errors.is_terminal) as progress:
+        run(work(progress))
+    print(f"{organizations} organizations, {clients} clients. Password: {POPULATED_PASSWORD}")
+
+
+@commands.command()
+def schema(
+    check: Annotated[bool, typer.Option("--check", help="Compare, and print nothing.")] = False,
+) -> None:
+    """Print the schema, as it stands in schema.graphql."""
+    _printed(SCHEMA, build().as_str() + "\n", check)
+
+
+@commands.command()
+def permissions(
+    check: Annotated[bool, typer.Option("--check", help="Compare, and print nothing.")] = False,
+) -> None:
+    """Print who may do what, as it stands in docs/permissions.md."""
+    _printed(PERMISSIONS, permissions_page(build()._schema), check)
+
+
+@commands.command()
+def docs(
+    check: Annotated[bool, typer.Option("--check", help="Compare, and write nothing.")] = False,
+) -> None:
+    """Write what the code says of itself into docs/."""
+    pages = {PERMISSIONS: permissions_page(build()._schema), LETTERS: showcase()}
+    for path, page in pages.items():
+        if check:
+            _printed(path, page, check)
+        else:
+            path.write_text(page)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T | None:
+    """Run to the end, or until somebody presses Ctrl-C."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        return None
+
+
+async def _nothing(settings: Settings) -> Service | None:
+    """Start a service, which brings the tables up to date, and end it."""
+    async with service(settings):
+        return None
+
+
+def _printed(path: Path, now: str, check: bool) -> None:
+    if not check:
+        sys.stdout.write(now)
+    elif not path.exists() or path.read_text() != now:
+        fail(f"{path.relative_to(ROOT)} is not what the code prints: run make schema docs.", 1)

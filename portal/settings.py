@@ -1,0 +1,98 @@
+"""What the environment says. Nothing below this room reads it."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mailer import mailbox, transport
+from models.database import address
+
+SECRET_LENGTH = 32
+
+
+class BadSettings(Exception):
+    """What is wrong with the environment, in one line and without any value of it."""
+
+
+def _database(url: str) -> str:
+    address(url)
+    return url
+
+
+def _mail(url: SecretStr) -> SecretStr:
+    transport(url.get_secret_value())
+    return url
+
+
+def _sender(text: str) -> str:
+    mailbox(text)
+    return text
+
+
+def _public(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address as in https://portal.example.org")
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError("must be an address without user, query and fragment")
+    return url.rstrip("/")
+
+
+def _secret(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value()
+    if len(value) < SECRET_LENGTH or len(set(value)) < SECRET_LENGTH // 4:
+        raise ValueError(
+            f"must be at least {SECRET_LENGTH} random characters; make one with "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        )
+    return secret
+
+
+class Settings(BaseSettings):
+    """The environment, read and checked. `Settings.read()` is the way to get it."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True
+    )
+
+    database_url: Annotated[str, AfterValidator(_database)] = Field(
+        default="sqlite:///var/portal.sqlite3",
+        description="`sqlite:///path`, `postgresql://…` or `postgres://…`, with `?sslmode=`.",
+    )
+    mail_url: Annotated[SecretStr, AfterValidator(_mail)] = Field(
+        default=SecretStr("file:///var/mail/portal"),
+        description="`smtp://`, `smtp+starttls://`, `smtps://` with user and password, or "
+        "`file:///directory` for one `.eml` file a letter.",
+    )
+    mail_from: Annotated[str, AfterValidator(_sender)] = Field(
+        default="portal@localhost.localdomain",
+        description="The address that letters come from.",
+    )
+    public_url: Annotated[str, AfterValidator(_public)] = Field(
+        default="http://127.0.0.1:8000",
+        description="Where people reach the portal: the only source of links in letters.",
+    )
+    secret_key: Annotated[SecretStr, AfterValidator(_secret)] = Field(
+        description="At least 32 random characters; tokens are made with it. No default.",
+    )
+    password_length: int = Field(
+        default=15, ge=8, le=64, description="The least number of characters of a password."
+    )
+
+    @classmethod
+    def read(cls, **given: object) -> "Settings":
+        """The settings; what is `given` goes before the environment. Raises `BadSettings`."""
+        try:
+            return cls(**given)  # type: ignore[arg-type]
+        except ValidationError as wrong:
+            raise BadSettings("; ".join(_sentence(error) for error in wrong.errors())) from None
+
+
+def _sentence(error: object) -> str:
+    name = str(error["loc"][0]).upper()  # type: ignore[index]
+    if error["type"] == "missing":  # type: ignore[index]
+        return f"{name} is not set: it must be at least {SECRET_LENGTH} random characters"
+    said = str(error["msg"]).removeprefix("Value error, ")  # type: ignore[index]
+    return f"{name}: {said}"

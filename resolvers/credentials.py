@@ -1,0 +1,127 @@
+"""Username and password, chosen on the page behind a mailed link (`D2`, `S14`)."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import Account, Client, ClientStatus, Link, LinkPurpose, Staff
+from resolvers.checks import Checks
+from resolvers.context import Context
+from resolvers.errors import Code, refuse
+from resolvers.links import supersede, usable, use
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A username and the hash of a password, both found good."""
+
+    username: str
+    username_key: str
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Onboarded:
+    """Somebody who has credentials now. `status` is None for staff."""
+
+    username: str
+    status: ClientStatus | None
+
+
+async def chosen(
+    context: Context,
+    organization_id: uuid.UUID,
+    username: str,
+    password: str,
+    own_words: list[str],
+) -> Credentials:
+    """The credentials, hashed, if both are good and the username is free; else `Refused`.
+
+    Hashing takes a core's while, so it comes before the transaction; `claim` decides in it.
+    """
+    checks = Checks("input")
+    text, key = checks.username(username, "username")
+    weakness = await context.services.passwords.weakness(password, [text, *own_words])
+    if weakness:
+        checks.add(Code.PASSWORD_TOO_WEAK, weakness, "password")
+    checks.done()
+
+    def taken(connection: Connection) -> bool:
+        return connection.execute(_holder(organization_id, key)).first() is not None
+
+    if await context.services.database.read(taken):
+        raise _taken()
+    return Credentials(text, key, await context.services.passwords.hash(password))
+
+
+async def claim(
+    connection: AsyncConnection, organization_id: uuid.UUID, credentials: Credentials
+) -> None:
+    """Make sure, in the transaction, that nobody has taken the username meanwhile."""
+    found = await connection.execute(_holder(organization_id, credentials.username_key))
+    if found.first() is not None:
+        raise _taken()
+
+
+async def invitation_accept(
+    context: Context, token: str, username: str, password: str
+) -> Onboarded:
+    """Define the credentials of an account that staff made; it also proves the address (`D4`)."""
+    link = await usable(context, token, LinkPurpose.DEFINE_CREDENTIALS, "input", "token")
+    person = await context.services.database.read(lambda c: _person(c, link))
+    words = [person.first_name, person.last_name, person.email]
+    credentials = await chosen(context, link.organization_id, username, password, words)
+
+    async def work(connection: AsyncConnection) -> Onboarded:
+        now = context.now()
+        await use(connection, link, now, "input", "token")
+        await claim(connection, link.organization_id, credentials)
+        await connection.execute(
+            update(Account)
+            .where(
+                Account.organization_id == link.organization_id,
+                Account.id == link.account_id,
+                Account.username_key.is_(None),
+            )
+            .values(
+                username=credentials.username,
+                username_key=credentials.username_key,
+                password_hash=credentials.password_hash,
+            )
+        )
+        await supersede(
+            connection, link.organization_id, Link.account_id == link.account_id, now
+        )
+        status = await connection.execute(
+            select(Client.status).where(
+                Client.organization_id == link.organization_id, Client.id == link.account_id
+            )
+        )
+        return Onboarded(credentials.username, status.scalar_one_or_none())
+
+    return await context.write(work)
+
+
+def _person(connection: Connection, link: Row[Any]) -> Row[Any]:
+    for model in (Client, Staff):
+        found = connection.execute(
+            select(model.first_name, model.last_name, model.email).where(
+                and_(model.organization_id == link.organization_id, model.id == link.account_id)
+            )
+        ).one_or_none()
+        if found is not None:
+            return found
+    raise LookupError("an account without its person")
+
+
+def _holder(organization_id: uuid.UUID, username_key: str) -> Any:
+    return select(Account.id).where(
+        Account.organization_id == organization_id, Account.username_key == username_key
+    )
+
+
+def _taken() -> Exception:
+    return refuse(Code.TAKEN, "Somebody has this username already.", "input", "username")

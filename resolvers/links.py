@@ -1,0 +1,284 @@
+"""Mailed links: made, looked at, used once, replaced (`D3`)."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mailer import ClientInvitation, ConfirmRegistration, Contents, StaffInvitation, post
+from models import (
+    Account,
+    AccountKind,
+    Client,
+    ClientStatus,
+    Link,
+    LinkPurpose,
+    LinkState,
+    Organization,
+    Registration,
+    Staff,
+    StaffStatus,
+    new_id,
+)
+from resolvers.context import Context
+from resolvers.errors import Code, Refused, refuse
+from resolvers.posting import addressed, sender
+
+LIVES = {
+    LinkPurpose.CONFIRM_REGISTRATION: dt.timedelta(hours=72),
+    LinkPurpose.DEFINE_CREDENTIALS: dt.timedelta(days=7),
+    LinkPurpose.RESET_PASSWORD: dt.timedelta(hours=1),
+    LinkPurpose.CONFIRM_EMAIL: dt.timedelta(hours=24),
+}
+REGISTRATION_KEPT = dt.timedelta(days=30)
+
+_REFUSALS = {
+    LinkState.USED: (Code.LINK_USED, "This link was used already: a link works once."),
+    LinkState.EXPIRED: (Code.LINK_EXPIRED, "This link has expired. Ask for a new one."),
+    LinkState.SUPERSEDED: (
+        Code.LINK_SUPERSEDED,
+        "This link is no longer good: a newer one was sent, or it is not needed any more.",
+    ),
+    LinkState.UNKNOWN: (Code.LINK_UNKNOWN, "We do not know this link. Was it copied whole?"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """What may be said of a link to whoever holds it."""
+
+    state: LinkState
+    purpose: LinkPurpose | None = None
+    organization_name: str | None = None
+    expires_at: dt.datetime | None = None
+
+
+async def link(context: Context, token: str) -> LinkView:
+    """What has become of a mailed link; looking does not use it up."""
+    found = await look_up(context, token)
+    if found is None:
+        return LinkView(LinkState.UNKNOWN)
+    return LinkView(
+        state_of(found, context.now()), found.purpose, found.organization_name, found.expires_at
+    )
+
+
+async def link_resend(context: Context, token: str) -> None:
+    """Send a new link for one that was not used. Never tells whether a letter went out (`D3`)."""
+    found = await look_up(context, token)
+    if found is None or found.used_at is not None:
+        return
+
+    async def work(connection: AsyncConnection) -> None:
+        if found.purpose is LinkPurpose.CONFIRM_REGISTRATION:
+            await _confirm_again(context, connection, found)
+        elif found.purpose is LinkPurpose.DEFINE_CREDENTIALS:
+            await invite(context, connection, found.organization_id, found.account_id)
+
+    await context.write(work)
+
+
+async def look_up(context: Context, token: str) -> Row[Any] | None:
+    """The link of a token, with its organization's name; None for one that we did not make."""
+    id = context.services.tokens.read_link(token)
+    if id is None:
+        return None
+    statement = (
+        select(
+            *Link.__table__.c,
+            Organization.name.label("organization_name"),
+        )
+        .join(Organization, Organization.id == Link.organization_id)
+        .where(Link.id == id)
+    )
+
+    def look(connection: Connection) -> Row[Any] | None:
+        return connection.execute(statement).one_or_none()
+
+    return await context.services.database.read(look)
+
+
+def state_of(link: Row[Any], now: dt.datetime) -> LinkState:
+    """What has become of the link."""
+    if link.used_at is not None:
+        return LinkState.USED
+    if link.superseded_at is not None:
+        return LinkState.SUPERSEDED
+    return LinkState.EXPIRED if link.expires_at <= now else LinkState.VALID
+
+
+async def usable(context: Context, token: str, purpose: LinkPurpose, *field: str) -> Row[Any]:
+    """The link of a token, good for this purpose now; raises `Refused` for every other."""
+    found = await look_up(context, token)
+    if found is None or found.purpose is not purpose:
+        raise refused_link(LinkState.UNKNOWN, *field)
+    state = state_of(found, context.now())
+    if state is not LinkState.VALID:
+        raise refused_link(state, *field)
+    return found
+
+
+def refused_link(state: LinkState, *field: str) -> Refused:
+    """The refusal of a link in this state."""
+    code, message = _REFUSALS[state]
+    return refuse(code, message, *field)
+
+
+async def use(
+    connection: AsyncConnection, link: Row[Any], now: dt.datetime, *field: str
+) -> None:
+    """Use the link up: it works for one of all who try at once, and is refused to the others."""
+    used = await connection.execute(
+        update(Link)
+        .where(_of(link), Link.used_at.is_(None), Link.superseded_at.is_(None))
+        .values(used_at=now)
+    )
+    if used.rowcount != 1:
+        found = await connection.execute(select(Link.used_at).where(_of(link)))
+        spent = LinkState.USED if found.scalar_one() else LinkState.SUPERSEDED
+        raise refused_link(spent, *field)
+
+
+async def make(
+    connection: AsyncConnection,
+    *,
+    organization_id: uuid.UUID,
+    purpose: LinkPurpose,
+    now: dt.datetime,
+    registration_id: uuid.UUID | None = None,
+    account_id: uuid.UUID | None = None,
+    superseded: bool = False,
+) -> tuple[uuid.UUID, dt.datetime]:
+    """A new link, and when it ends. It supersedes the open ones of its registration or account."""
+    owner = (
+        Link.registration_id == registration_id
+        if registration_id
+        else and_(Link.account_id == account_id, Link.purpose == purpose)
+    )
+    await supersede(connection, organization_id, owner, now)
+    id, ends_at = new_id(), now + LIVES[purpose]
+    await connection.execute(
+        insert(Link).values(
+            organization_id=organization_id,
+            id=id,
+            purpose=purpose,
+            registration_id=registration_id,
+            account_id=account_id,
+            created_at=now,
+            expires_at=ends_at,
+            superseded_at=now if superseded else None,
+        )
+    )
+    return id, ends_at
+
+
+async def supersede(
+    connection: AsyncConnection, organization_id: uuid.UUID, which: Any, now: dt.datetime
+) -> None:
+    """End the open links of the organization that the predicate names."""
+    await connection.execute(
+        update(Link)
+        .where(
+            Link.organization_id == organization_id,
+            which,
+            Link.used_at.is_(None),
+            Link.superseded_at.is_(None),
+        )
+        .values(superseded_at=now)
+    )
+
+
+async def invite(
+    context: Context,
+    connection: AsyncConnection,
+    organization_id: uuid.UUID,
+    account_id: uuid.UUID,
+) -> None:
+    """Send a client or staff member a link to define credentials, unless they have some already
+    or are inactive (`D3`, `D5`)."""
+    person = await _awaiting_credentials(connection, organization_id, account_id)
+    if person is None:
+        return
+    now = context.now()
+    link_id, ends_at = await make(
+        connection,
+        organization_id=organization_id,
+        purpose=LinkPurpose.DEFINE_CREDENTIALS,
+        now=now,
+        account_id=account_id,
+    )
+    organization = await sender(connection, organization_id)
+    letter = ClientInvitation if person.kind is AccountKind.CLIENT else StaffInvitation
+    contents: Contents = letter(**addressed(organization, person), ends_at=ends_at)
+    await post(
+        connection,
+        contents,
+        organization_id=organization_id,
+        recipient=person.email,
+        now=now,
+        link_id=link_id,
+    )
+
+
+async def _awaiting_credentials(
+    connection: AsyncConnection, organization_id: uuid.UUID, account_id: uuid.UUID
+) -> Row[Any] | None:
+    for model, active in (
+        (Client, Client.status == ClientStatus.ACTIVE),
+        (Staff, Staff.status == StaffStatus.ACTIVE),
+    ):
+        found = await connection.execute(
+            select(Account.kind, model.first_name, model.last_name, model.email)
+            .join(
+                model,
+                and_(model.organization_id == Account.organization_id, model.id == Account.id),
+            )
+            .where(
+                Account.organization_id == organization_id,
+                Account.id == account_id,
+                Account.username.is_(None),
+                active,
+            )
+        )
+        person = found.one_or_none()
+        if person is not None:
+            return person
+    return None
+
+
+async def _confirm_again(context: Context, connection: AsyncConnection, old: Row[Any]) -> None:
+    now = context.now()
+    found = await connection.execute(
+        select(*Registration.__table__.c).where(
+            Registration.organization_id == old.organization_id,
+            Registration.id == old.registration_id,
+            Registration.ended_at.is_(None),
+            Registration.created_at > now - REGISTRATION_KEPT,
+        )
+    )
+    registration = found.one_or_none()
+    if registration is None:
+        return
+    link_id, ends_at = await make(
+        connection,
+        organization_id=old.organization_id,
+        purpose=LinkPurpose.CONFIRM_REGISTRATION,
+        now=now,
+        registration_id=registration.id,
+    )
+    organization = await sender(connection, old.organization_id)
+    await post(
+        connection,
+        ConfirmRegistration(**addressed(organization, registration), ends_at=ends_at),
+        organization_id=old.organization_id,
+        recipient=registration.email,
+        now=now,
+        link_id=link_id,
+    )
+
+
+def _of(link: Row[Any]) -> Any:
+    return and_(Link.organization_id == link.organization_id, Link.id == link.id)

@@ -1,0 +1,325 @@
+"""The front door: a client registers, confirms by mail, and waits as pending (`S2` to `S5`)."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mailer import AlreadyRegistered, ClientAwaitsApproval, ConfirmRegistration, post
+from models import (
+    Account,
+    AccountKind,
+    Client,
+    ClientStatus,
+    Department,
+    Link,
+    LinkPurpose,
+    Organization,
+    Registration,
+    name_key,
+    new_id,
+    outside,
+    parse_id,
+)
+from permissions import reach
+from resolvers.checks import Checks, is_slug
+from resolvers.context import Context
+from resolvers.credentials import Credentials, Onboarded, chosen, claim
+from resolvers.errors import Code, refuse
+from resolvers.links import invite, make, supersede, usable, use
+from resolvers.posting import addressed, sender
+
+
+@dataclass(frozen=True, slots=True)
+class NewRegistration:
+    """What somebody typed on the portal page. No department: "I am not sure" (`S8`)."""
+
+    organization: str
+    first_name: str
+    last_name: str
+    email: str
+    date_of_birth: dt.date
+    phone: str | None
+    department_id: str | None
+
+
+async def client_register(context: Context, typed: NewRegistration) -> None:
+    """Register with an organization; a letter says how to go on.
+
+    Whoever has the address already, the answer, the statements and the time are the same (`D14`);
+    only the letter differs.
+    """
+    now = context.now()
+    organization = await _open_organization(context, typed.organization)
+    checks = Checks("input")
+    first_name = checks.name(typed.first_name, "firstName")
+    last_name = checks.name(typed.last_name, "lastName")
+    email, email_key = checks.email(typed.email, "email")
+    born = checks.date_of_birth(typed.date_of_birth, now.date(), "dateOfBirth")
+    phone = checks.phone(typed.phone, "phone")
+    department_id = None
+    if typed.department_id is not None:
+        department_id = parse_id("dep_", typed.department_id)
+        if department_id is None or not await _is_open(context, organization.id, department_id):
+            checks.add(Code.NOT_FOUND, "There is no such department.", "departmentId")
+    checks.done()
+
+    async def work(connection: AsyncConnection) -> None:
+        holder = await _holder(connection, organization.id, email_key)
+        registration_id = new_id()
+        await connection.execute(
+            insert(Registration).values(
+                organization_id=organization.id,
+                id=registration_id,
+                first_name=first_name,
+                last_name=last_name,
+                email=email,
+                email_key=email_key,
+                date_of_birth=born,
+                phone=phone,
+                department_id=department_id,
+                created_at=now,
+                ended_at=now if holder else None,
+            )
+        )
+        if holder and not holder.username and holder.status is not ClientStatus.INACTIVE:
+            await invite(context, connection, organization.id, holder.id)
+            return
+        link_id, ends_at = await make(
+            connection,
+            organization_id=organization.id,
+            purpose=LinkPurpose.CONFIRM_REGISTRATION,
+            now=now,
+            registration_id=registration_id,
+            superseded=bool(holder),
+        )
+        writer = await sender(connection, organization.id)
+        if holder:
+            await post(
+                connection,
+                AlreadyRegistered(**addressed(writer, holder)),
+                organization_id=organization.id,
+                recipient=holder.email,
+                now=now,
+            )
+        else:
+            new = NamedPerson(first_name, last_name)
+            await post(
+                connection,
+                ConfirmRegistration(**addressed(writer, new), ends_at=ends_at),
+                organization_id=organization.id,
+                recipient=email,
+                now=now,
+                link_id=link_id,
+            )
+
+    await context.write(work)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPerson:
+    """Somebody to greet in a letter."""
+
+    first_name: str
+    last_name: str
+
+
+async def registration_confirm(
+    context: Context, token: str, username: str, password: str
+) -> Onboarded:
+    """Confirm a registration and choose credentials: a pending client, and staff are told (`S4`).
+
+    The first registration of an address that is confirmed ends the others (`D1`).
+    """
+    link = await usable(context, token, LinkPurpose.CONFIRM_REGISTRATION, "input", "token")
+    registration = await context.services.database.read(lambda c: _registration(c, link))
+    words = [registration.first_name, registration.last_name, registration.email]
+    credentials = await chosen(context, link.organization_id, username, password, words)
+
+    async def work(connection: AsyncConnection) -> Onboarded:
+        now = context.now()
+        await use(connection, link, now, "input", "token")
+        await claim(connection, link.organization_id, credentials)
+        department = await _department(connection, registration)
+        client_id = await _become_client(connection, registration, credentials, department, now)
+        await _end_registrations(connection, registration, client_id, now)
+        await tell_managers(connection, link.organization_id, client_id, department, now)
+        return Onboarded(credentials.username, ClientStatus.PENDING)
+
+    return await context.write(work)
+
+
+async def tell_managers(
+    connection: AsyncConnection,
+    organization_id: uuid.UUID,
+    client_id: uuid.UUID,
+    department: Row[Any] | None,
+    now: dt.datetime,
+) -> None:
+    """Write to everybody who may approve the client and wants to be told, once each (`S4`, `S8`)."""
+    writer = await sender(connection, organization_id)
+    told = await connection.execute(
+        reach.notified(department.id if department else None),
+        {"reach_organization": organization_id},
+    )
+    for staff in told.all():
+        await post(
+            connection,
+            ClientAwaitsApproval(
+                **addressed(writer, staff),
+                client_id=outside("cli_", client_id),
+                department_name=department.name if department else None,
+            ),
+            organization_id=organization_id,
+            recipient=staff.email,
+            now=now,
+        )
+
+
+async def end_registrations(
+    connection: AsyncConnection, organization_id: uuid.UUID, email_key: str, now: dt.datetime
+) -> None:
+    """End the open registrations of an address, and their links (`D1`)."""
+    open_ones = and_(
+        Registration.organization_id == organization_id,
+        Registration.email_key == email_key,
+        Registration.ended_at.is_(None),
+    )
+    theirs = Link.registration_id.in_(select(Registration.id).where(open_ones))
+    await supersede(connection, organization_id, theirs, now)
+    await connection.execute(update(Registration).where(open_ones).values(ended_at=now))
+
+
+async def _open_organization(context: Context, slug: str) -> Row[Any]:
+    def look(connection: Connection) -> Row[Any] | None:
+        if not is_slug(slug):
+            return None
+        return connection.execute(
+            select(Organization.id, Organization.registration_open).where(Organization.slug == slug)
+        ).one_or_none()
+
+    found = await context.services.database.read(look)
+    if found is None:
+        raise refuse(
+            Code.NOT_FOUND, "There is no organization at this address.", "input", "organization"
+        )
+    if not found.registration_open:
+        raise refuse(
+            Code.REGISTRATION_CLOSED,
+            "This organization takes no registrations here. Please ask its staff.",
+            "input",
+            "organization",
+        )
+    return found
+
+
+async def _is_open(
+    context: Context, organization_id: uuid.UUID, department_id: uuid.UUID
+) -> bool:
+    def look(connection: Connection) -> bool:
+        found = connection.execute(
+            select(Department.id).where(
+                Department.organization_id == organization_id,
+                Department.id == department_id,
+                Department.active,
+            )
+        )
+        return found.first() is not None
+
+    return await context.services.database.read(look)
+
+
+async def _holder(
+    connection: AsyncConnection, organization_id: uuid.UUID, email_key: str
+) -> Row[Any] | None:
+    """The client who has this address already."""
+    found = await connection.execute(
+        select(
+            Client.id,
+            Client.status,
+            Client.first_name,
+            Client.last_name,
+            Client.email,
+            Client.username,
+        ).where(Client.organization_id == organization_id, Client.email_key == email_key)
+    )
+    return found.one_or_none()
+
+
+def _registration(connection: Connection, link: Row[Any]) -> Row[Any]:
+    return connection.execute(
+        select(*Registration.__table__.c).where(
+            Registration.organization_id == link.organization_id,
+            Registration.id == link.registration_id,
+        )
+    ).one()
+
+
+async def _department(connection: AsyncConnection, registration: Row[Any]) -> Row[Any] | None:
+    """The department of the new client, as of now: chosen and still active, or the only one."""
+    found = await connection.execute(
+        select(Department.id, Department.name).where(
+            Department.organization_id == registration.organization_id, Department.active
+        )
+    )
+    active = found.all()
+    if len(active) == 1:
+        return active[0]
+    return next((one for one in active if one.id == registration.department_id), None)
+
+
+async def _become_client(
+    connection: AsyncConnection,
+    registration: Row[Any],
+    credentials: Credentials,
+    department: Row[Any] | None,
+    now: dt.datetime,
+) -> uuid.UUID:
+    client_id = new_id()
+    await connection.execute(
+        insert(Account).values(
+            organization_id=registration.organization_id,
+            id=client_id,
+            kind=AccountKind.CLIENT,
+            username=credentials.username,
+            username_key=credentials.username_key,
+            password_hash=credentials.password_hash,
+            created_at=now,
+        )
+    )
+    await connection.execute(
+        insert(Client).values(
+            organization_id=registration.organization_id,
+            id=client_id,
+            status=ClientStatus.PENDING,
+            first_name=registration.first_name,
+            last_name=registration.last_name,
+            name_key=name_key(registration.first_name, registration.last_name),
+            email=registration.email,
+            email_key=registration.email_key,
+            phone=registration.phone,
+            date_of_birth=registration.date_of_birth,
+            department_id=department.id if department else None,
+            created_at=now,
+        )
+    )
+    return client_id
+
+
+async def _end_registrations(
+    connection: AsyncConnection, registration: Row[Any], client_id: uuid.UUID, now: dt.datetime
+) -> None:
+    await connection.execute(
+        update(Registration)
+        .where(
+            Registration.organization_id == registration.organization_id,
+            Registration.id == registration.id,
+        )
+        .values(client_id=client_id, ended_at=func.coalesce(Registration.ended_at, now))
+    )
+    await end_registrations(
+        connection, registration.organization_id, registration.email_key, now
+    )

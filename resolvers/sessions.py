@@ -1,0 +1,267 @@
+"""Signing in and out, and staying signed in (`S26` to `S28`, `D17`, `D21`)."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import (
+    Account,
+    Client,
+    ClientStatus,
+    Organization,
+    Session,
+    Staff,
+    StaffStatus,
+    Surface,
+    new_id,
+)
+from permissions.identity import GRACE, may_sign_in
+from resolvers.checks import is_slug, username_key
+from resolvers.context import Context
+from resolvers.errors import Code, Refused, refuse
+
+ACCESS_LIVES = dt.timedelta(minutes=15)
+REFRESH_LIVES = dt.timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session's tokens, when each ends, and the surface that they are good for."""
+
+    access_token: str
+    access_token_expires_at: dt.datetime
+    refresh_token: str
+    refresh_token_expires_at: dt.datetime
+    surface: Surface
+
+
+async def login(
+    context: Context, organization: str, username: str, password: str, surface: Surface
+) -> Opened:
+    """Sign in. What is wrong with the account is said only after a right password (`D17`)."""
+    person = await _person(context, organization, username)
+    passwords = context.services.passwords
+    if not await passwords.verify(person.password_hash if person else None, password):
+        raise refuse(
+            Code.INVALID_CREDENTIALS, "Organization, username or password are not right."
+        )
+    assert person
+    _welcome(person, surface)
+    renewed = None
+    if passwords.outdated(person.password_hash):
+        renewed = await passwords.hash(password)
+
+    async def work(connection: AsyncConnection) -> Opened:
+        now = context.now()
+        if renewed:
+            await connection.execute(
+                update(Account)
+                .where(
+                    Account.organization_id == person.organization_id,
+                    Account.id == person.id,
+                    Account.password_hash == person.password_hash,
+                )
+                .values(password_hash=renewed)
+            )
+        session_id = new_id()
+        ends = _ends(now)
+        await connection.execute(
+            insert(Session).values(
+                organization_id=person.organization_id,
+                id=session_id,
+                account_id=person.id,
+                surface=surface,
+                generation=1,
+                created_at=now,
+                refreshed_at=now,
+                **ends,
+            )
+        )
+        return _opened(context, session_id, 1, surface, **ends)
+
+    return await context.write(work)
+
+
+async def session_refresh(context: Context, refresh_token: str) -> Opened:
+    """New tokens for an old refresh token.
+
+    Within ten seconds the same old token gets the same new ones: the app may have lost the answer.
+    After that it must be a thief's or its victim's, and the whole session ends (`D21`).
+    """
+    read = context.services.tokens.read_refresh(refresh_token)
+    if read is None:
+        raise _expired()
+
+    async def work(connection: AsyncConnection) -> Opened | None:
+        now = context.now()
+        ends = _ends(now)
+        renewed = await connection.execute(
+            update(Session)
+            .where(
+                Session.id == read.id,
+                Session.generation == read.generation,
+                Session.ended_at.is_(None),
+                Session.refresh_expires_at > now,
+            )
+            .values(generation=read.generation + 1, refreshed_at=now, **ends)
+        )
+        found = await connection.execute(_SESSION.where(Session.id == read.id))
+        session = found.one_or_none()
+        if session is None or session.ended_at or session.refresh_expires_at <= now:
+            return None
+        if not may_sign_in(session.surface, session.client_status, session.staff_status):
+            return None
+        again = session.generation == read.generation + 1 and now <= session.refreshed_at + GRACE
+        if renewed.rowcount != 1 and not again:
+            await _end(connection, Session.id == read.id, now)
+            return None
+        return _opened(
+            context,
+            read.id,
+            session.generation,
+            session.surface,
+            session.access_expires_at,
+            session.refresh_expires_at,
+        )
+
+    opened = await context.write(work)
+    if opened is None:
+        raise _expired()
+    return opened
+
+
+async def logout(context: Context, everywhere: bool, refresh_token: str | None) -> None:
+    """End this session, or all of this person's. A refresh token names the session where the
+    access token has run out; one that is no good (any more) has nothing to end."""
+    read = context.services.tokens.read_refresh(refresh_token) if refresh_token else None
+    session_ids = [read.id] if read else []
+    if not context.actor.is_anonymous:
+        session_ids.append(context.actor.session_id)
+    if not session_ids:
+        return
+
+    async def work(connection: AsyncConnection) -> None:
+        now = context.now()
+        which = Session.id.in_(session_ids)
+        if everywhere:
+            people = await connection.execute(
+                select(Session.organization_id, Session.account_id).where(
+                    which, Session.ended_at.is_(None)
+                )
+            )
+            for person in people.all():
+                theirs = and_(
+                    Session.organization_id == person.organization_id,
+                    Session.account_id == person.account_id,
+                )
+                await _end(connection, theirs, now)
+        await _end(connection, which, now)
+
+    await context.write(work)
+
+
+_SESSION = (
+    select(
+        *Session.__table__.c,
+        Client.status.label("client_status"),
+        Staff.status.label("staff_status"),
+    )
+    .outerjoin(
+        Client,
+        and_(Client.organization_id == Session.organization_id, Client.id == Session.account_id),
+    )
+    .outerjoin(
+        Staff,
+        and_(Staff.organization_id == Session.organization_id, Staff.id == Session.account_id),
+    )
+)
+
+
+async def _person(context: Context, organization: str, username: str) -> Row[Any] | None:
+    key = username_key(username)
+    if key is None or not is_slug(organization):
+        return None
+    statement = (
+        select(
+            Account.organization_id,
+            Account.id,
+            Account.password_hash,
+            Client.status.label("client_status"),
+            Staff.status.label("staff_status"),
+        )
+        .join(Organization, Organization.id == Account.organization_id)
+        .outerjoin(
+            Client,
+            and_(Client.organization_id == Account.organization_id, Client.id == Account.id),
+        )
+        .outerjoin(
+            Staff, and_(Staff.organization_id == Account.organization_id, Staff.id == Account.id)
+        )
+        .where(Organization.slug == organization, Account.username_key == key)
+    )
+
+    def look(connection: Connection) -> Row[Any] | None:
+        return connection.execute(statement).one_or_none()
+
+    return await context.services.database.read(look)
+
+
+def _welcome(person: Row[Any], surface: Surface) -> None:
+    """Raises `Refused` with what a person of this status is told (`S27`, `S28`)."""
+    if may_sign_in(surface, person.client_status, person.staff_status):
+        return
+    if person.client_status is ClientStatus.PENDING:
+        raise refuse(
+            Code.CLIENT_PENDING_APPROVAL,
+            "Your account is waiting to be approved. Until then you can sign in to the portal, "
+            "but not to the app. We will write to you as soon as it is approved.",
+        )
+    if person.client_status is ClientStatus.INACTIVE:
+        raise refuse(
+            Code.CLIENT_INACTIVE,
+            "Your account is inactive, so you cannot sign in. Please contact your organization.",
+        )
+    assert person.staff_status is StaffStatus.INACTIVE
+    raise refuse(
+        Code.STAFF_INACTIVE,
+        "Your account is inactive, so you cannot sign in. "
+        "Please contact your Organizational Administrator.",
+    )
+
+
+async def _end(connection: AsyncConnection, which: Any, now: dt.datetime) -> None:
+    await connection.execute(
+        update(Session).where(which, Session.ended_at.is_(None)).values(ended_at=now)
+    )
+
+
+def _ends(now: dt.datetime) -> dict[str, dt.datetime]:
+    return {"access_expires_at": now + ACCESS_LIVES, "refresh_expires_at": now + REFRESH_LIVES}
+
+
+def _opened(
+    context: Context,
+    session_id: uuid.UUID,
+    generation: int,
+    surface: Surface,
+    access_expires_at: dt.datetime,
+    refresh_expires_at: dt.datetime,
+) -> Opened:
+    tokens = context.services.tokens
+    return Opened(
+        access_token=tokens.access(session_id, generation),
+        access_token_expires_at=access_expires_at,
+        refresh_token=tokens.refresh(session_id, generation),
+        refresh_token_expires_at=refresh_expires_at,
+        surface=surface,
+    )
+
+
+def _expired() -> Refused:
+    return refuse(
+        Code.SESSION_EXPIRED, "You have been signed out. Please sign in again.", "refreshToken"
+    )

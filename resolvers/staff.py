@@ -1,0 +1,326 @@
+"""Staff: the list, the record, new staff, and edits (`S5`, `S6`, `S16`, `D6`, `D11`)."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Uuid,
+    bindparam,
+    exists,
+    false,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import (
+    Account,
+    AccountKind,
+    Link,
+    Role,
+    RoleGrant,
+    Staff,
+    StaffStatus,
+    name_key,
+    new_id,
+    parse_id,
+)
+from permissions import Actor, Permission, Scope, Shape, reach
+from resolvers.associations import in_organization
+from resolvers.checks import Checks
+from resolvers.context import Context
+from resolvers.errors import Code, refuse
+from resolvers.links import invite, supersede
+from resolvers.plan import Listing, Order
+from resolvers.tree import Key
+
+_BY_NAME = Order((Staff.name_key, Staff.id))
+_OF_STATUS = Staff.status == bindparam("status", type_=Staff.status.type)
+_NONE = false()
+
+
+def staff(
+    context: Context, status: StaffStatus | None, role: Role | None, department_id: str | None
+) -> Listing:
+    """The staff whom the caller manages or, as a Care Coordinator, sees (`S16`, `D7`).
+
+    With a role and a department: those who hold that role there. Grants that the caller does not
+    reach do not count.
+    """
+    where: list[ColumnElement[bool]] = []
+    values: dict[str, Any] = {}
+    if status is not None:
+        where.append(_OF_STATUS)
+        values["status"] = status
+    if role is not None or department_id is not None:
+        id = parse_id("dep_", department_id) if department_id is not None else None
+        unknown = department_id is not None and id is None
+        granted = _granted(context.actor.shape, role is not None, department_id is not None)
+        where.append(_NONE if unknown else granted)
+        values |= {"role": role, "department": id}
+    return Listing(Staff, tuple(where), _BY_NAME, values, at_least=Scope.DEPARTMENT)
+
+
+def staff_member(id: str) -> Key | None:
+    """The staff member of this id, among those whom the caller sees in lists."""
+    found = parse_id("stf_", id)
+    return Key(Staff, found, at_least=Scope.DEPARTMENT) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class NewGrant:
+    """A role to hold; all but the Organizational Administrator's are held in a department."""
+
+    role: Role
+    department_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewStaff:
+    """A staff member to be."""
+
+    first_name: str
+    last_name: str
+    email: str
+    roles: Sequence[NewGrant]
+    receive_new_client_notifications: bool
+
+
+async def staff_create(context: Context, typed: NewStaff) -> Key:
+    """A new staff member, who is mailed a link to define credentials (`D11`).
+
+    Nobody grants more than they hold: a Department Administrator no role outside their
+    departments, and nobody but an Organizational Administrator that role (`D6`).
+    """
+    checks = Checks("input")
+    first_name = checks.name(typed.first_name, "firstName")
+    last_name = checks.name(typed.last_name, "lastName")
+    email, email_key = checks.email(typed.email, "email")
+    if not typed.roles:
+        checks.add(Code.REQUIRED, "Choose at least one role.", "roles")
+    checks.done()
+
+    async def work(connection: AsyncConnection) -> Key:
+        grants = await _grants(connection, context.actor, typed.roles)
+        await _free(connection, context.actor.organization_id, email_key)
+        staff_id = await hire(
+            context,
+            connection,
+            organization_id=context.actor.organization_id,
+            first_name=first_name,
+            last_name=last_name,
+            email=email,
+            email_key=email_key,
+            grants=grants,
+            receive_new_client_notifications=typed.receive_new_client_notifications,
+        )
+        return Key(Staff, staff_id)
+
+    return await context.write(work)
+
+
+async def hire(
+    context: Context,
+    connection: AsyncConnection,
+    *,
+    organization_id: uuid.UUID,
+    first_name: str,
+    last_name: str,
+    email: str,
+    email_key: str,
+    grants: Sequence[tuple[Role, uuid.UUID | None]],
+    receive_new_client_notifications: bool,
+) -> uuid.UUID:
+    """Write the account, the staff member and the grants, and the letter that invites them."""
+    now, staff_id = context.now(), new_id()
+    await connection.execute(
+        insert(Account).values(
+            organization_id=organization_id, id=staff_id, kind=AccountKind.STAFF, created_at=now
+        )
+    )
+    await connection.execute(
+        insert(Staff).values(
+            organization_id=organization_id,
+            id=staff_id,
+            status=StaffStatus.ACTIVE,
+            first_name=first_name,
+            last_name=last_name,
+            name_key=name_key(first_name, last_name),
+            email=email,
+            email_key=email_key,
+            receive_new_client_notifications=receive_new_client_notifications,
+            created_at=now,
+        )
+    )
+    await connection.execute(
+        insert(RoleGrant),
+        [
+            {
+                "organization_id": organization_id,
+                "id": new_id(),
+                "staff_id": staff_id,
+                "department_id": department_id,
+                "role": role,
+                "created_at": now,
+            }
+            for role, department_id in grants
+        ],
+    )
+    await invite(context, connection, organization_id, staff_id)
+    return staff_id
+
+
+@dataclass(frozen=True, slots=True)
+class StaffChange:
+    """What to change; None is left as it is."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    receive_new_client_notifications: bool | None = None
+
+
+async def staff_update(context: Context, id: str, change: StaffChange) -> Key:
+    """Change a staff member; of oneself only the notification flag (`S6`, `D6`, `D28`)."""
+    checks = Checks("input")
+    new: dict[str, Any] = {}
+    if change.first_name is not None:
+        new["first_name"] = checks.name(change.first_name, "firstName")
+    if change.last_name is not None:
+        new["last_name"] = checks.name(change.last_name, "lastName")
+    if change.email is not None:
+        new["email"], new["email_key"] = checks.email(change.email, "email")
+    if change.receive_new_client_notifications is not None:
+        new["receive_new_client_notifications"] = change.receive_new_client_notifications
+
+    async def work(connection: AsyncConnection) -> Key:
+        now = context.now()
+        member = await _found(connection, context.actor, id, new)
+        checks.done()
+        if new.get("email_key", member.email_key) != member.email_key:
+            if member.username is not None:
+                raise refuse(
+                    Code.EMAIL_LOCKED,
+                    "Only the staff member can change an address that they sign in with.",
+                    "input",
+                    "email",
+                )
+            await _free(connection, member.organization_id, new["email_key"])
+        if not new:
+            return Key(Staff, member.id)
+        names = new.get("first_name", member.first_name), new.get("last_name", member.last_name)
+        await connection.execute(
+            update(Staff)
+            .where(Staff.organization_id == member.organization_id, Staff.id == member.id)
+            .values(**new, name_key=name_key(*names))
+        )
+        if new.get("email", member.email) != member.email:
+            theirs = Link.account_id == member.id
+            await supersede(connection, member.organization_id, theirs, now)
+            await invite(context, connection, member.organization_id, member.id)
+        return Key(Staff, member.id)
+
+    return await context.write(work)
+
+
+async def _found(
+    connection: AsyncConnection, actor: Actor, typed: str, new: dict[str, Any]
+) -> Row[Any]:
+    """The staff member of this id, as far as the caller may change these columns of it."""
+    id = parse_id("stf_", typed)
+    found = None
+    if id is not None:
+        may_change = reach.changing(Staff, actor.shape, Permission.STAFF_UPDATE)
+        rows = await connection.execute(
+            select(
+                *Staff.__table__.c, Staff.username.label("username"), may_change.label("may_change")
+            ).where(Staff.id == id, reach.reading(Staff, actor.shape)),
+            reach.values(actor),
+        )
+        found = rows.one_or_none()
+    if found is None:
+        raise refuse(Code.NOT_FOUND, "There is no such staff member.", "id")
+    key = Key(Staff, found.id)
+    if found.id == actor.id:
+        if new.keys() - {"receive_new_client_notifications"}:
+            message = "Of your own record you can change the notifications only."
+            raise refuse(Code.OUT_OF_SCOPE, message, "input", key=key)
+    elif not found.may_change:
+        message = "This staff member also works outside your departments."
+        raise refuse(Code.OUT_OF_SCOPE, message, "id", key=key)
+    return found
+
+
+async def _grants(
+    connection: AsyncConnection, actor: Actor, asked: Sequence[NewGrant]
+) -> list[tuple[Role, uuid.UUID | None]]:
+    checks = Checks("input", "roles")
+    anywhere = actor.holds(Permission.STAFF_SET_ROLES, Scope.ORGANIZATION)
+    mine = actor.departments(Permission.STAFF_SET_ROLES)
+    grants: list[tuple[Role, uuid.UUID | None]] = []
+    for i, one in enumerate(asked):
+        grant: tuple[Role, uuid.UUID | None] | None = None
+        if one.role is Role.ORGANIZATION_ADMINISTRATOR:
+            if not anywhere:
+                message = "Only an Organizational Administrator can grant this role."
+                checks.add(Code.OUT_OF_SCOPE, message, str(i), "role")
+            elif one.department_id is not None:
+                message = "An Organizational Administrator belongs to no department."
+                checks.add(Code.INVALID, message, str(i), "departmentId")
+            else:
+                grant = (one.role, None)
+        elif one.department_id is None:
+            message = "This role is held in a department: choose one."
+            checks.add(Code.DEPARTMENT_REQUIRED, message, str(i), "departmentId")
+        else:
+            department = await in_organization(connection, actor, one.department_id)
+            if department is None:
+                message = "There is no such department."
+                checks.add(Code.NOT_FOUND, message, str(i), "departmentId")
+            elif not anywhere and department.id not in mine:
+                message = f"You cannot grant roles in {department.name}."
+                checks.add(Code.OUT_OF_SCOPE, message, str(i), "departmentId")
+            else:
+                grant = (one.role, department.id)
+        if grant in grants:
+            checks.add(Code.INVALID, "This role is named twice.", str(i))
+        elif grant:
+            grants.append(grant)
+    checks.done()
+    return grants
+
+
+async def _free(connection: AsyncConnection, organization_id: uuid.UUID, email_key: str) -> None:
+    found = await connection.execute(
+        select(Staff.id).where(
+            Staff.organization_id == organization_id, Staff.email_key == email_key
+        )
+    )
+    if found.first() is not None:
+        raise refuse(Code.TAKEN, "A staff member has this address already.", "input", "email")
+
+
+@cache
+def _granted(shape: Shape, by_role: bool, by_department: bool) -> ColumnElement[bool]:
+    """The staff member holds a grant, within the caller's reach, of the role and department."""
+    named = []
+    if by_role:
+        named.append(RoleGrant.role == bindparam("role", type_=RoleGrant.role.type))
+    if by_department:
+        named.append(RoleGrant.department_id == bindparam("department", type_=Uuid()))
+    return (
+        exists()
+        .where(
+            RoleGrant.organization_id == Staff.organization_id,
+            RoleGrant.staff_id == Staff.id,
+            reach.reading(RoleGrant, shape),
+            *named,
+        )
+        .correlate_except(RoleGrant)
+    )

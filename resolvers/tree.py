@@ -1,0 +1,181 @@
+"""What a read asks for: a plain tree of names, as the GraphQL selection said them.
+
+The schema makes it once a document; `resolvers.plan` turns it into SQL. There is no GraphQL in it.
+Nodes are compared by identity: a plan, and the arguments of a page, belong to one place in one
+document.
+
+    Wanted                      of each row: these fields, in this order
+    ├── Column                  an attribute of the model, as it is
+    ├── Computed                a function of several attributes
+    ├── Constant                the same for every row (__typename)
+    ├── One                     a row that the row points at
+    ├── Many                    all rows that point at it
+    └── Page                    a page of the rows that point at it
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from models import Base
+from permissions import Scope
+
+MOST = 100
+USUAL = 25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """An attribute of the model. With a prefix it is an id, shown as `models.outside` writes it.
+
+    `guard`: the scope of CLIENT_READ or STAFF_READ that a caller needs on the row, or null (`D7`).
+    """
+
+    key: str
+    attribute: str
+    prefix: str | None = None
+    guard: Scope | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Computed:
+    """A function of several attributes, and of values `given` with the read, in this order."""
+
+    key: str
+    attributes: tuple[str, ...]
+    function: Callable[..., Any]
+    given: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant:
+    """The same value for every row."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class One:
+    """The row at the other end of a relationship. The first of `candidates` that has it, shows it.
+
+    `required`: the schema says that it is never null.
+    """
+
+    key: str
+    relationship: str
+    candidates: tuple["Wanted", ...]
+    required: bool
+    guard: Scope | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Many:
+    """All rows at the other end of a relationship, in the relationship's order."""
+
+    key: str
+    relationship: str
+    wanted: "Wanted"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """A page of rows: of those at the other end of a relationship, or of a listing at the root.
+
+    `parts` are the fields of the connection, `wanted` what its nodes are asked for (several when
+    `nodes` or `edges` were asked under several names).
+    """
+
+    key: str
+    relationship: str | None
+    parts: tuple["Part", ...]
+    wanted: tuple["Wanted", ...]
+    plans: dict[Any, Any] = field(default_factory=dict)
+
+    def asks(self, name: str) -> bool:
+        """Whether a field of the connection was asked at all."""
+        return any(part.name == name for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A field of a connection, of an edge, or of pageInfo, under its key in the answer.
+
+    For `nodes` and `node`, `index` says which of the page's `wanted`; for `__typename`, `value`
+    is the answer.
+    """
+
+    key: str
+    name: Literal[
+        "edges", "nodes", "node", "cursor", "pageInfo", "totalCount", "__typename",
+        "hasNextPage", "hasPreviousPage", "startCursor", "endCursor",
+    ]  # fmt: skip
+    parts: tuple["Part", ...] = ()
+    index: int = 0
+    value: str = ""
+
+
+Field = Column | Computed | Constant | One | Many | Page
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wanted:
+    """What is wanted of each row of a model.
+
+    `bounded`: only rows within the caller's reach; otherwise any row of the organization, for the
+    little that must be told all the same (`D8`). `plans` keeps what was made of it, by shape.
+    """
+
+    model: type[Base]
+    fields: tuple[Field, ...]
+    bounded: bool = True
+    plans: dict[Any, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A row that a resolver names: its model, its id, and `at_least` as in `reach.reading`."""
+
+    model: type[Base]
+    id: uuid.UUID
+    at_least: Scope | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One row, of one of these models: whichever the key names."""
+
+    wanted: tuple[Wanted, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """All rows of a listing."""
+
+    wanted: Wanted
+
+
+Tree = Row | Rows | Page
+
+
+@dataclass(frozen=True, slots=True)
+class PageArguments:
+    """Which page: `first` or `last` so many, after and before the rows that the cursors name."""
+
+    first: int | None = None
+    after: str | None = None
+    last: int | None = None
+    before: str | None = None
+
+    @property
+    def backward(self) -> bool:
+        """Whether the page is counted from the end."""
+        return self.last is not None
+
+    @property
+    def size(self) -> int:
+        """The most rows that the page holds."""
+        if self.last is not None:
+            return self.last
+        return USUAL if self.first is None else self.first

@@ -1,0 +1,7 @@
+"""What can be asked: types, inputs, fields, the rule on each field."""
+
+from schema.execution import Api, Response
+from schema.matrix import permissions_page
+from schema.root import build
+
+__all__ = ["Api", "Response", "build", "permissions_page"]

@@ -1,0 +1,252 @@
+"""How fields are declared: what each reads, who may ask, and what it says about itself.
+
+A rule is given once. `ruled` hangs the rule, its directive and its sentence on the field; what a
+field is read from hangs beside it, for `schema.operation` to find.
+"""
+
+import functools
+import inspect as python
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, dataclass_transform
+
+import strawberry
+from sqlalchemy import inspect
+from strawberry.types.field import StrawberryField
+
+from models import Base
+from permissions import Inherited, Requires, Rule
+from resolvers import Refused
+
+RULE = "rule"
+SOURCE = "source"
+OWN = "own"
+READS = "__reads__"
+GIVEN = frozenset({"public_url"})
+
+T = TypeVar("T")
+
+
+# --- what a field is read from ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """The attribute of the model with this name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of attributes, and of values that come with the read."""
+
+    function: Callable[..., Any]
+    attributes: tuple[str, ...]
+    given: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A row, rows or a page that a resolver (or the object above) names, and a plan reads."""
+
+
+Source = Attribute | Function | Planned
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a type is read from, the prefix of its ids, and `bounded` as in `Wanted`."""
+
+    model: type[Base]
+    prefix: str | None
+    bounded: bool
+
+
+# --- what a class body may say about a field ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    rule: Rule | None = None
+    function: Callable[..., Any] | None = None
+    paged: bool = False
+
+
+def guarded(rule: Requires) -> Any:
+    """A field that some readers of the row may not read: null on those rows (`D7`)."""
+    return _Said(rule=rule)
+
+
+def computed(function: Callable[..., Any], rule: Rule | None = None) -> Any:
+    """A leaf made of several columns: the function's parameters name them, its docstring says it.
+
+    A parameter named in `GIVEN` gets that value instead of a column.
+    """
+    return _Said(rule=rule, function=function)
+
+
+def pages(rule: Rule | None = None) -> Any:
+    """A connection to the rows at the other end of the relationship of the same name."""
+    return _Said(rule=rule, paged=True)
+
+
+def row(description: str, *, own: bool = False) -> Any:
+    """A row that the object names by its key, read within the caller's reach.
+
+    `own`: it is the caller's own record, of which nothing is denied (`D24`).
+    """
+    metadata: dict[object, Any] = {SOURCE: Planned()}
+    if own:
+        metadata[OWN] = True
+    return strawberry.field(description=description, metadata=metadata, default=None)
+
+
+def about(description: str, **options: Any) -> Any:
+    """A field of a payload or an input, with what it means."""
+    return strawberry.field(description=description, **options)
+
+
+First = Annotated[
+    int | None,
+    strawberry.argument(description="The first so many: 1 to 100; without `last`, 25."),
+]
+After = Annotated[
+    str | None, strawberry.argument(description="Only what comes after the edge of this cursor.")
+]
+Last = Annotated[int | None, strawberry.argument(description="The last so many: 1 to 100.")]
+Before = Annotated[
+    str | None, strawberry.argument(description="Only what comes before the edge of this cursor.")
+]
+
+
+def _page(
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+    last: Last = strawberry.UNSET,
+    before: Before = strawberry.UNSET,
+) -> None:
+    """The arguments of a connection; the plan reads them."""
+
+
+# --- types -------------------------------------------------------------------------------------
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(guarded, computed, pages))
+def reads(
+    model: type[Base],
+    prefix: str | None = None,
+    *,
+    rule: Rule,
+    bounded: bool = True,
+) -> Callable[[type[T]], type[T]]:
+    """A type whose fields are read from the model: each from the attribute of the same name.
+
+    `prefix` is that of its ids; `rule` holds for every field that says nothing else. A name that
+    the model lacks fails here, at import.
+    """
+
+    def decorate(cls: type[T]) -> type[T]:
+        attributes = inspect(model).attrs
+        for name in list(cls.__annotations__):
+            said = cls.__dict__.get(name, _Said())
+            its_rule = said.rule or rule
+            if said.function:
+                source, doc = _function(said.function, attributes.keys())
+            else:
+                source, doc = Attribute(name), attributes[name].doc
+            field = strawberry.field(
+                resolver=_page if said.paged else None, description=doc, metadata={SOURCE: source}
+            )
+            setattr(cls, name, ruled(field, its_rule))
+        made = strawberry.type(cls, description=_doc(cls))
+        setattr(made, READS, Reads(model, prefix, bounded))
+        return made
+
+    return decorate
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(row, about))
+def type_(cls: type[T]) -> type[T]:
+    """A plain object: whoever came so far reads its fields, unless one says otherwise."""
+    return _inheriting(strawberry.type(cls, description=_doc(cls)))
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(about,))
+def interface(cls: type[T]) -> type[T]:
+    """An interface; the types that implement it carry their own rules."""
+    return _inheriting(strawberry.interface(cls, description=_doc(cls)))
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(about,))
+def input_(cls: type[T]) -> type[T]:
+    """An input: who may use the field that takes it, may fill it."""
+    return _inheriting(strawberry.input(cls, description=_doc(cls)))
+
+
+def _inheriting(cls: type[T]) -> type[T]:
+    for field in cls.__strawberry_definition__.fields:  # type: ignore[attr-defined]
+        if RULE not in field.metadata:
+            ruled(field, Inherited())
+    return cls
+
+
+# --- fields of the roots -----------------------------------------------------------------------
+
+
+def query(rule: Rule, reads: Any = None) -> Callable[[Callable[..., Any]], Any]:
+    """A field of Query. `reads`: its type, where the resolver only names rows for a plan."""
+
+    def decorate(resolver: Callable[..., Any]) -> Any:
+        options: dict[str, Any] = {"graphql_type": reads} if reads else {}
+        metadata = {SOURCE: Planned()} if reads else {}
+        field = strawberry.field(
+            resolver=resolver, description=_doc(resolver), metadata=metadata, **options
+        )
+        return ruled(field, rule)
+
+    return decorate
+
+
+def mutation(rule: Rule) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+    """A field of Mutation: what its use case refuses becomes the payload's user errors."""
+
+    def decorate(resolver: Callable[..., Awaitable[Any]]) -> Any:
+        payload = resolver.__annotations__["return"]
+
+        @functools.wraps(resolver)
+        async def answer(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await resolver(*args, **kwargs)
+            except Refused as refused:
+                return payload.refused(refused)
+
+        return ruled(strawberry.mutation(resolver=answer, description=_doc(resolver)), rule)
+
+    return decorate
+
+
+def ruled(field: Any, rule: Rule) -> Any:
+    """The field with its rule, and all that the rule prints."""
+    assert isinstance(field, StrawberryField)
+    field.metadata = {**field.metadata, RULE: rule}
+    directive = rule.schema_directive
+    if directive is not None:
+        field.directives = [*field.directives, directive]
+    if rule.sentence:
+        field.description = f"{field.description or ''} {rule.sentence}".strip()
+    return field
+
+
+def _doc(of: Any) -> str | None:
+    return python.cleandoc(of.__doc__) if of.__doc__ else None
+
+
+def _function(function: Callable[..., Any], attributes: list[str]) -> tuple[Source, str | None]:
+    names = list(python.signature(function).parameters)
+    given = tuple(name for name in names if name in GIVEN)
+    read = tuple(name for name in names if name not in GIVEN)
+    unknown = [name for name in read if name not in attributes]
+    if unknown or names != [*read, *given]:
+        raise TypeError(f"{function.__name__} asks for {names}, of which {unknown} are no columns")
+    return Function(function, read, given), _doc(function)

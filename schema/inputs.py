@@ -1,0 +1,168 @@
+"""What callers say: the inputs of the mutations, and what each becomes for its use case."""
+
+import datetime as dt
+from typing import TypeVar
+
+from strawberry import ID, UNSET, Maybe
+
+import resolvers
+from models import Role, Surface
+from resolvers import Approval, Code, NewAssociation, NewGrant, NewRegistration, NewStaff, Problem
+from schema.declare import about, input_
+
+T = TypeVar("T")
+
+
+def given(value: T | None) -> T | None:
+    """The value, or None where none was given."""
+    return None if value is UNSET else value
+
+
+@input_
+class LoginInput:
+    """Who signs in, and where."""
+
+    organization: str = about("The slug of the organization's portal URL.")
+    username: str = about("The username; case does not count.")
+    password: str = about("The password, exactly as it was chosen.")
+    surface: Surface = about("The portal or the app; the session is good for this one only.")
+
+
+@input_
+class ClientRegisterInput:
+    """The registration page of an organization's portal."""
+
+    organization: str = about("The slug of the organization's portal URL.")
+    first_name: str = about("Given name.")
+    last_name: str = about("Family name.")
+    email: str = about("Where the letter goes that confirms the registration.")
+    date_of_birth: dt.date = about("Date of birth: from 1900 to today.")
+    phone: str | None = about("Telephone number.", default=UNSET)
+    department_id: ID | None = about(
+        'The department to register with; null or left out: "I am not sure".', default=UNSET
+    )
+
+    def typed(self) -> NewRegistration:
+        """For the use case."""
+        return NewRegistration(
+            organization=self.organization,
+            first_name=self.first_name,
+            last_name=self.last_name,
+            email=self.email,
+            date_of_birth=self.date_of_birth,
+            phone=given(self.phone),
+            department_id=given(self.department_id),
+        )
+
+
+@input_
+class CredentialsInput:
+    """Username and password, chosen on the page behind a mailed link."""
+
+    token: str = about("The token from the link: what follows `#token=`.")
+    username: str = about("3 to 64 letters, digits, dots, hyphens and underscores; never changed.")
+    password: str = about("15 to 1,024 characters that nobody would guess.")
+
+
+@input_
+class AssociationInput:
+    """A practitioner for a client."""
+
+    practitioner_id: ID = about("A staff member with the practitioner role.")
+    department_id: ID | None = about(
+        "One of the practitioner's departments; the only one need not be named.", default=UNSET
+    )
+
+
+@input_
+class ClientApproveInput:
+    """What an approval may add."""
+
+    department_id: ID | None = about(
+        "The client's department; needed where the client was not sure.", default=UNSET
+    )
+    associations: list[AssociationInput] | None = about(
+        "Practitioners to associate with the client at once.", default=UNSET
+    )
+
+    def typed(self) -> Approval:
+        """For the use case."""
+        return Approval(
+            department_id=given(self.department_id),
+            associations=[
+                NewAssociation(one.practitioner_id, given(one.department_id))
+                for one in given(self.associations) or ()
+            ],
+        )
+
+
+@input_
+class RoleGrantInput:
+    """A role to hold."""
+
+    role: Role = about("The role.")
+    department_id: ID | None = about(
+        "Where; left out for an Organizational Administrator only.", default=UNSET
+    )
+
+
+@input_
+class StaffCreateInput:
+    """A new staff member."""
+
+    first_name: str = about("Given name.")
+    last_name: str = about("Family name.")
+    email: str = about("Where the invitation goes.")
+    roles: list[RoleGrantInput] = about("What the staff member will be: at least one role.")
+    receive_new_client_notifications: bool = about(
+        "Whether letters tell of clients who await approval.", default=True
+    )
+
+    def typed(self) -> NewStaff:
+        """For the use case."""
+        return NewStaff(
+            first_name=self.first_name,
+            last_name=self.last_name,
+            email=self.email,
+            roles=[NewGrant(one.role, given(one.department_id)) for one in self.roles],
+            receive_new_client_notifications=self.receive_new_client_notifications,
+        )
+
+
+@input_
+class StaffUpdateInput:
+    """What to change of a staff member. Left out: unchanged; null: refused (`D32`)."""
+
+    first_name: Maybe[str | None] = about("Given name.")
+    last_name: Maybe[str | None] = about("Family name.")
+    email: Maybe[str | None] = about("The address, while credentials are not set.")
+    receive_new_client_notifications: Maybe[bool | None] = about(
+        "Whether letters tell of clients who await approval."
+    )
+
+    def typed(self) -> resolvers.StaffChange:
+        """For the use case; `Refused` for a null."""
+        names = ("first_name", "last_name", "email", "receive_new_client_notifications")
+        said = {name: getattr(self, name) for name in names}
+        changes = {name: some.value for name, some in said.items() if some is not None}
+        nulls = [
+            Problem(Code.REQUIRED, "This cannot be empty.", ("input", camel(name)))
+            for name, value in changes.items()
+            if value is None
+        ]
+        if nulls:
+            raise resolvers.Refused(*nulls)
+        return resolvers.StaffChange(**changes)
+
+
+@input_
+class DepartmentInput:
+    """A department."""
+
+    name: str = about("Its name, unique in the organization.")
+
+
+def camel(name: str) -> str:
+    """The name of a field as the schema spells it."""
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)

@@ -1,0 +1,329 @@
+"""One walk over an operation: what it needs permission for, and what its reads ask.
+
+graphql-core's own `collect_fields` decides what is selected, so fragments, `@include`, `@skip` and
+merging come out as the specification says. The walk is made once for a document, an operation and
+the values of its `@include`/`@skip` variables; nothing in it depends on who asks.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    get_named_type,
+    is_abstract_type,
+    is_leaf_type,
+    is_non_null_type,
+    is_object_type,
+)
+from graphql.execution import Executor
+from graphql.execution.collect_fields import (
+    FieldDetailsList,
+    collect_fields,
+    collect_subfields,
+)
+from graphql.execution.values import get_argument_values
+from sqlalchemy import inspect
+from sqlalchemy.orm import RelationshipProperty
+
+from models import Base
+from permissions import Public, Requires, Rule, Scope, Shape
+from resolvers.tree import (
+    MOST,
+    Column,
+    Computed,
+    Constant,
+    Field,
+    Many,
+    One,
+    Page,
+    PageArguments,
+    Part,
+    Row,
+    Rows,
+    Tree,
+    Wanted,
+)
+from schema.declare import OWN, READS, RULE, SOURCE, Attribute, Function, Planned, Reads
+
+DEFINITION = "strawberry-definition"
+MOST_FIELDS = 2000
+
+Path = tuple[str, ...]
+
+
+class TooLarge(Exception):
+    """The operation expands to more fields than anybody needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A selected field that not everybody may ask for."""
+
+    path: Path
+    coordinate: str
+    rule: Rule
+
+
+@dataclass(slots=True)
+class Operation:
+    """What the walk found: demands, the tree of each planned field by its path, its pages."""
+
+    demands: list[Demand] = field(default_factory=list)
+    trees: dict[Path, Tree] = field(default_factory=dict)
+    pages: list[tuple[Page, GraphQLField, FieldNode]] = field(default_factory=list)
+    public: bool = True
+    _denied: dict[Shape, list[Demand]] = field(default_factory=dict)
+
+    def denied(self, shape: Shape) -> list[Demand]:
+        """The demands that callers of this shape do not meet; decided once a shape."""
+        if shape not in self._denied:
+            self._denied[shape] = [one for one in self.demands if not one.rule.permits(shape)]
+        return self._denied[shape]
+
+    def page_arguments(self, executor: Executor) -> dict[Page, PageArguments]:
+        """The arguments of every page, checked. Raises `GraphQLError` for the first bad ones."""
+        return {
+            page: _page_arguments(definition, node, executor)
+            for page, definition, node in self.pages
+        }
+
+
+def walk(executor: Executor) -> Operation:
+    """The operation that the executor is about to run. Raises `TooLarge`."""
+    return _Walk(executor).run()
+
+
+class _Walk:
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._found = Operation()
+        self._left = MOST_FIELDS
+
+    def run(self) -> Operation:
+        executor = self._executor
+        root = executor.schema.get_root_type(executor.operation.operation)
+        assert root
+        selected = collect_fields(
+            executor.schema,
+            executor.fragments,
+            executor.variable_values,
+            root,
+            executor.operation,
+        )
+        for key, definition, details in self._fields(root, selected.grouped_field_set):
+            rule = _rule(definition)
+            self._found.public &= isinstance(rule, Public)
+            self._demand(rule, root, details, (key,))
+            self._plain(definition, details, (key,))
+        return self._found
+
+    def _fields(
+        self, parent: GraphQLObjectType, grouped: dict[str, FieldDetailsList]
+    ) -> Iterator[tuple[str, GraphQLField, FieldDetailsList]]:
+        """The selected fields of the parent that are ours, not the language's own."""
+        for key, details in grouped.items():
+            self._left -= 1
+            if self._left < 0:
+                raise TooLarge
+            definition = parent.fields.get(details[0].node.name.value)
+            if definition is not None:
+                yield key, definition, details
+
+    def _below(
+        self, parent: GraphQLObjectType, details: FieldDetailsList
+    ) -> dict[str, FieldDetailsList]:
+        executor = self._executor
+        return collect_subfields(
+            executor.schema,
+            executor.fragments,
+            executor.variable_values,
+            executor.operation,
+            parent,
+            details,
+        ).grouped_field_set
+
+    def _possible(self, definition: GraphQLField) -> list[GraphQLObjectType]:
+        """The object types that a value of the field can have."""
+        named = get_named_type(definition.type)
+        if is_object_type(named):
+            return [named]
+        if is_abstract_type(named):
+            return list(self._executor.schema.get_possible_types(named))
+        assert is_leaf_type(named)
+        return []
+
+    def _demand(
+        self,
+        rule: Rule,
+        parent: GraphQLObjectType | GraphQLInterfaceType,
+        details: FieldDetailsList,
+        path: Path,
+    ) -> None:
+        if rule.restricts:
+            coordinate = f"{parent.name}.{details[0].node.name.value}"
+            self._found.demands.append(Demand(path, coordinate, rule))
+
+    def _plain(self, definition: GraphQLField, details: FieldDetailsList, path: Path) -> None:
+        """A field that graphql-core executes; below it are others, or planned ones."""
+        source = _metadata(definition).get(SOURCE)
+        if isinstance(source, Planned):
+            self._found.trees[path] = self._tree(definition, details, path)
+            return
+        for possible in self._possible(definition):
+            below = self._below(possible, details)
+            for key, inner, inner_details in self._fields(possible, below):
+                self._demand(_rule(inner), possible, inner_details, (*path, key))
+                self._plain(inner, inner_details, (*path, key))
+
+    # --- planned fields -------------------------------------------------------------------------
+
+    def _tree(self, definition: GraphQLField, details: FieldDetailsList, path: Path) -> Tree:
+        if _is_connection(definition):
+            return self._page("", None, definition, details, path)
+        own = bool(_metadata(definition).get(OWN))
+        wanted = tuple(
+            self._wanted(possible, details, path, own) for possible in self._possible(definition)
+        )
+        return Rows(wanted[0]) if _is_list(definition) else Row(wanted)
+
+    def _wanted(
+        self, of: GraphQLObjectType, details: FieldDetailsList, path: Path, own: bool = False
+    ) -> Wanted:
+        """What is wanted of each row; of `own` rows nothing needs permission (`D24`)."""
+        reads = _reads(of)
+        below = self._below(of, details)
+        fields: dict[str, Field] = {}
+        for key, definition, inner in self._fields(of, below):
+            rule = _rule(definition)
+            if not own:
+                self._demand(rule, of, inner, (*path, key))
+            fields[key] = self._field(reads, key, definition, inner, (*path, key))
+        return Wanted(
+            reads.model,
+            tuple(fields.get(key) or Constant(key, of.name) for key in below),
+            reads.bounded,
+        )
+
+    def _field(
+        self,
+        reads: Reads,
+        key: str,
+        definition: GraphQLField,
+        details: FieldDetailsList,
+        path: Path,
+    ) -> Field:
+        source = _metadata(definition)[SOURCE]
+        if isinstance(source, Function):
+            return Computed(key, source.attributes, source.function, source.given)
+        assert isinstance(source, Attribute)
+        name, guard = source.name, _guard(_rule(definition))
+        target = inspect(reads.model).attrs[name]
+        if not isinstance(target, RelationshipProperty):
+            return Column(key, name, reads.prefix if name == "id" else None, guard)
+        if _is_connection(definition):
+            return self._page(key, name, definition, details, path)
+        candidates = self._candidates(target.mapper.class_, definition, details, path)
+        if _is_list(definition):
+            return Many(key, name, candidates[0])
+        return One(key, name, candidates, is_non_null_type(definition.type), guard)
+
+    def _candidates(
+        self,
+        model: type[Base],
+        definition: GraphQLField,
+        details: FieldDetailsList,
+        path: Path,
+    ) -> tuple[Wanted, ...]:
+        """The types that read the model, those within the caller's reach first."""
+        wanted = [
+            self._wanted(possible, details, path)
+            for possible in self._possible(definition)
+            if _reads(possible).model is model
+        ]
+        return tuple(sorted(wanted, key=lambda one: not one.bounded))
+
+    def _page(
+        self,
+        key: str,
+        relationship: str | None,
+        definition: GraphQLField,
+        details: FieldDetailsList,
+        path: Path,
+    ) -> Page:
+        wanted: list[Wanted] = []
+        (connection,) = self._possible(definition)
+        parts = self._parts(connection, details, path, wanted)
+        page = Page(key, relationship, parts, tuple(wanted))
+        self._found.pages.append((page, definition, details[0].node))
+        return page
+
+    def _parts(
+        self, of: GraphQLObjectType, details: FieldDetailsList, path: Path, wanted: list[Wanted]
+    ) -> tuple[Part, ...]:
+        """The fields of a connection, an edge or pageInfo; what nodes are asked goes to `wanted`."""
+        below = self._below(of, details)
+        parts: dict[str, Part] = {}
+        for key, definition, inner in self._fields(of, below):
+            name: Any = inner[0].node.name.value
+            inner_path = (*path, key)
+            if name in ("nodes", "node"):
+                (node,) = self._possible(definition)
+                parts[key] = Part(key, name, index=len(wanted))
+                wanted.append(self._wanted(node, inner, inner_path))
+            elif name in ("edges", "pageInfo"):
+                (its,) = self._possible(definition)
+                parts[key] = Part(key, name, self._parts(its, inner, inner_path, wanted))
+            else:
+                parts[key] = Part(key, name)
+        return tuple(
+            parts.get(key) or Part(key, "__typename", value=of.name) for key in below
+        )
+
+
+def _page_arguments(
+    definition: GraphQLField, node: FieldNode, executor: Executor
+) -> PageArguments:
+    said = get_argument_values(definition, node, executor.variable_values)
+    found = {
+        name: said.get(name) for name in ("first", "after", "last", "before")
+    }
+    if found["first"] is not None and found["last"] is not None:
+        raise _bad_argument("Give first or last, not both.", node)
+    for name in ("first", "last"):
+        if found[name] is not None and not 1 <= found[name] <= MOST:
+            raise _bad_argument(f"{name} must be from 1 to {MOST}.", node)
+    return PageArguments(**found)
+
+
+def _bad_argument(message: str, node: FieldNode) -> GraphQLError:
+    return GraphQLError(message, [node], extensions={"code": "BAD_USER_INPUT"})
+
+
+def _metadata(definition: GraphQLField) -> dict[Any, Any]:
+    return definition.extensions[DEFINITION].metadata  # type: ignore[no-any-return]
+
+
+def _rule(definition: GraphQLField) -> Rule:
+    return _metadata(definition)[RULE]  # type: ignore[no-any-return]
+
+
+def _guard(rule: Rule) -> Scope | None:
+    return rule.scope if isinstance(rule, Requires) else None
+
+
+def _reads(of: GraphQLObjectType) -> Reads:
+    return getattr(of.extensions[DEFINITION].origin, READS)  # type: ignore[no-any-return]
+
+
+def _is_connection(definition: GraphQLField) -> bool:
+    return get_named_type(definition.type).name.endswith("Connection")
+
+
+def _is_list(definition: GraphQLField) -> bool:
+    return str(definition.type).startswith("[")

@@ -1,0 +1,222 @@
+"""What can be read."""
+
+import datetime as dt
+from typing import Annotated
+
+import strawberry
+from strawberry import ID, UNSET, Info
+
+import models
+import resolvers
+from models import (
+    AccountKind,
+    ClientStatus,
+    LinkPurpose,
+    LinkState,
+    Role,
+    StaffStatus,
+    Surface,
+    outside,
+)
+from permissions import HOLDS, Authenticated, Permission, Public, Requires, Scope
+from resolvers import ClientOrder, Context, Key, Listing
+from schema.declare import After, Before, First, Last, about, query, row, type_
+from schema.inputs import given
+from schema.payloads import ChoosableDepartment
+from schema.types import NODES, Client, Connection, Department, Node, Organization, Staff
+
+
+@type_
+class OrganizationProfile:
+    """What the registration page of an organization's portal URL shows."""
+
+    name: str = about("The organization's name.")
+    slug: str = about("Its name in addresses.")
+    portal_url: str = about("Its own portal page.")
+    registration_open: bool = about("Whether clients may register themselves.")
+    departments: list[ChoosableDepartment] = about(
+        "The departments to choose from. With one there is nothing to choose."
+    )
+
+
+@type_
+class Link:
+    """A mailed link, looked at without using it up."""
+
+    purpose: LinkPurpose | None = about("What it is for; null for an unknown one.")
+    state: LinkState = about("What has become of it.")
+    organization_name: str | None = about("Who sent it; null for an unknown one.")
+    expires_at: dt.datetime | None = about("When it ends; null for an unknown one.")
+
+
+@type_
+class PermissionGrant:
+    """A role holds a permission, and how far it reaches."""
+
+    role: Role = about("The role.")
+    permission: Permission = about("The permission.")
+    scope: Scope = about("How far it reaches.")
+
+
+@type_
+class Viewer:
+    """Who is signed in. Exactly one of `staff` and `client` is set."""
+
+    surface: Surface = about("Where the session is good.")
+    organization: Organization = row("The caller's organization.")
+    permissions: list[Permission] = about("What the caller may do, somewhere; none for a client.")
+    staff: Staff | None = row("The caller's own record, for staff.", own=True)
+    client: Client | None = row("The caller's own record, for a client.", own=True)
+
+
+@strawberry.type(description="What can be read.")
+class Query:
+    """The fields of the query root."""
+
+    @query(Public())
+    async def organization(
+        self,
+        info: Info[Context, None],
+        slug: Annotated[str, strawberry.argument(description="The slug of the portal URL.")],
+    ) -> OrganizationProfile | None:
+        """An organization's registration page. Null for an unknown slug."""
+        context = info.context
+        found = await resolvers.organization(context, slug)
+        if found is None:
+            return None
+        return OrganizationProfile(
+            name=found.name,
+            slug=found.slug,
+            portal_url=resolvers.portal_url(found.slug, context.services.public_url),
+            registration_open=found.registration_open,
+            departments=[
+                ChoosableDepartment(id=ID(outside("dep_", one.id)), name=one.name)
+                for one in found.departments
+            ],
+        )
+
+    @query(Public())
+    async def link(
+        self,
+        info: Info[Context, None],
+        token: Annotated[str, strawberry.argument(description="What follows `#token=`.")],
+    ) -> Link:
+        """Looks at a mailed link without using it up."""
+        seen = await resolvers.link(info.context, token)
+        return Link(
+            purpose=seen.purpose,
+            state=seen.state,
+            organization_name=seen.organization_name,
+            expires_at=seen.expires_at,
+        )
+
+    @query(Public())
+    def viewer(self, info: Info[Context, None]) -> Viewer | None:
+        """Who is signed in. Null for an anonymous caller."""
+        actor = info.context.actor
+        shape = actor.shape
+        if shape.surface is None:
+            return None
+        return Viewer(
+            surface=shape.surface,
+            organization=Key(models.Organization, actor.organization_id),
+            permissions=[one for one in Permission if shape.scopes(one)],
+            staff=Key(models.Staff, actor.id) if shape.kind is AccountKind.STAFF else None,
+            client=Key(models.Client, actor.id) if shape.kind is AccountKind.CLIENT else None,
+        )
+
+    @query(Requires(Permission.CLIENT_READ), reads=Connection[Client])
+    def clients(
+        self,
+        info: Info[Context, None],
+        status: Annotated[
+            ClientStatus | None,
+            strawberry.argument(description="One of the three lists; null: all three."),
+        ] = ClientStatus.ACTIVE,
+        department_id: Annotated[
+            ID | None, strawberry.argument(description="Only clients of this department.")
+        ] = UNSET,
+        practitioner_id: Annotated[
+            ID | None,
+            strawberry.argument(description="Only clients associated with this practitioner."),
+        ] = UNSET,
+        order_by: Annotated[
+            ClientOrder | None, strawberry.argument(description="The order of the list.")
+        ] = ClientOrder.NAME,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> Listing:
+        """The clients whom the caller manages; without arguments the Active list."""
+        return resolvers.clients(
+            info.context,
+            status,
+            given(department_id),
+            given(practitioner_id),
+            order_by or ClientOrder.NAME,
+        )
+
+    @query(Requires(Permission.CLIENT_READ), reads=Client | None)
+    def client(
+        self,
+        id: Annotated[ID, strawberry.argument(description="The client's id.")],
+    ) -> Key | None:
+        """A client whom the caller manages. Null for an unknown id."""
+        return resolvers.client(id)
+
+    @query(Requires(Permission.STAFF_READ), reads=Connection[Staff])
+    def staff(
+        self,
+        info: Info[Context, None],
+        status: Annotated[
+            StaffStatus | None, strawberry.argument(description="Active or inactive; null: both.")
+        ] = StaffStatus.ACTIVE,
+        role: Annotated[
+            Role | None, strawberry.argument(description="Only who holds this role.")
+        ] = UNSET,
+        department_id: Annotated[
+            ID | None, strawberry.argument(description="Only who holds a role there.")
+        ] = UNSET,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> Listing:
+        """The staff within the caller's reach, by name."""
+        return resolvers.staff(info.context, status, given(role), given(department_id))
+
+    @query(Requires(Permission.STAFF_READ), reads=Staff | None)
+    def staff_member(
+        self,
+        id: Annotated[ID, strawberry.argument(description="The staff member's id.")],
+    ) -> Key | None:
+        """A staff member within the caller's reach. Null for an unknown id."""
+        return resolvers.staff_member(id)
+
+    @query(Authenticated(), reads=list[Department])
+    def departments(self) -> Listing:
+        """The departments of the caller's organization, by name."""
+        return resolvers.departments()
+
+    @query(Authenticated(), reads=Node | None)
+    def node(
+        self,
+        id: Annotated[ID, strawberry.argument(description="An id of any kind.")],
+    ) -> Key | None:
+        """Whatever has this id, within the caller's reach. Null for an unknown id."""
+        for kind in NODES:
+            reads = kind.__reads__  # type: ignore[attr-defined]
+            found = models.parse_id(reads.prefix, id)
+            if found:
+                return Key(reads.model, found)
+        return None
+
+    @query(Authenticated())
+    def permission_matrix(self) -> list[PermissionGrant]:
+        """Which role holds which permission, and how far it reaches."""
+        return [
+            PermissionGrant(role=role, permission=permission, scope=scope)
+            for role, held in HOLDS.items()
+            for permission, scope in held.items()
+        ]

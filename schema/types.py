@@ -1,0 +1,189 @@
+"""The objects of the domain. Each is read from its model; only what differs is said here."""
+
+import datetime as dt
+from typing import Generic, TypeVar
+
+from strawberry import ID
+
+import models
+from models import AccountKind, ClientStatus, OnboardingState, Role, StaffStatus
+from permissions import Inherited, Permission, Requires, Scope
+from resolvers import portal_url
+from schema.declare import about, computed, guarded, interface, pages, reads, type_
+
+# Who reads the row, reads its fields; these are for managers of the row, and for its own person.
+_MANAGERS = Requires(Permission.CLIENT_READ, own=AccountKind.CLIENT)
+_STAFF_MANAGERS = Requires(Permission.STAFF_READ, own=AccountKind.STAFF)
+# Of their practitioners, clients read ids and names (D7).
+_STAFF_ONLY = Requires(Permission.STAFF_READ, Scope.OWN, own=AccountKind.STAFF)
+
+T = TypeVar("T")
+
+
+def full_name(first_name: str, last_name: str) -> str:
+    """Given and family name."""
+    return f"{first_name} {last_name}"
+
+
+def client_onboarding(username: str | None, approved_at: dt.datetime | None) -> OnboardingState:
+    """How far the client has come on the way in."""
+    if username is None:
+        return OnboardingState.AWAITING_CREDENTIALS
+    return OnboardingState.COMPLETE if approved_at else OnboardingState.AWAITING_APPROVAL
+
+
+def staff_onboarding(username: str | None) -> OnboardingState:
+    """How far the staff member has come on the way in."""
+    return OnboardingState.COMPLETE if username else OnboardingState.AWAITING_CREDENTIALS
+
+
+def its_portal_url(slug: str, public_url: str) -> str:
+    """The organization's own portal page, where clients register and sign in (`S2`)."""
+    return portal_url(slug, public_url)
+
+
+@interface
+class Node:
+    """Whatever has an id of its own, and can be read again by it."""
+
+    id: ID = about("The id: opaque, safe to copy, and of one spelling.")
+
+
+@interface
+class Actor:
+    """Whoever can act."""
+
+    display_name: str = about("The name to show.")
+
+
+@type_
+class PageInfo:
+    """Where a page stands in its list."""
+
+    has_next_page: bool = about("Whether there is more after this page.")
+    has_previous_page: bool = about(
+        "Whether there is more before this page. Paging forward, it is whether `after` was given."
+    )
+    start_cursor: str | None = about("The cursor of the first edge; null for an empty page.")
+    end_cursor: str | None = about("The cursor of the last edge; null for an empty page.")
+
+
+@type_
+class Edge(Generic[T]):
+    """A place in a list, and what stands there."""
+
+    cursor: str = about("Names this place to `after` and `before`. Opaque; it tells nothing.")
+    node: T = about("What stands there.")
+
+
+@type_
+class Connection(Generic[T]):
+    """A page of a list."""
+
+    edges: list[Edge[T]] = about("The places of this page.")
+    nodes: list[T] = about("What stands there, without the cursors.")
+    page_info: PageInfo = about("Where this page stands.")
+    total_count: int = about("How many the whole list has, exactly. Ask only if you show it.")
+
+
+@reads(models.Organization, "org_", rule=Inherited())
+class Organization(Node):
+    """An organization: its clients, its staff and its departments, and nobody else's."""
+
+    id: ID
+    name: str
+    slug: str
+    portal_url: str = computed(its_portal_url)
+    registration_open: bool
+    contact_email: str | None
+
+
+@reads(models.Department, "dep_", rule=Inherited())
+class Department(Node):
+    """A part of the organization, with clients and staff of its own."""
+
+    id: ID
+    name: str
+    active: bool
+
+
+@reads(models.RoleGrant, rule=Inherited())
+class RoleGrant:
+    """A role that a staff member holds, and where."""
+
+    role: Role
+    department: Department | None
+
+
+@reads(models.Staff, "stf_", rule=Inherited())
+class Staff(Node, Actor):
+    """Somebody who works for the organization."""
+
+    id: ID
+    display_name: str = computed(full_name)
+    first_name: str
+    last_name: str
+    status: StaffStatus = guarded(_STAFF_ONLY)
+    onboarding_state: OnboardingState = computed(staff_onboarding, _STAFF_ONLY)
+    created_at: dt.datetime = guarded(_STAFF_ONLY)
+    email: str | None = guarded(_STAFF_MANAGERS)
+    username: str | None = guarded(_STAFF_MANAGERS)
+    receive_new_client_notifications: bool | None = guarded(_STAFF_MANAGERS)
+    roles: list[RoleGrant] = guarded(_STAFF_ONLY)
+    associations: "Connection[Association]" = pages(_STAFF_ONLY)
+
+
+@reads(models.Staff, rule=Inherited(), bounded=False)
+class NamedActor(Actor):
+    """Somebody whose record the caller does not reach: the name, and nothing more (`D8`)."""
+
+    display_name: str = computed(full_name)
+
+
+@reads(models.Client, "cli_", rule=Inherited())
+class Client(Node):
+    """A person in the organization's care."""
+
+    id: ID
+    status: ClientStatus
+    onboarding_state: OnboardingState = computed(client_onboarding)
+    first_name: str
+    last_name: str
+    email: str | None = guarded(_MANAGERS)
+    phone: str | None = guarded(_MANAGERS)
+    date_of_birth: dt.date | None = guarded(_MANAGERS)
+    username: str | None = guarded(_MANAGERS)
+    department: Department | None
+    created_at: dt.datetime
+    approved_at: dt.datetime | None = guarded(_MANAGERS)
+    approved_by: Actor | None = guarded(_MANAGERS)
+    status_reason: str | None = guarded(_MANAGERS)
+    associations: "list[Association]"
+
+
+@reads(models.Association, "asc_", rule=Inherited())
+class Association(Node):
+    """A client and a practitioner who meet, in one of the practitioner's departments (`S21`)."""
+
+    id: ID
+    client: Client
+    practitioner: Staff
+    department: Department
+    created_at: dt.datetime
+
+
+NODES = (Organization, Department, Staff, Client, Association)
+ACTORS = (Staff, NamedActor)
+__all__ = [
+    "ACTORS",
+    "NODES",
+    "Actor",
+    "Association",
+    "Client",
+    "Connection",
+    "Department",
+    "Node",
+    "Organization",
+    "RoleGrant",
+    "Staff",
+]

@@ -1,0 +1,146 @@
+"""The enumerations as the schema shows them, each value with what it means."""
+
+from enum import Enum
+from typing import Any
+
+import strawberry
+
+from models import (
+    ClientStatus,
+    LinkPurpose,
+    LinkState,
+    OnboardingState,
+    Role,
+    StaffStatus,
+    Surface,
+)
+from permissions import Permission, Scope
+from resolvers import ClientOrder, Code
+
+
+def _explain(words: type[Enum], description: str, name: str | None = None, **values: str) -> Any:
+    """Show the enumeration, each value with its sentence; a value without one fails at import."""
+    shown = strawberry.enum(words, name=name, description=description)
+    definition = shown.__strawberry_definition__  # type: ignore[attr-defined]
+    for value in definition.values:
+        value.description = values.pop(value.name)
+    if values:
+        raise TypeError(f"{words.__name__} has no {', '.join(values)}")
+    return shown
+
+
+_explain(
+    Role,
+    "What a staff member is. All roles but the first are held in a department.",
+    ORGANIZATION_ADMINISTRATOR="Reaches everything in the organization.",
+    DEPARTMENT_ADMINISTRATOR="Manages the clients and the staff of a department.",
+    CARE_COORDINATOR="Manages the clients of a department.",
+    PRACTITIONER="Meets clients, and is associated with them.",
+)
+_explain(
+    Permission,
+    "One permission a thing that a person can be allowed to do. New ones may come.",
+    CLIENT_READ="See clients.",
+    CLIENT_CREATE="Create clients, and invite them again.",
+    CLIENT_UPDATE="Edit the details of clients.",
+    CLIENT_APPROVE="Approve and reject pending clients.",
+    CLIENT_SET_STATUS="Make clients inactive, and active again.",
+    CLIENT_ASSOCIATE="Associate clients with practitioners.",
+    STAFF_READ="See staff.",
+    STAFF_UPDATE="Create, edit, invite, deactivate and reactivate staff.",
+    STAFF_SET_ROLES="Grant and revoke roles.",
+    DEPARTMENT_UPDATE="Create and edit departments.",
+    ORGANIZATION_UPDATE="Edit the organization.",
+)
+_explain(
+    Scope,
+    "How far a permission reaches. What reaches further includes what reaches less.",
+    ORGANIZATION="Everything in the organization.",
+    DEPARTMENT="What belongs to the departments in which the role is held.",
+    OWN="What is one's own: a practitioner's clients.",
+)
+_explain(
+    Surface,
+    "Where somebody signs in.",
+    PORTAL="The administrative portal, in a browser.",
+    APP="The app, in which clients and practitioners meet.",
+)
+_explain(
+    ClientStatus,
+    "The three lists of clients. They are disjoint, and together complete.",
+    ACTIVE="May use the portal and the app.",
+    INACTIVE="May use neither.",
+    PENDING="Awaits approval: may use the portal, but not the app.",
+)
+_explain(
+    StaffStatus,
+    "Whether a staff member may sign in.",
+    ACTIVE="May sign in.",
+    INACTIVE="May not.",
+)
+_explain(
+    OnboardingState,
+    "How far somebody has come on the way in.",
+    AWAITING_CREDENTIALS="Was invited, and has not chosen username and password yet.",
+    AWAITING_APPROVAL="Has credentials, and was not approved yet.",
+    COMPLETE="Has arrived.",
+)
+_explain(
+    ClientOrder,
+    "The orders of a list of clients.",
+    NAME="By family name, then given name; case and accents do not count.",
+    NEWEST="The newest first.",
+    OLDEST="The oldest first.",
+)
+_explain(
+    LinkPurpose,
+    "What a mailed link is for. It is good for nothing else.",
+    CONFIRM_REGISTRATION="Confirms a registration, and defines username and password.",
+    DEFINE_CREDENTIALS="Defines username and password of an account that staff made.",
+    RESET_PASSWORD="Sets a new password.",  # noqa: S106 - a sentence
+    CONFIRM_EMAIL="Confirms a new e-mail address.",
+)
+_explain(
+    LinkState,
+    "What has become of a mailed link.",
+    VALID="Can be used.",
+    USED="Was used: a link works once.",
+    EXPIRED="Its time is over; `linkResend` sends a new one.",
+    SUPERSEDED="A newer link, or something that happened since, has taken its place.",
+    UNKNOWN="We never sent such a link.",
+)
+_explain(
+    Code,
+    "What is wrong, for programs. New codes may come: treat an unknown one by its message.",
+    name="UserErrorCode",
+    REQUIRED="A value is missing, or null where it cannot be.",
+    INVALID="A value cannot be right.",
+    TOO_LONG="A text is longer than what is kept.",
+    TAKEN="Somebody else has it already.",
+    NOT_FOUND="There is no such thing, as far as you reach.",
+    CONFLICT="Somebody else changed it meanwhile.",
+    INVALID_CREDENTIALS="Organization, username and password do not belong together.",
+    CLIENT_INACTIVE="The client's account is inactive.",
+    CLIENT_PENDING_APPROVAL="The client's account awaits approval; the app opens after that.",
+    STAFF_INACTIVE="The staff member's account is inactive.",
+    LINK_USED="The mailed link was used already.",
+    LINK_EXPIRED="The mailed link's time is over.",
+    LINK_SUPERSEDED="A newer link has taken this one's place.",
+    LINK_UNKNOWN="We never sent such a link, or not for this.",
+    PASSWORD_TOO_WEAK="The password would be guessed.",  # noqa: S106 - a sentence
+    DEPARTMENT_REQUIRED="One of several departments must be named: `choices` lists them.",
+    NOT_A_PRACTITIONER="The staff member does not hold the practitioner role there.",
+    OUT_OF_SCOPE="You see it, but may not do this with it.",
+    ALREADY_ASSOCIATED="The two are associated already.",
+    NOT_PENDING="The client is not pending (any more).",
+    NOT_ACTIVE="The client is not active.",
+    NOT_INACTIVE="The client is not inactive.",
+    ALREADY_ONBOARDED="The person has credentials already.",
+    EMAIL_LOCKED="Only the person can change an address that they sign in with.",
+    SESSION_EXPIRED="The session is over; sign in again.",
+    REGISTRATION_CLOSED="The organization takes no registrations.",
+    LAST_ORGANIZATION_ADMINISTRATOR="An organization keeps one Organizational Administrator.",
+    LAST_DEPARTMENT="An organization keeps one active department.",
+    HAS_ASSOCIATIONS="There are associations, which must end first.",
+    HAS_CLIENTS="There are clients, who must move first.",
+)
