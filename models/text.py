@@ -17,11 +17,11 @@ def canonical_email(text: str) -> str:
     """
     local, _, domain = text.rpartition("@")
     local = unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).casefold())
-    domain = unicodedata.normalize("NFKC", domain).casefold().rstrip(".")
     try:
-        return f"{local}@{idna.encode(domain, uts46=True).decode('ascii')}"
+        labels = idna.encode(domain, uts46=True).decode("ascii")  # maps case and width itself
     except idna.IDNAError as refused:
         raise ValueError(str(refused)) from refused
+    return f"{local}@{labels.rstrip('.')}"
 
 
 def sort_key(text: str) -> str:

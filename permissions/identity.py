@@ -7,7 +7,6 @@ from sqlalchemy import Connection, Row, Uuid, and_, bindparam, exists, or_, sele
 
 from models import (
     Account,
-    AccountKind,
     Client,
     ClientStatus,
     Database,
@@ -40,9 +39,7 @@ _SESSION = (
     )
     .join(
         Account,
-        and_(
-            Account.organization_id == Session.organization_id, Account.id == Session.account_id
-        ),
+        and_(Account.organization_id == Session.organization_id, Account.id == Session.account_id),
     )
     .outerjoin(
         Client,
@@ -106,9 +103,7 @@ async def identify(
     )
 
 
-def may_sign_in(
-    surface: Surface, client: ClientStatus | None, staff: StaffStatus | None
-) -> bool:
+def may_sign_in(surface: Surface, client: ClientStatus | None, staff: StaffStatus | None) -> bool:
     """Whether a person of this status may be signed in on the surface (`S26` to `S28`)."""
     if client is None:
         return staff is StaffStatus.ACTIVE

@@ -10,7 +10,18 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, exists, false, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Uuid,
+    and_,
+    bindparam,
+    exists,
+    false,
+    or_,
+    select,
+    true,
+)
 
 from models import (
     AccountKind,
@@ -163,11 +174,15 @@ def _ways_to_associations(shape: Shape) -> Iterable[_Way]:
         mine = _departments(Permission.CLIENT_READ)
         yield _Way(Scope.DEPARTMENT, within(Association.department_id, mine))
     if Scope.OWN in scopes:
-        active = exists().where(
-            Client.organization_id == Association.organization_id,
-            Client.id == Association.client_id,
-            Client.status == ClientStatus.ACTIVE,
-        ).correlate_except(Client)
+        active = (
+            exists()
+            .where(
+                Client.organization_id == Association.organization_id,
+                Client.id == Association.client_id,
+                Client.status == ClientStatus.ACTIVE,
+            )
+            .correlate_except(Client)
+        )
         yield _Way(Scope.OWN, and_(Association.practitioner_id == _ACTOR, active))
     if shape.kind is AccountKind.CLIENT:
         yield _Way(None, Association.client_id == _ACTOR)
@@ -182,11 +197,15 @@ def _ways_to_staff(shape: Shape) -> Iterable[_Way]:
     if shape.kind is AccountKind.STAFF:
         yield _Way(None, Staff.id == _ACTOR)
     else:
-        theirs = exists().where(
-            Association.organization_id == Staff.organization_id,
-            Association.practitioner_id == Staff.id,
-            Association.client_id == _ACTOR,
-        ).correlate_except(Association)
+        theirs = (
+            exists()
+            .where(
+                Association.organization_id == Staff.organization_id,
+                Association.practitioner_id == Staff.id,
+                Association.client_id == _ACTOR,
+            )
+            .correlate_except(Association)
+        )
         yield _Way(Scope.OWN, theirs)
 
 
@@ -210,11 +229,15 @@ _WAYS = {
 
 def _associated(such: ColumnElement[bool]) -> ColumnElement[bool]:
     """The client has such an association."""
-    return exists().where(
-        Association.organization_id == Client.organization_id,
-        Association.client_id == Client.id,
-        such,
-    ).correlate_except(Association)
+    return (
+        exists()
+        .where(
+            Association.organization_id == Client.organization_id,
+            Association.client_id == Client.id,
+            such,
+        )
+        .correlate_except(Association)
+    )
 
 
 _OTHER = RoleGrant.__table__.alias("other_grant")
@@ -222,16 +245,22 @@ _OTHER = RoleGrant.__table__.alias("other_grant")
 
 def _granted_in(organization: Any, staff: Any) -> ColumnElement[bool]:
     """The staff member has a grant in a department where the caller reads staff."""
-    return exists().where(
-        _OTHER.c.organization_id == organization,
-        _OTHER.c.staff_id == staff,
-        within(_OTHER.c.department_id, _departments(Permission.STAFF_READ)),
-    ).correlate_except(_OTHER)
+    return (
+        exists()
+        .where(
+            _OTHER.c.organization_id == organization,
+            _OTHER.c.staff_id == staff,
+            within(_OTHER.c.department_id, _departments(Permission.STAFF_READ)),
+        )
+        .correlate_except(_OTHER)
+    )
 
 
 def _only_in(departments: str) -> ColumnElement[bool]:
     """The staff member has grants, and all of them in these departments (`D6`)."""
-    of_staff = and_(_OTHER.c.organization_id == Staff.organization_id, _OTHER.c.staff_id == Staff.id)
+    of_staff = and_(
+        _OTHER.c.organization_id == Staff.organization_id, _OTHER.c.staff_id == Staff.id
+    )
     within_mine = and_(
         _OTHER.c.department_id.is_not(None), within(_OTHER.c.department_id, departments)
     )

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from functools import cache
 
 from sqlalchemy import text
 from starlette.applications import Starlette
@@ -14,7 +15,7 @@ from models.migrate import current, head
 from portal.edge import Edge
 from portal.service import Service, delivering, service
 from portal.settings import Settings
-from schema import Api
+from schema import Api, printed
 
 
 def app(settings: Settings) -> Starlette:
@@ -27,17 +28,11 @@ def app(settings: Settings) -> Starlette:
             app.state.service = made
             yield
 
-    api = Api()
-    edge = Edge(api)
-    sdl = api.strawberry.as_str() + "\n"
-
-    async def schema(_request: Request) -> Response:
-        return PlainTextResponse(sdl)
-
+    edge = Edge(Api())
     return Starlette(
         routes=[
             Route("/graphql", edge, methods=["GET", "POST"]),
-            Route("/schema.graphql", schema),
+            Route("/schema.graphql", _schema),
             Route("/healthz", _alive),
             Route("/readyz", _ready),
         ],
@@ -48,6 +43,15 @@ def app(settings: Settings) -> Starlette:
 def from_environment() -> Starlette:
     """The app of a worker process, which reads the environment for itself."""
     return app(Settings.read())
+
+
+async def _schema(_request: Request) -> Response:
+    return PlainTextResponse(_sdl())
+
+
+@cache
+def _sdl() -> str:
+    return printed()
 
 
 async def _alive(_request: Request) -> Response:

@@ -19,7 +19,7 @@ from portal.populate import populate as fill
 from portal.service import Service, delivering, service, utc_now
 from portal.settings import BadSettings, Settings
 from resolvers import Founding, Refused, create_organization
-from schema import build, permissions_page
+from schema import build, permissions_page, printed
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "schema.graphql"
@@ -162,7 +162,7 @@ def schema(
     check: Annotated[bool, typer.Option("--check", help="Compare, and print nothing.")] = False,
 ) -> None:
     """Print the schema, as it stands in schema.graphql."""
-    _printed(SCHEMA, build().as_str() + "\n", check)
+    _printed(SCHEMA, printed(), check)
 
 
 @commands.command()

@@ -234,5 +234,3 @@ Then show that token as "authorization: Bearer …", and ask:
 
 Ctrl-C ends it; {directory} keeps it.
 """
-
-

@@ -5,6 +5,7 @@ values or the `Key` of a row, which is then read within the caller's reach. What
 raises as `Refused`, and nothing is done.
 """
 
+from resolvers.associations import NewAssociation
 from resolvers.clients import (
     Approval,
     ClientOrder,
@@ -37,7 +38,6 @@ from resolvers.staff import (
     staff_member,
     staff_update,
 )
-from resolvers.associations import NewAssociation
 from resolvers.tree import Key
 
 __all__ = [

@@ -158,9 +158,7 @@ async def _department(
     return None
 
 
-async def in_organization(
-    connection: AsyncConnection, actor: Actor, typed: str
-) -> Row[Any] | None:
+async def in_organization(connection: AsyncConnection, actor: Actor, typed: str) -> Row[Any] | None:
     """The active department of the caller's organization with this outside id."""
     id = parse_id("dep_", typed)
     if id is None:

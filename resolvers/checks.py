@@ -28,7 +28,21 @@ _JOINERS = "\u200c\u200d"
 
 # The server's own paths (D34).
 RESERVED_SLUGS = frozenset(
-    "api app assets docs favicon graphql healthz mail metrics portal readyz schema static".split()
+    [
+        "api",
+        "app",
+        "assets",
+        "docs",
+        "favicon",
+        "graphql",
+        "healthz",
+        "mail",
+        "metrics",
+        "portal",
+        "readyz",
+        "schema",
+        "static",
+    ]
 )
 
 T = TypeVar("T")

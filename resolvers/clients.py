@@ -204,9 +204,7 @@ async def _not_pending(connection: AsyncConnection, client: Row[Any]) -> Refused
     return refuse(Code.NOT_PENDING, message, "id", key=Key(Client, client.id))
 
 
-async def _tell_approved(
-    connection: AsyncConnection, client: Row[Any], now: dt.datetime
-) -> None:
+async def _tell_approved(connection: AsyncConnection, client: Row[Any], now: dt.datetime) -> None:
     await post(
         connection,
         ClientApproved(**addressed(await sender(connection, client.organization_id), client)),

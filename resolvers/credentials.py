@@ -92,9 +92,7 @@ async def invitation_accept(
                 password_hash=credentials.password_hash,
             )
         )
-        await supersede(
-            connection, link.organization_id, Link.account_id == link.account_id, now
-        )
+        await supersede(connection, link.organization_id, Link.account_id == link.account_id, now)
         status = await connection.execute(
             select(Client.status).where(
                 Client.organization_id == link.organization_id, Client.id == link.account_id

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer import ClientInvitation, ConfirmRegistration, Contents, StaffInvitation, post
@@ -127,9 +127,7 @@ def refused_link(state: LinkState, *field: str) -> Refused:
     return refuse(code, message, *field)
 
 
-async def use(
-    connection: AsyncConnection, link: Row[Any], now: dt.datetime, *field: str
-) -> None:
+async def use(connection: AsyncConnection, link: Row[Any], now: dt.datetime, *field: str) -> None:
     """Use the link up: it works for one of all who try at once, and is refused to the others."""
     used = await connection.execute(
         update(Link)
@@ -198,7 +196,8 @@ async def invite(
     account_id: uuid.UUID,
 ) -> None:
     """Send a client or staff member a link to define credentials, unless they have some already
-    or are inactive (`D3`, `D5`)."""
+    or are inactive (`D3`, `D5`).
+    """
     person = await _awaiting_credentials(connection, organization_id, account_id)
     if person is None:
         return

@@ -67,7 +67,8 @@ class Founding:
 
 async def create_organization(context: Context, typed: Founding) -> uuid.UUID:
     """A new organization, its first department, and its first Organizational Administrator, who
-    is mailed a link to define credentials. Fields of refusals are the command's options."""
+    is mailed a link to define credentials. Fields of refusals are the command's options.
+    """
     checks = Checks()
     name = checks.name(typed.name, "name")
     slug = checks.slug(typed.slug, "slug")
@@ -79,9 +80,7 @@ async def create_organization(context: Context, typed: Founding) -> uuid.UUID:
 
     async def work(connection: AsyncConnection) -> uuid.UUID:
         now = context.now()
-        same = await connection.execute(
-            select(Organization.id).where(Organization.slug == slug)
-        )
+        same = await connection.execute(select(Organization.id).where(Organization.slug == slug))
         if same.first() is not None:
             raise refuse(Code.TAKEN, "An organization has this slug already.", "slug")
         organization_id = new_id()

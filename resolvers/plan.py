@@ -77,10 +77,7 @@ class Order(NamedTuple):
         """The rows behind (`after`) or in front of (`before`) the one that the bound names."""
         here = tuple_(*self.columns)
         there = tuple_(
-            *(
-                bindparam(f"{bound}_{i}", type_=column.type)
-                for i, column in enumerate(self.columns)
-            )
+            *(bindparam(f"{bound}_{i}", type_=column.type) for i, column in enumerate(self.columns))
         )
         return here > there if (bound == "after") is not self.descending else here < there
 
@@ -290,9 +287,7 @@ class ById:
         """What is within reach of these ids."""
         rows = reader.rows(self._statement, parents=ids)
         key = self._key
-        return dict(
-            zip((row[key] for row in rows), self._view.build(reader, rows), strict=True)
-        )
+        return dict(zip((row[key] for row in rows), self._view.build(reader, rows), strict=True))
 
 
 class Children:
@@ -364,7 +359,9 @@ class _Pages:
         self._columns = [_table(model).id, *(c for view in self._views for c in view.columns)]
         self._readable = reach.reading(model, shape)
         self._bound = _select(
-            list(order.columns), _table(model).id == bindparam("cursor", type_=Uuid()), self._readable
+            list(order.columns),
+            _table(model).id == bindparam("cursor", type_=Uuid()),
+            self._readable,
         )
         self._statements: dict[tuple[bool, bool, bool], Select[Any]] = {}
 
@@ -488,9 +485,7 @@ class PageInside(_Pages):
         counted = _select([self._pointer, func.count()], *where)
         self._count = counted.group_by(self._pointer)
 
-    def run(
-        self, reader: Reader, parents: Sequence[uuid.UUID]
-    ) -> dict[uuid.UUID, dict[str, Any]]:
+    def run(self, reader: Reader, parents: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
         """The connection of each parent."""
         page = reader.pages[self._page]
         bounds = self._bounds(reader, page, {})
@@ -570,9 +565,7 @@ def _own_column(model: type[Base], field: Any) -> ColumnElement[Any]:
     return null()
 
 
-def _reach(
-    wanted: Wanted, shape: Shape, at_least: Scope | None = None
-) -> ColumnElement[bool]:
+def _reach(wanted: Wanted, shape: Shape, at_least: Scope | None = None) -> ColumnElement[bool]:
     if wanted.bounded:
         return reach.reading(wanted.model, shape, at_least)
     return reach.in_organization(wanted.model)

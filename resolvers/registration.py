@@ -216,9 +216,7 @@ async def _open_organization(context: Context, slug: str) -> Row[Any]:
     return found
 
 
-async def _is_open(
-    context: Context, organization_id: uuid.UUID, department_id: uuid.UUID
-) -> bool:
+async def _is_open(context: Context, organization_id: uuid.UUID, department_id: uuid.UUID) -> bool:
     def look(connection: Connection) -> bool:
         found = connection.execute(
             select(Department.id).where(
@@ -320,6 +318,4 @@ async def _end_registrations(
         )
         .values(client_id=client_id, ended_at=func.coalesce(Registration.ended_at, now))
     )
-    await end_registrations(
-        connection, registration.organization_id, registration.email_key, now
-    )
+    await end_registrations(connection, registration.organization_id, registration.email_key, now)

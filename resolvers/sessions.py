@@ -46,9 +46,7 @@ async def login(
     person = await _person(context, organization, username)
     passwords = context.services.passwords
     if not await passwords.verify(person.password_hash if person else None, password):
-        raise refuse(
-            Code.INVALID_CREDENTIALS, "Organization, username or password are not right."
-        )
+        raise refuse(Code.INVALID_CREDENTIALS, "Organization, username or password are not right.")
     assert person
     _welcome(person, surface)
     renewed = None
@@ -136,7 +134,8 @@ async def session_refresh(context: Context, refresh_token: str) -> Opened:
 
 async def logout(context: Context, everywhere: bool, refresh_token: str | None) -> None:
     """End this session, or all of this person's. A refresh token names the session where the
-    access token has run out; one that is no good (any more) has nothing to end."""
+    access token has run out; one that is no good (any more) has nothing to end.
+    """
     read = context.services.tokens.read_refresh(refresh_token) if refresh_token else None
     session_ids = [read.id] if read else []
     if not context.actor.is_anonymous:

@@ -2,6 +2,6 @@
 
 from schema.execution import Api, Response
 from schema.matrix import permissions_page
-from schema.root import build
+from schema.root import build, printed
 
-__all__ = ["Api", "Response", "build", "permissions_page"]
+__all__ = ["Api", "Response", "build", "permissions_page", "printed"]

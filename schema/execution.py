@@ -147,18 +147,14 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             return None
         return value
 
-    def _asked(
-        self, parent_type: GraphQLObjectType, source: Any, details: Any, path: Path
-    ) -> Any:
+    def _asked(self, parent_type: GraphQLObjectType, source: Any, details: Any, path: Path) -> Any:
         """Which rows: what the resolver says, or the object above."""
         node = details[0].node
         definition = parent_type.fields[node.name.value]
         ours = definition.extensions[DEFINITION]
         if ours.base_resolver is None:
             return getattr(source, ours.python_name)
-        info = self.build_resolve_info(
-            definition, [one.node for one in details], parent_type, path
-        )
+        info = self.build_resolve_info(definition, [one.node for one in details], parent_type, path)
         arguments = get_argument_values(definition, node, self.variable_values)
         assert definition.resolve
         return definition.resolve(source, info, **arguments)
@@ -205,7 +201,8 @@ class Response:
 
 class Api:
     """The schema, ready to answer. Documents are parsed, validated and planned once each; the
-    thousand used last are kept."""
+    thousand used last are kept.
+    """
 
     def __init__(self) -> None:
         self.strawberry = build()
@@ -292,5 +289,3 @@ def _switches(document: DocumentNode) -> tuple[str, ...]:
 
     visit(document, Switches())
     return tuple(sorted(names))
-
-

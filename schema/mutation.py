@@ -44,7 +44,8 @@ class Mutation:
         input: Annotated[LoginInput, strawberry.argument(description="Who, and where.")],
     ) -> SessionPayload:
         """Sign in. What is wrong with an account is said only after a right password;
-        everything else is INVALID_CREDENTIALS."""
+        everything else is INVALID_CREDENTIALS.
+        """
         return SessionPayload.of(
             await resolvers.login(
                 info.context, input.organization, input.username, input.password, input.surface
@@ -60,7 +61,8 @@ class Mutation:
         ],
     ) -> SessionPayload:
         """Get new tokens for old ones. Within 10 seconds the same token gets the same answer;
-        used again later, it ends the whole session."""
+        used again later, it ends the whole session.
+        """
         return SessionPayload.of(await resolvers.session_refresh(info.context, refresh_token))
 
     @mutation(Public())

@@ -281,18 +281,12 @@ class _Walk:
                 parts[key] = Part(key, name, self._parts(its, inner, inner_path, wanted))
             else:
                 parts[key] = Part(key, name)
-        return tuple(
-            parts.get(key) or Part(key, "__typename", value=of.name) for key in below
-        )
+        return tuple(parts.get(key) or Part(key, "__typename", value=of.name) for key in below)
 
 
-def _page_arguments(
-    definition: GraphQLField, node: FieldNode, executor: Executor
-) -> PageArguments:
+def _page_arguments(definition: GraphQLField, node: FieldNode, executor: Executor) -> PageArguments:
     said = get_argument_values(definition, node, executor.variable_values)
-    found = {
-        name: said.get(name) for name in ("first", "after", "last", "before")
-    }
+    found = {name: said.get(name) for name in ("first", "after", "last", "before")}
     if found["first"] is not None and found["last"] is not None:
         raise _bad_argument("Give first or last, not both.", node)
     for name in ("first", "last"):

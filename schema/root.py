@@ -18,16 +18,8 @@ class Unruled(Exception):
 
 
 def build() -> strawberry.Schema:
-    """The schema. Raises `Unruled` with the fields that lack a rule."""
-    schema = strawberry.Schema(
-        query=Query,
-        mutation=Mutation,
-        types=[*NODES, *ACTORS],
-        config=StrawberryConfig(
-            sort_schema=True,
-            enable_experimental_incremental_execution=False,
-        ),
-    )
+    """The schema that is executed. Raises `Unruled` with the fields that lack a rule."""
+    schema = _schema(StrawberryConfig())
     unruled = [
         f"{name}.{field_name}"
         for name, type_ in schema._schema.type_map.items()
@@ -41,10 +33,23 @@ def build() -> strawberry.Schema:
     return schema
 
 
+def printed() -> str:
+    """The schema as text, in the order of names.
+
+    It is another object than the one that is executed: sorting makes plain enumerations, which
+    would give resolvers strings in place of our words.
+    """
+    return _schema(StrawberryConfig(sort_schema=True)).as_str() + "\n"
+
+
+def _schema(config: StrawberryConfig) -> strawberry.Schema:
+    return strawberry.Schema(query=Query, mutation=Mutation, types=[*NODES, *ACTORS], config=config)
+
+
 def has_rule(field: object) -> bool:
     """Whether somebody said who may ask for the field."""
     definition = field.extensions.get(DEFINITION)  # type: ignore[attr-defined]
     return definition is not None and RULE in definition.metadata
 
 
-__all__ = ["Unruled", "build", "has_rule", "words"]
+__all__ = ["Unruled", "build", "has_rule", "printed", "words"]
