@@ -198,8 +198,7 @@ def same(model: type[Base], row: Values, **other: Any) -> UpdateBase:
 ACROSS = [
     pytest.param(constraint, column, id=f"{each.name}.{column}")
     for each in Base.metadata.sorted_tables
-    for constraint in each.constraints
-    if isinstance(constraint, ForeignKeyConstraint)
+    for constraint in sorted(each.foreign_key_constraints, key=lambda key: str(key.name))
     for column in constraint.column_keys
     if column not in {"organization_id", "role"}
 ]
