@@ -26,7 +26,8 @@ def canonical_email(text: str) -> str:
 
 def sort_key(text: str) -> str:
     """The text casefolded and without accents: the order of names (`D29`)."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    decomposed = unicodedata.normalize("NFKD", folded)
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
