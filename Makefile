@@ -32,7 +32,7 @@ check: $(DEV) ## Check format, lint, types, imports, and what is printed from th
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m mypy
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-logo
 	$(PYTHON) -m portal schema --check
 	$(PYTHON) -m portal permissions --check
 	$(PYTHON) -m portal docs --check
