@@ -53,6 +53,7 @@ async def service(settings: Settings) -> AsyncIterator[Service]:
         sender=settings.mail_from,
         link_token=tokens.link,
         clock=utc_now,
+        lease_seconds=settings.courier_lease,
     )
     services = Services(
         database=database,

@@ -80,6 +80,13 @@ class Settings(BaseSettings):
     password_length: int = Field(
         default=15, ge=8, le=64, description="The least number of characters of a password."
     )
+    courier_lease: int = Field(
+        default=60,
+        ge=5,
+        le=60,
+        description="Seconds for which a courier has a letter to itself: how long one may lie "
+        "after a courier was killed. An attempt may take five sixths of it.",
+    )
 
     @classmethod
     def read(cls, **given: object) -> "Settings":
