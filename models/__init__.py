@@ -3,7 +3,7 @@
 from models.account import Account, Link, Session
 from models.base import Base
 from models.client import Association, Client, Registration
-from models.database import Database, Unavailable, within
+from models.database import Database, Query, Record, Unavailable, within
 from models.keys import new_id, outside, parse_id
 from models.letter import Letter
 from models.organization import Department, Organization
@@ -37,6 +37,8 @@ __all__ = [
     "LinkState",
     "OnboardingState",
     "Organization",
+    "Query",
+    "Record",
     "Registration",
     "Role",
     "RoleGrant",

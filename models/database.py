@@ -10,7 +10,7 @@ import random
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import orjson
 from sqlalchemy import (
@@ -20,6 +20,9 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
+    Row,
+    Select,
+    SQLColumnExpression,
     Text,
     Uuid,
     bindparam,
@@ -35,6 +38,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 T = TypeVar("T")
+
+# A row, and a SELECT, of whatever columns.
+Record: TypeAlias = Row[*tuple[Any, ...]]
+Query: TypeAlias = Select[*tuple[Any, ...]]
 
 TRIES = 5
 BUSY_SECONDS = 5
@@ -71,7 +78,7 @@ class _Within(FunctionElement[bool]):
     inherit_cache = True
 
 
-def within(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+def within(column: SQLColumnExpression[Any], parameter: str) -> ColumnElement[bool]:
     """Whether the column holds one of the ids given as the named parameter."""
     return _Within(column, bindparam(parameter, type_=Ids()))
 

@@ -1,9 +1,8 @@
 """From an access token to an actor, anew on every request (`D21`)."""
 
 import datetime as dt
-from typing import Any
 
-from sqlalchemy import Connection, Row, Uuid, and_, bindparam, exists, or_, select
+from sqlalchemy import Connection, Uuid, and_, bindparam, exists, or_, select
 
 from models import (
     Account,
@@ -11,6 +10,7 @@ from models import (
     ClientStatus,
     Database,
     Department,
+    Record,
     RoleGrant,
     Session,
     Staff,
@@ -71,16 +71,17 @@ _SESSION = (
 async def identify(
     database: Database, tokens: Tokens, token: str, now: dt.datetime
 ) -> Actor | None:
-    """The actor of a live session; None for a token that is forged, expired, ended or replaced,
-    and for a person who may not be signed in there (any more).
+    """The actor of a live session, or None.
 
-    A token that a refresh replaced is good for ten more seconds: requests may be under way.
+    None for a token that is forged, expired, ended or replaced, and for a person who may not be
+    signed in there (any more). A token that a refresh replaced is good for ten more seconds:
+    requests may be under way.
     """
     read = tokens.read_access(token)
     if read is None:
         return None
 
-    def look_up(connection: Connection) -> list[Row[Any]]:
+    def look_up(connection: Connection) -> list[Record]:
         return list(connection.execute(_SESSION, {"session": read.id}))
 
     rows = await database.read(look_up)

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
-    Select,
     Uuid,
     and_,
     bindparam,
@@ -31,6 +30,7 @@ from models import (
     ClientStatus,
     Department,
     Organization,
+    Query,
     Role,
     RoleGrant,
     Staff,
@@ -103,7 +103,7 @@ def changing(model: type[Base], shape: Shape, permission: Permission) -> ColumnE
     return and_(in_organization(model), or_(false(), *ways))
 
 
-def notified(department_id: uuid.UUID | None) -> Select[Any]:
+def notified(department_id: uuid.UUID | None) -> Query:
     """The staff who may approve a client of the department, and want to be told (`S4` to `S8`).
 
     Without a department: of a client who is not sure. The role table decides, as it does for the
@@ -138,8 +138,9 @@ def notified(department_id: uuid.UUID | None) -> Select[Any]:
 
 def in_organization(model: type[Base]) -> ColumnElement[bool]:
     """The rows of the caller's organization, within reach or not."""
-    column = model.id if model is Organization else model.organization_id  # type: ignore[attr-defined]
-    return column == _ORGANIZATION  # type: ignore[no-any-return]
+    name = "id" if model is Organization else "organization_id"
+    column: ColumnElement[uuid.UUID] = model.__table__.c[name]
+    return column == _ORGANIZATION
 
 
 @cache

@@ -170,7 +170,7 @@ def permissions(
     check: Annotated[bool, typer.Option("--check", help="Compare, and print nothing.")] = False,
 ) -> None:
     """Print who may do what, as it stands in docs/permissions.md."""
-    _printed(PERMISSIONS, permissions_page(build()._schema), check)
+    _printed(PERMISSIONS, permissions_page(build()), check)
 
 
 @commands.command()
@@ -178,7 +178,7 @@ def docs(
     check: Annotated[bool, typer.Option("--check", help="Compare, and write nothing.")] = False,
 ) -> None:
     """Write what the code says of itself into docs/."""
-    pages = {PERMISSIONS: permissions_page(build()._schema), LETTERS: showcase()}
+    pages = {PERMISSIONS: permissions_page(build()), LETTERS: showcase()}
     for path, page in pages.items():
         if check:
             _printed(path, page, check)

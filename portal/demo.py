@@ -135,7 +135,14 @@ class _Founders:
         for username, first_name, last_name, roles in STAFF:
             grants = [NewGrant(role, ids[department]) for role, department in roles]
             key = await resolvers.staff_create(
-                olivia, NewStaff(first_name, last_name, _address(username), grants, True)
+                olivia,
+                NewStaff(
+                    first_name=first_name,
+                    last_name=last_name,
+                    email=_address(username),
+                    roles=grants,
+                    receive_new_client_notifications=True,
+                ),
             )
             staff[username] = outside("stf_", key.id)
             await self._define_credentials(username)

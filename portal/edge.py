@@ -60,7 +60,7 @@ class Edge:
     async def _answer(self, request: Request) -> Response:
         media = NEW if NEW in request.headers.get("accept", "") else OLD
         try:
-            asked = _asked(request, await _body(request))
+            asked = _asked(await _body(request))
             context = await self.service.context(_token(request))
         except BadRequest as bad:
             return _error(media, bad.status, "BAD_USER_INPUT", str(bad))
@@ -88,7 +88,7 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _asked(request: Request, body: bytes) -> tuple[str, dict[str, Any] | None, str | None]:
+def _asked(body: bytes) -> tuple[str, dict[str, Any] | None, str | None]:
     """Query, variables and operation name."""
     try:
         said = orjson.loads(body)

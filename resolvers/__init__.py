@@ -18,6 +18,7 @@ from resolvers.credentials import Onboarded, invitation_accept
 from resolvers.departments import department_create, departments
 from resolvers.errors import Choice, Code, Problem, Refused
 from resolvers.links import LinkView, link, link_resend
+from resolvers.listing import Listing
 from resolvers.organizations import (
     Founding,
     Profile,
@@ -25,7 +26,7 @@ from resolvers.organizations import (
     organization,
     portal_url,
 )
-from resolvers.plan import BadCursor, Listing, Missing
+from resolvers.plan import BadCursor, Missing
 from resolvers.reading import Asked, read
 from resolvers.registration import NewRegistration, client_register, registration_confirm
 from resolvers.sessions import Opened, login, logout, session_refresh

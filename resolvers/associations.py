@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, select
+from sqlalchemy import and_, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import Association, Department, Role, RoleGrant, Staff, StaffStatus, new_id, parse_id
+from models import (
+    Association,
+    Department,
+    Record,
+    Role,
+    RoleGrant,
+    Staff,
+    StaffStatus,
+    new_id,
+    parse_id,
+)
 from permissions import Actor, Permission, Scope, reach
 from resolvers.checks import Checks
 from resolvers.errors import Choice, Code, Problem
@@ -82,7 +92,7 @@ async def _met(
     return frozenset(found.scalars())
 
 
-async def _practitioner(connection: AsyncConnection, actor: Actor, typed: str) -> Row[Any] | None:
+async def _practitioner(connection: AsyncConnection, actor: Actor, typed: str) -> Record | None:
     id = parse_id("stf_", typed)
     if id is None:
         return None
@@ -100,7 +110,7 @@ async def _practitioner(connection: AsyncConnection, actor: Actor, typed: str) -
 async def _department(
     connection: AsyncConnection,
     actor: Actor,
-    practitioner: Row[Any],
+    practitioner: Record,
     asked: NewAssociation,
     checks: Checks,
     row: str,
@@ -158,7 +168,7 @@ async def _department(
     return None
 
 
-async def in_organization(connection: AsyncConnection, actor: Actor, typed: str) -> Row[Any] | None:
+async def in_organization(connection: AsyncConnection, actor: Actor, typed: str) -> Record | None:
     """The active department of the caller's organization with this outside id."""
     id = parse_id("dep_", typed)
     if id is None:

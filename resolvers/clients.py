@@ -8,16 +8,16 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Uuid, and_, bindparam, exists, false, select, update
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, false, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer import ClientApproved, post
-from models import Association, Client, ClientStatus, Department, Staff, parse_id
+from models import Association, Client, ClientStatus, Department, Record, Staff, parse_id
 from permissions import Actor, Permission, Scope, Shape, reach
 from resolvers.associations import NewAssociation, associate, in_organization
 from resolvers.context import Context
 from resolvers.errors import Choice, Code, Problem, Refused, refuse
-from resolvers.plan import Listing, Order
+from resolvers.listing import Listing, Order
 from resolvers.posting import addressed, sender
 from resolvers.tree import Key
 
@@ -128,7 +128,7 @@ async def client_approve(context: Context, id: str, approval: Approval) -> Key:
 
 async def _found(
     connection: AsyncConnection, actor: Actor, typed: str, permission: Permission
-) -> Row[Any]:
+) -> Record:
     """The client of this id, as far as the caller may change it with the permission.
 
     Out of reach it is NOT_FOUND, in reach but not the caller's to change OUT_OF_SCOPE (`D8`).
@@ -157,7 +157,7 @@ async def _found(
 
 
 async def _department(
-    connection: AsyncConnection, actor: Actor, client: Row[Any], approval: Approval
+    connection: AsyncConnection, actor: Actor, client: Record, approval: Approval
 ) -> uuid.UUID:
     """The department that the client will be in: the one named, or its own."""
     path = ("input", "departmentId")
@@ -189,7 +189,7 @@ async def _department(
     )
 
 
-async def _not_pending(connection: AsyncConnection, client: Row[Any]) -> Refused:
+async def _not_pending(connection: AsyncConnection, client: Record) -> Refused:
     """What somebody is told who comes too late: who decided, and when (`D18`)."""
     message = "This client is not pending any more."
     if client.approved_at is not None:
@@ -204,7 +204,7 @@ async def _not_pending(connection: AsyncConnection, client: Row[Any]) -> Refused
     return refuse(Code.NOT_PENDING, message, "id", key=Key(Client, client.id))
 
 
-async def _tell_approved(connection: AsyncConnection, client: Row[Any], now: dt.datetime) -> None:
+async def _tell_approved(connection: AsyncConnection, client: Record, now: dt.datetime) -> None:
     await post(
         connection,
         ClientApproved(**addressed(await sender(connection, client.organization_id), client)),

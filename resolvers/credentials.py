@@ -4,10 +4,10 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select, update
+from sqlalchemy import Connection, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import Account, Client, ClientStatus, Link, LinkPurpose, Staff
+from models import Account, Client, ClientStatus, Link, LinkPurpose, Record, Staff
 from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
@@ -103,7 +103,7 @@ async def invitation_accept(
     return await context.write(work)
 
 
-def _person(connection: Connection, link: Row[Any]) -> Row[Any]:
+def _person(connection: Connection, link: Record) -> Record:
     for model in (Client, Staff):
         found = connection.execute(
             select(model.first_name, model.last_name, model.email).where(

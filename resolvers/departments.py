@@ -7,7 +7,7 @@ from models import Department, new_id, sort_key
 from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
-from resolvers.plan import Listing, Order
+from resolvers.listing import Listing, Order
 from resolvers.tree import Key
 
 _BY_NAME = Order((Department.name_key, Department.id))

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer import ClientInvitation, ConfirmRegistration, Contents, StaffInvitation, post
@@ -18,6 +18,7 @@ from models import (
     LinkPurpose,
     LinkState,
     Organization,
+    Record,
     Registration,
     Staff,
     StaffStatus,
@@ -81,7 +82,7 @@ async def link_resend(context: Context, token: str) -> None:
     await context.write(work)
 
 
-async def look_up(context: Context, token: str) -> Row[Any] | None:
+async def look_up(context: Context, token: str) -> Record | None:
     """The link of a token, with its organization's name; None for one that we did not make."""
     id = context.services.tokens.read_link(token)
     if id is None:
@@ -95,13 +96,13 @@ async def look_up(context: Context, token: str) -> Row[Any] | None:
         .where(Link.id == id)
     )
 
-    def look(connection: Connection) -> Row[Any] | None:
+    def look(connection: Connection) -> Record | None:
         return connection.execute(statement).one_or_none()
 
     return await context.services.database.read(look)
 
 
-def state_of(link: Row[Any], now: dt.datetime) -> LinkState:
+def state_of(link: Record, now: dt.datetime) -> LinkState:
     """What has become of the link."""
     if link.used_at is not None:
         return LinkState.USED
@@ -110,7 +111,7 @@ def state_of(link: Row[Any], now: dt.datetime) -> LinkState:
     return LinkState.EXPIRED if link.expires_at <= now else LinkState.VALID
 
 
-async def usable(context: Context, token: str, purpose: LinkPurpose, *field: str) -> Row[Any]:
+async def usable(context: Context, token: str, purpose: LinkPurpose, *field: str) -> Record:
     """The link of a token, good for this purpose now; raises `Refused` for every other."""
     found = await look_up(context, token)
     if found is None or found.purpose is not purpose:
@@ -127,7 +128,7 @@ def refused_link(state: LinkState, *field: str) -> Refused:
     return refuse(code, message, *field)
 
 
-async def use(connection: AsyncConnection, link: Row[Any], now: dt.datetime, *field: str) -> None:
+async def use(connection: AsyncConnection, link: Record, now: dt.datetime, *field: str) -> None:
     """Use the link up: it works for one of all who try at once, and is refused to the others."""
     used = await connection.execute(
         update(Link)
@@ -195,8 +196,9 @@ async def invite(
     organization_id: uuid.UUID,
     account_id: uuid.UUID,
 ) -> None:
-    """Send a client or staff member a link to define credentials, unless they have some already
-    or are inactive (`D3`, `D5`).
+    """Send a client or staff member a link to define credentials (`D3`, `D5`).
+
+    Nothing goes to who has credentials already, or is inactive.
     """
     person = await _awaiting_credentials(connection, organization_id, account_id)
     if person is None:
@@ -224,7 +226,7 @@ async def invite(
 
 async def _awaiting_credentials(
     connection: AsyncConnection, organization_id: uuid.UUID, account_id: uuid.UUID
-) -> Row[Any] | None:
+) -> Record | None:
     for model, active in (
         (Client, Client.status == ClientStatus.ACTIVE),
         (Staff, Staff.status == StaffStatus.ACTIVE),
@@ -248,7 +250,7 @@ async def _awaiting_credentials(
     return None
 
 
-async def _confirm_again(context: Context, connection: AsyncConnection, old: Row[Any]) -> None:
+async def _confirm_again(context: Context, connection: AsyncConnection, old: Record) -> None:
     now = context.now()
     found = await connection.execute(
         select(*Registration.__table__.c).where(
@@ -279,5 +281,5 @@ async def _confirm_again(context: Context, connection: AsyncConnection, old: Row
     )
 
 
-def _of(link: Row[Any]) -> Any:
+def _of(link: Record) -> Any:
     return and_(Link.organization_id == link.organization_id, Link.id == link.id)

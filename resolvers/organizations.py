@@ -66,8 +66,9 @@ class Founding:
 
 
 async def create_organization(context: Context, typed: Founding) -> uuid.UUID:
-    """A new organization, its first department, and its first Organizational Administrator, who
-    is mailed a link to define credentials. Fields of refusals are the command's options.
+    """A new organization, its first department, and its first Organizational Administrator.
+
+    They are mailed a link to define credentials. Fields of refusals are the command's options.
     """
     checks = Checks()
     name = checks.name(typed.name, "name")

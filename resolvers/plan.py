@@ -10,41 +10,33 @@ parameters.
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Enum,
-    Select,
-    String,
-    Uuid,
-    bindparam,
-    func,
-    inspect,
-    null,
-    select,
-    tuple_,
-    type_coerce,
-)
-from sqlalchemy.orm import ColumnProperty, RelationshipProperty
+from sqlalchemy import ColumnElement, Connection, Uuid, bindparam, func, null, select
 
-from models import Base, outside, parse_id, within
+from models import Base, Query, parse_id, within
 from permissions import Scope, Shape, reach
+from resolvers.connection import CURSOR, PageRows, connection
+from resolvers.listing import (
+    Listing,
+    Order,
+    attribute,
+    columns_where,
+    id_of,
+    pointer,
+    relationship,
+)
 from resolvers.tree import (
     Column,
     Computed,
     Constant,
+    Field,
     Many,
     One,
     Page,
     PageArguments,
-    Part,
     Wanted,
 )
-
-CURSOR = "cur_"
 
 Values = dict[str, Any]
 Rows = Sequence[Sequence[Any]]
@@ -59,42 +51,6 @@ class BadCursor(Exception):
 
 class Missing(Exception):
     """A row that another one needs was gone between two statements."""
-
-
-class Order(NamedTuple):
-    """The order of a list: columns that end with the id, all in one direction."""
-
-    columns: tuple[ColumnElement[Any], ...]
-    descending: bool = False
-
-    def by(self, backward: bool) -> tuple[ColumnElement[Any], ...]:
-        """The ORDER BY, or the opposite one."""
-        if self.descending is backward:
-            return tuple(column.asc() for column in self.columns)
-        return tuple(column.desc() for column in self.columns)
-
-    def beyond(self, bound: str) -> ColumnElement[bool]:
-        """The rows behind (`after`) or in front of (`before`) the one that the bound names."""
-        here = tuple_(*self.columns)
-        there = tuple_(
-            *(bindparam(f"{bound}_{i}", type_=column.type) for i, column in enumerate(self.columns))
-        )
-        return here > there if (bound == "after") is not self.descending else here < there
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Which rows a field of the root lists: what the resolver says, and nothing is fetched yet.
-
-    `where` holds predicates made once (they are part of the plan's key), with named parameters
-    that `values` fills; `at_least` as in `reach.reading`.
-    """
-
-    model: type[Base]
-    where: tuple[ColumnElement[bool], ...] = ()
-    order: Order | None = None
-    values: Mapping[str, Any] | None = None
-    at_least: Scope | None = None
 
 
 class Reader:
@@ -115,7 +71,7 @@ class Reader:
         self._connection = connection
         self._values = values
 
-    def rows(self, statement: Select[Any], **values: Any) -> Rows:
+    def rows(self, statement: Query, **values: Any) -> Rows:
         """The rows that the statement gives with the caller's values and these."""
         return self._connection.execute(statement, {**self._values, **values}).all()
 
@@ -161,7 +117,7 @@ class View:
             case Constant():
                 self._steps.append(_write_constant(key, field.value))
             case Computed():
-                columns = [_attribute(self._wanted.model, name) for name in field.attributes]
+                columns = [attribute(self._wanted.model, name) for name in field.attributes]
                 positions = [self._column(column) for column in columns]
                 self._steps.append(_write_computed(field, positions))
             case Column():
@@ -275,11 +231,11 @@ class ById:
 
     def __init__(self, wanted: Wanted, shape: Shape, at_least: Scope | None = None) -> None:
         self._view = View(wanted, shape)
-        model = _table(wanted.model)
+        key = id_of(wanted.model)
         self._key = len(self._view.columns)
-        self._statement = _select(
-            [*self._view.columns, model.id],
-            within(model.id, "parents"),
+        self._statement = columns_where(
+            [*self._view.columns, key],
+            within(key, "parents"),
             _reach(wanted, shape, at_least),
         )
 
@@ -294,15 +250,15 @@ class Children:
     """All rows that point at the parents, in the relationship's order."""
 
     def __init__(self, parent: type[Base], many: Many, shape: Shape) -> None:
-        relationship = _relationship(parent, many.relationship)
-        pointer = _pointer(relationship)
+        related = relationship(parent, many.relationship)
+        points = pointer(related)
         self._view = View(many.wanted, shape)
         self._key = len(self._view.columns)
-        self._statement = _select(
-            [*self._view.columns, pointer],
-            within(pointer, "parents"),
+        self._statement = columns_where(
+            [*self._view.columns, points],
+            within(points, "parents"),
             _reach(many.wanted, shape),
-        ).order_by(*relationship.order_by or ())
+        ).order_by(*related.order_by or ())
 
     def run(
         self, reader: Reader, parents: Sequence[uuid.UUID]
@@ -323,11 +279,11 @@ class Listed:
 
     def __init__(self, wanted: Wanted, listing: Listing, shape: Shape) -> None:
         self._view = View(wanted, shape)
-        self._statement = _select(
+        self._statement = columns_where(
             self._view.columns,
             *listing.where,
             reach.reading(wanted.model, shape, listing.at_least),
-        ).order_by(*_order(listing).by(backward=False))
+        ).order_by(*listing.ordered.by(backward=False))
 
     def run(self, reader: Reader, listing: Listing) -> list[dict[str, Any]]:
         """The rows, in the listing's order."""
@@ -356,14 +312,14 @@ class _Pages:
             self._views.append(view)
             start += len(view.columns)
         # The first column is the id, which is the cursor; then come the columns of the views.
-        self._columns = [_table(model).id, *(c for view in self._views for c in view.columns)]
+        self._columns = [id_of(model), *(c for view in self._views for c in view.columns)]
         self._readable = reach.reading(model, shape)
-        self._bound = _select(
+        self._bound = columns_where(
             list(order.columns),
-            _table(model).id == bindparam("cursor", type_=Uuid()),
+            id_of(model) == bindparam("cursor", type_=Uuid()),
             self._readable,
         )
-        self._statements: dict[tuple[bool, bool, bool], Select[Any]] = {}
+        self._statements: dict[tuple[bool, bool, bool], Query] = {}
 
     def _bounds(self, reader: Reader, page: PageArguments, values: Values) -> Values:
         """The places of the cursors in the order, looked up within reach. Raises `BadCursor`."""
@@ -378,7 +334,7 @@ class _Pages:
             found |= {f"{name}_{i}": value for i, value in enumerate(rows[0])}
         return found
 
-    def _statement(self, page: PageArguments) -> Select[Any]:
+    def _statement(self, page: PageArguments) -> Query:
         """The statement of a page in this direction and with these bounds."""
         mode = (page.backward, page.after is not None, page.before is not None)
         if mode not in self._statements:
@@ -390,56 +346,12 @@ class _Pages:
             self._statements[mode] = self._paged(page.backward, [*self._where, *bounds])
         return self._statements[mode]
 
-    def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Select[Any]:
+    def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Query:
         raise NotImplementedError
 
     def _build(self, reader: Reader, rows: Rows) -> list[list[dict[str, Any]]]:
         """For each view, the dict of each row."""
         return [view.build(reader, rows) for view in self._views]
-
-    def _connection(
-        self,
-        page: PageArguments,
-        ids: list[uuid.UUID],
-        nodes: list[list[dict[str, Any]]],
-        more: bool,
-        total: int,
-    ) -> dict[str, Any]:
-        """The connection's dict, from the rows of its page in the list's order."""
-        cursors = [outside(CURSOR, id) for id in ids]
-
-        def edge(part: Part, i: int) -> Any:
-            match part.name:
-                case "cursor":
-                    return cursors[i]
-                case "node":
-                    return nodes[part.index][i]
-            return part.value
-
-        def value(part: Part) -> Any:
-            match part.name:
-                case "edges":
-                    return [
-                        {inner.key: edge(inner, i) for inner in part.parts}
-                        for i in range(len(cursors))
-                    ]
-                case "nodes":
-                    return nodes[part.index]
-                case "pageInfo":
-                    return {inner.key: value(inner) for inner in part.parts}
-                case "totalCount":
-                    return total
-                case "hasNextPage":
-                    return page.before is not None if page.backward else more
-                case "hasPreviousPage":
-                    return more if page.backward else page.after is not None
-                case "startCursor":
-                    return cursors[0] if cursors else None
-                case "endCursor":
-                    return cursors[-1] if cursors else None
-            return part.value
-
-        return {part.key: value(part) for part in self._page.parts}
 
 
 class PageOfListing(_Pages):
@@ -448,8 +360,8 @@ class PageOfListing(_Pages):
     def __init__(self, page: Page, listing: Listing, shape: Shape) -> None:
         reachable = reach.reading(listing.model, shape, listing.at_least)
         where = (*listing.where, reachable)
-        super().__init__(page, listing.model, _order(listing), where, shape)
-        self._count = _select([func.count()], *where).select_from(listing.model)
+        super().__init__(page, listing.model, listing.ordered, where, shape)
+        self._count = columns_where([func.count()], *where).select_from(listing.model)
 
     def run(self, reader: Reader, listing: Listing) -> dict[str, Any]:
         """The connection."""
@@ -463,11 +375,11 @@ class PageOfListing(_Pages):
         total = 0
         if self._page.asks("totalCount"):
             total = reader.rows(self._count, **values)[0][0]
-        nodes = self._build(reader, rows)
-        return self._connection(page, [row[0] for row in rows], nodes, more, total)
+        found = PageRows(page, [row[0] for row in rows], self._build(reader, rows), more, total)
+        return connection(self._page.parts, found)
 
-    def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Select[Any]:
-        chosen = _select(self._columns, *where).order_by(*self._order.by(backward))
+    def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Query:
+        chosen = columns_where(self._columns, *where).order_by(*self._order.by(backward))
         return chosen.limit(bindparam("most"))
 
 
@@ -476,13 +388,13 @@ class PageInside(_Pages):
 
     def __init__(self, parent: type[Base], page: Page, shape: Shape) -> None:
         assert page.relationship
-        relationship = _relationship(parent, page.relationship)
-        self._pointer = _pointer(relationship)
-        model = relationship.mapper.class_
+        related = relationship(parent, page.relationship)
+        self._pointer = pointer(related)
+        model = related.mapper.class_
         where = (within(self._pointer, "parents"), reach.reading(model, shape))
-        order = Order(tuple(relationship.order_by or ()))
+        order = Order(tuple(related.order_by or ()))
         super().__init__(page, model, order, where, shape)
-        counted = _select([self._pointer, func.count()], *where)
+        counted = columns_where([self._pointer, func.count()], *where)
         self._count = counted.group_by(self._pointer)
 
     def run(self, reader: Reader, parents: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
@@ -505,19 +417,18 @@ class PageInside(_Pages):
             more, kept = len(group) > page.size, group[: page.size]
             if page.backward:
                 kept = kept[::-1]
-            found[parent] = self._connection(
-                page,
-                [rows[i][0] for i in kept],
-                [[view[i] for i in kept] for view in nodes],
-                more,
-                totals.get(parent, 0),
-            )
+            ids = [rows[i][0] for i in kept]
+            its = [[view[i] for i in kept] for view in nodes]
+            page_rows = PageRows(page, ids, its, more, totals.get(parent, 0))
+            found[parent] = connection(self._page.parts, page_rows)
         return found
 
-    def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Select[Any]:
+    def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Query:
         by = self._order.by(backward)
         place = func.row_number().over(partition_by=self._pointer, order_by=by)
-        numbered = _select([*self._columns, self._pointer, place], *where).subquery("numbered")
+        numbered = columns_where([*self._columns, self._pointer, place], *where).subquery(
+            "numbered"
+        )
         *_, number = numbered.columns
         return select(*numbered.columns).where(number <= bindparam("most")).order_by(number)
 
@@ -525,43 +436,15 @@ class PageInside(_Pages):
 # --- models, as a plan sees them --------------------------------------------------------------
 
 
-def _table(model: type[Base]) -> Any:
-    """The model, for the columns that every row of an organization has."""
-    return model
-
-
-def _attribute(model: type[Base], name: str) -> ColumnElement[Any]:
-    """The column of an attribute; a word as the text that it is stored as."""
-    found = inspect(model).attrs[name]
-    assert isinstance(found, ColumnProperty)
-    column: ColumnElement[Any] = found.columns[0]
-    return type_coerce(column, String) if isinstance(column.type, Enum) else column
-
-
-def _relationship(model: type[Base], name: str) -> RelationshipProperty[Any]:
-    found = inspect(model).attrs[name]
-    assert isinstance(found, RelationshipProperty)
-    return found
-
-
-def _pointer(relationship: RelationshipProperty[Any]) -> ColumnElement[Any]:
-    """The column, beside the organization's, by which one end points at the other."""
-    return next(
-        remote if relationship.uselist else local
-        for local, remote in relationship.local_remote_pairs or ()
-        if "organization_id" not in (local.key, remote.key)
-    )
-
-
-def _own_column(model: type[Base], field: Any) -> ColumnElement[Any]:
+def _own_column(model: type[Base], field: Field) -> ColumnElement[Any]:
     """The column at the field's own position: its value, or the id by which its rows are found."""
     match field:
         case Column():
-            return _attribute(model, field.attribute)
+            return attribute(model, field.attribute)
         case One():
-            return _pointer(_relationship(model, field.relationship))
+            return pointer(relationship(model, field.relationship))
         case Many() | Page():
-            return _attribute(model, "id")
+            return id_of(model)
     return null()
 
 
@@ -569,11 +452,3 @@ def _reach(wanted: Wanted, shape: Shape, at_least: Scope | None = None) -> Colum
     if wanted.bounded:
         return reach.reading(wanted.model, shape, at_least)
     return reach.in_organization(wanted.model)
-
-
-def _order(listing: Listing) -> Order:
-    return listing.order or Order((_table(listing.model).id,))
-
-
-def _select(columns: Sequence[ColumnElement[Any]], *where: ColumnElement[bool]) -> Select[Any]:
-    return select(*(column.label(f"c{i}") for i, column in enumerate(columns))).where(*where)

@@ -3,13 +3,13 @@
 import uuid
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import Organization
+from models import Organization, Record
 
 
-async def sender(connection: AsyncConnection, organization_id: uuid.UUID) -> Row[Any]:
+async def sender(connection: AsyncConnection, organization_id: uuid.UUID) -> Record:
     """The organization on whose behalf letters go: its name, slug and contact address."""
     found = await connection.execute(
         select(
@@ -19,7 +19,7 @@ async def sender(connection: AsyncConnection, organization_id: uuid.UUID) -> Row
     return found.one()
 
 
-def addressed(organization: Row[Any], person: Any) -> dict[str, Any]:
+def addressed(organization: Record, person: Any) -> dict[str, Any]:
     """What every letter is told: whom it greets, and who writes."""
     return {
         "recipient_name": f"{person.first_name} {person.last_name}",

@@ -1,13 +1,15 @@
 """Reads: what a tree asks of the rows that a resolver named, as far as the caller reaches."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
 from permissions import Actor, reach
 from resolvers.context import Context
-from resolvers.plan import ById, Listed, Listing, PageOfListing, Reader
+from resolvers.listing import Listing
+from resolvers.plan import ById, Listed, PageOfListing, Reader
 from resolvers.tree import Key, Page, PageArguments, Row, Rows, Tree
 
 Asked = Listing | Key | None
@@ -40,7 +42,8 @@ def _work(tree: Tree, asked: Asked, actor: Actor) -> Callable[[Reader], Any] | N
             wanted = next((one for one in tree.wanted if one.model is model), None)
             if wanted is None:
                 return None
-            by_id = _kept(wanted.plans, (shape, at_least), lambda: ById(wanted, shape, at_least))
+            make = partial(ById, wanted, shape, at_least)
+            by_id = _kept(wanted.plans, (shape, at_least), make)
             return lambda reader: by_id.run(reader, [id]).get(id)
         case Rows(wanted), Listing() as listing:
             key = (shape, listing.where, listing.order, listing.at_least)

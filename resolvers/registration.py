@@ -3,9 +3,8 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer import AlreadyRegistered, ClientAwaitsApproval, ConfirmRegistration, post
@@ -18,6 +17,7 @@ from models import (
     Link,
     LinkPurpose,
     Organization,
+    Record,
     Registration,
     name_key,
     new_id,
@@ -156,10 +156,10 @@ async def tell_managers(
     connection: AsyncConnection,
     organization_id: uuid.UUID,
     client_id: uuid.UUID,
-    department: Row[Any] | None,
+    department: Record | None,
     now: dt.datetime,
 ) -> None:
-    """Write to everybody who may approve the client and wants to be told, once each (`S4`, `S8`)."""
+    """Write to all who may approve the client and want to be told, once each (`S4`, `S8`)."""
     writer = await sender(connection, organization_id)
     told = await connection.execute(
         reach.notified(department.id if department else None),
@@ -193,8 +193,8 @@ async def end_registrations(
     await connection.execute(update(Registration).where(open_ones).values(ended_at=now))
 
 
-async def _open_organization(context: Context, slug: str) -> Row[Any]:
-    def look(connection: Connection) -> Row[Any] | None:
+async def _open_organization(context: Context, slug: str) -> Record:
+    def look(connection: Connection) -> Record | None:
         if not is_slug(slug):
             return None
         return connection.execute(
@@ -232,7 +232,7 @@ async def _is_open(context: Context, organization_id: uuid.UUID, department_id: 
 
 async def _holder(
     connection: AsyncConnection, organization_id: uuid.UUID, email_key: str
-) -> Row[Any] | None:
+) -> Record | None:
     """The client who has this address already."""
     found = await connection.execute(
         select(
@@ -247,7 +247,7 @@ async def _holder(
     return found.one_or_none()
 
 
-def _registration(connection: Connection, link: Row[Any]) -> Row[Any]:
+def _registration(connection: Connection, link: Record) -> Record:
     return connection.execute(
         select(*Registration.__table__.c).where(
             Registration.organization_id == link.organization_id,
@@ -256,7 +256,7 @@ def _registration(connection: Connection, link: Row[Any]) -> Row[Any]:
     ).one()
 
 
-async def _department(connection: AsyncConnection, registration: Row[Any]) -> Row[Any] | None:
+async def _department(connection: AsyncConnection, registration: Record) -> Record | None:
     """The department of the new client, as of now: chosen and still active, or the only one."""
     found = await connection.execute(
         select(Department.id, Department.name).where(
@@ -271,9 +271,9 @@ async def _department(connection: AsyncConnection, registration: Row[Any]) -> Ro
 
 async def _become_client(
     connection: AsyncConnection,
-    registration: Row[Any],
+    registration: Record,
     credentials: Credentials,
-    department: Row[Any] | None,
+    department: Record | None,
     now: dt.datetime,
 ) -> uuid.UUID:
     client_id = new_id()
@@ -308,7 +308,7 @@ async def _become_client(
 
 
 async def _end_registrations(
-    connection: AsyncConnection, registration: Row[Any], client_id: uuid.UUID, now: dt.datetime
+    connection: AsyncConnection, registration: Record, client_id: uuid.UUID, now: dt.datetime
 ) -> None:
     await connection.execute(
         update(Registration)

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import (
@@ -13,6 +13,7 @@ from models import (
     Client,
     ClientStatus,
     Organization,
+    Record,
     Session,
     Staff,
     StaffStatus,
@@ -133,8 +134,10 @@ async def session_refresh(context: Context, refresh_token: str) -> Opened:
 
 
 async def logout(context: Context, everywhere: bool, refresh_token: str | None) -> None:
-    """End this session, or all of this person's. A refresh token names the session where the
-    access token has run out; one that is no good (any more) has nothing to end.
+    """End this session, or all of this person's.
+
+    A refresh token names the session where the access token has run out; one that is no good
+    (any more) has nothing to end.
     """
     read = context.services.tokens.read_refresh(refresh_token) if refresh_token else None
     session_ids = [read.id] if read else []
@@ -180,7 +183,7 @@ _SESSION = (
 )
 
 
-async def _person(context: Context, organization: str, username: str) -> Row[Any] | None:
+async def _person(context: Context, organization: str, username: str) -> Record | None:
     key = username_key(username)
     if key is None or not is_slug(organization):
         return None
@@ -203,13 +206,13 @@ async def _person(context: Context, organization: str, username: str) -> Row[Any
         .where(Organization.slug == organization, Account.username_key == key)
     )
 
-    def look(connection: Connection) -> Row[Any] | None:
+    def look(connection: Connection) -> Record | None:
         return connection.execute(statement).one_or_none()
 
     return await context.services.database.read(look)
 
 
-def _welcome(person: Row[Any], surface: Surface) -> None:
+def _welcome(person: Record, surface: Surface) -> None:
     """Raises `Refused` with what a person of this status is told (`S27`, `S28`)."""
     if may_sign_in(surface, person.client_status, person.staff_status):
         return

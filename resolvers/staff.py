@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
     Uuid,
     bindparam,
     exists,
@@ -23,6 +22,7 @@ from models import (
     Account,
     AccountKind,
     Link,
+    Record,
     Role,
     RoleGrant,
     Staff,
@@ -37,7 +37,7 @@ from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
 from resolvers.links import invite, supersede
-from resolvers.plan import Listing, Order
+from resolvers.listing import Listing, Order
 from resolvers.tree import Key
 
 _BY_NAME = Order((Staff.name_key, Staff.id))
@@ -231,7 +231,7 @@ async def staff_update(context: Context, id: str, change: StaffChange) -> Key:
 
 async def _found(
     connection: AsyncConnection, actor: Actor, typed: str, new: dict[str, Any]
-) -> Row[Any]:
+) -> Record:
     """The staff member of this id, as far as the caller may change these columns of it."""
     id = parse_id("stf_", typed)
     found = None

@@ -8,6 +8,7 @@ import functools
 import inspect as python
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import strawberry
@@ -16,7 +17,7 @@ from strawberry.types.field import StrawberryField
 
 from models import Base
 from permissions import Inherited, Requires, Rule
-from resolvers import Refused
+from resolvers import Key, Refused
 
 RULE = "rule"
 SOURCE = "source"
@@ -102,6 +103,11 @@ def row(description: str, *, own: bool = False) -> Any:
     return strawberry.field(description=description, metadata=metadata, default=None)
 
 
+def named(key: Key | None) -> Any:
+    """What a `row` field holds: the key of the row, which a plan reads in its place."""
+    return key
+
+
 def about(description: str, **options: Any) -> Any:
     """A field of a payload or an input, with what it means."""
     return strawberry.field(description=description, **options)
@@ -155,8 +161,9 @@ def reads(
                 source, doc = _function(said.function, attributes.keys())
             else:
                 source, doc = Attribute(name), attributes[name].doc
-            field = strawberry.field(
-                resolver=_page if said.paged else None, description=doc, metadata={SOURCE: source}
+            resolver: Any = _page if said.paged else None
+            field: Any = strawberry.field(
+                resolver=resolver, description=doc, metadata={SOURCE: source}
             )
             setattr(cls, name, ruled(field, its_rule))
         made = strawberry.type(cls, description=_doc(cls))
@@ -229,7 +236,7 @@ def mutation(rule: Rule) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
 def ruled(field: Any, rule: Rule) -> Any:
     """The field with its rule, and all that the rule prints."""
     assert isinstance(field, StrawberryField)
-    field.metadata = {**field.metadata, RULE: rule}
+    field.metadata = MappingProxyType({**field.metadata, RULE: rule})
     directive = rule.schema_directive
     if directive is not None:
         field.directives = [*field.directives, directive]

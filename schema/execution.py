@@ -34,7 +34,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from models import Unavailable, new_id
-from resolvers import BadCursor, Context, read
+from resolvers import BadCursor, Context, Missing, read
 from resolvers.tree import Page, PageArguments
 from schema.declare import SOURCE, Planned
 from schema.operation import DEFINITION, Demand, Operation, TooLarge, walk
@@ -140,11 +140,12 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                 asked = await asked
             where = tuple(part for part in path.as_list() if isinstance(part, str))
             value = await read(self.context_value, self.plan.trees[where], asked, self.pages)
-            if value is None and is_non_null_type(definition.type):
-                raise TypeError(f"{parent_type.name}.{node.name.value} came out null")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - graphql-core decides what becomes of it
             self.handle_field_error(error, definition.type, details, path)
             return None
+        if value is None and is_non_null_type(definition.type):
+            missing = Missing(f"{parent_type.name}.{node.name.value}")
+            self.handle_field_error(missing, definition.type, details, path)
         return value
 
     def _asked(self, parent_type: GraphQLObjectType, source: Any, details: Any, path: Path) -> Any:
@@ -200,13 +201,13 @@ class Response:
 
 
 class Api:
-    """The schema, ready to answer. Documents are parsed, validated and planned once each; the
-    thousand used last are kept.
+    """The schema, ready to answer.
+
+    Documents are parsed, validated and planned once each; the thousand used last are kept.
     """
 
     def __init__(self) -> None:
-        self.strawberry = build()
-        self.schema = self.strawberry._schema
+        self.schema = build()
         self._documents: OrderedDict[str, Prepared] = OrderedDict()
 
     async def execute(

@@ -49,7 +49,7 @@ def permissions_page(schema: GraphQLSchema) -> str:
 
 def _reach(role: Role, permission: Permission) -> str:
     held = HOLDS[role].get(permission)
-    return REACHES[held] if held else "–"
+    return REACHES[held] if held else "-"
 
 
 def _rules(schema: GraphQLSchema) -> list[str]:

@@ -9,7 +9,7 @@ import resolvers
 from models import AccountKind
 from permissions import Permission, Public, Requires, Scope
 from resolvers import Context
-from schema.declare import mutation
+from schema.declare import mutation, named
 from schema.inputs import (
     ClientApproveInput,
     ClientRegisterInput,
@@ -43,8 +43,10 @@ class Mutation:
         info: Asking,
         input: Annotated[LoginInput, strawberry.argument(description="Who, and where.")],
     ) -> SessionPayload:
-        """Sign in. What is wrong with an account is said only after a right password;
-        everything else is INVALID_CREDENTIALS.
+        """Sign in.
+
+        What is wrong with an account is said only after a right password; everything else is
+        INVALID_CREDENTIALS.
         """
         return SessionPayload.of(
             await resolvers.login(
@@ -60,8 +62,10 @@ class Mutation:
             str, strawberry.argument(description="The session's last refresh token.")
         ],
     ) -> SessionPayload:
-        """Get new tokens for old ones. Within 10 seconds the same token gets the same answer;
-        used again later, it ends the whole session.
+        """Get new tokens for old ones.
+
+        Within 10 seconds the same token gets the same answer; used again later, it ends the
+        whole session.
         """
         return SessionPayload.of(await resolvers.session_refresh(info.context, refresh_token))
 
@@ -148,7 +152,7 @@ class Mutation:
         key = await resolvers.client_approve(
             info.context, id, approval.typed() if approval else resolvers.Approval()
         )
-        return ClientPayload(client=key)
+        return ClientPayload(client=named(key))
 
     @mutation(Requires(Permission.STAFF_UPDATE))
     async def staff_create(
@@ -157,7 +161,7 @@ class Mutation:
         input: Annotated[StaffCreateInput, strawberry.argument(description="The new staff.")],
     ) -> StaffPayload:
         """Create a staff member, who is mailed a link to define username and password."""
-        return StaffPayload(staff=await resolvers.staff_create(info.context, input.typed()))
+        return StaffPayload(staff=named(await resolvers.staff_create(info.context, input.typed())))
 
     @mutation(Requires(Permission.STAFF_UPDATE, own=AccountKind.STAFF))
     async def staff_update(
@@ -167,7 +171,9 @@ class Mutation:
         input: Annotated[StaffUpdateInput, strawberry.argument(description="What to change.")],
     ) -> StaffPayload:
         """Edit a staff member; of oneself only the notifications."""
-        return StaffPayload(staff=await resolvers.staff_update(info.context, id, input.typed()))
+        return StaffPayload(
+            staff=named(await resolvers.staff_update(info.context, id, input.typed()))
+        )
 
     @mutation(Requires(Permission.DEPARTMENT_UPDATE, Scope.ORGANIZATION))
     async def department_create(
@@ -177,4 +183,4 @@ class Mutation:
     ) -> DepartmentPayload:
         """Create a department."""
         key = await resolvers.department_create(info.context, input.name)
-        return DepartmentPayload(department=key)
+        return DepartmentPayload(department=named(key))

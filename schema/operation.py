@@ -21,7 +21,6 @@ from graphql import (
     is_non_null_type,
     is_object_type,
 )
-from graphql.execution import Executor
 from graphql.execution.collect_fields import (
     FieldDetailsList,
     collect_fields,
@@ -86,7 +85,7 @@ class Operation:
             self._denied[shape] = [one for one in self.demands if not one.rule.permits(shape)]
         return self._denied[shape]
 
-    def page_arguments(self, executor: Executor) -> dict[Page, PageArguments]:
+    def page_arguments(self, executor: Any) -> dict[Page, PageArguments]:
         """The arguments of every page, checked. Raises `GraphQLError` for the first bad ones."""
         return {
             page: _page_arguments(definition, node, executor)
@@ -94,13 +93,13 @@ class Operation:
         }
 
 
-def walk(executor: Executor) -> Operation:
+def walk(executor: Any) -> Operation:
     """The operation that the executor is about to run. Raises `TooLarge`."""
     return _Walk(executor).run()
 
 
 class _Walk:
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Any) -> None:
         self._executor = executor
         self._found = Operation()
         self._left = MOST_FIELDS
@@ -266,7 +265,7 @@ class _Walk:
     def _parts(
         self, of: GraphQLObjectType, details: FieldDetailsList, path: Path, wanted: list[Wanted]
     ) -> tuple[Part, ...]:
-        """The fields of a connection, an edge or pageInfo; what nodes are asked goes to `wanted`."""
+        """The fields of a connection, an edge or pageInfo; `wanted` gets what nodes are asked."""
         below = self._below(of, details)
         parts: dict[str, Part] = {}
         for key, definition, inner in self._fields(of, below):
@@ -284,9 +283,9 @@ class _Walk:
         return tuple(parts.get(key) or Part(key, "__typename", value=of.name) for key in below)
 
 
-def _page_arguments(definition: GraphQLField, node: FieldNode, executor: Executor) -> PageArguments:
+def _page_arguments(definition: GraphQLField, node: FieldNode, executor: Any) -> PageArguments:
     said = get_argument_values(definition, node, executor.variable_values)
-    found = {name: said.get(name) for name in ("first", "after", "last", "before")}
+    found: dict[str, Any] = {name: said.get(name) for name in ("first", "after", "last", "before")}
     if found["first"] is not None and found["last"] is not None:
         raise _bad_argument("Give first or last, not both.", node)
     for name in ("first", "last"):

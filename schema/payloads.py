@@ -1,4 +1,4 @@
-"""What mutations answer. What a use case refuses is data, in `userErrors`; the rest is null then."""
+"""What mutations answer. What a use case refuses is data, in `userErrors`."""
 
 import datetime as dt
 from typing import Any, Self

@@ -20,7 +20,19 @@ from models import (
 )
 from permissions import HOLDS, Authenticated, Permission, Public, Requires, Scope
 from resolvers import ClientOrder, Context, Key, Listing
-from schema.declare import After, Before, First, Last, about, query, row, type_
+from schema.declare import (
+    READS,
+    After,
+    Before,
+    First,
+    Last,
+    Reads,
+    about,
+    named,
+    query,
+    row,
+    type_,
+)
 from schema.inputs import given
 from schema.payloads import ChoosableDepartment
 from schema.types import NODES, Client, Connection, Department, Node, Organization, Staff
@@ -119,14 +131,16 @@ class Query:
             return None
         return Viewer(
             surface=shape.surface,
-            organization=Key(models.Organization, actor.organization_id),
+            organization=named(Key(models.Organization, actor.organization_id)),
             permissions=[one for one in Permission if shape.scopes(one)],
-            staff=Key(models.Staff, actor.id) if shape.kind is AccountKind.STAFF else None,
-            client=Key(models.Client, actor.id) if shape.kind is AccountKind.CLIENT else None,
+            staff=named(Key(models.Staff, actor.id) if shape.kind is AccountKind.STAFF else None),
+            client=named(
+                Key(models.Client, actor.id) if shape.kind is AccountKind.CLIENT else None
+            ),
         )
 
     @query(Requires(Permission.CLIENT_READ), reads=Connection[Client])
-    def clients(
+    def clients(  # noqa: PLR0917 - GraphQL's arguments have names
         self,
         info: Info[Context, None],
         status: Annotated[
@@ -206,8 +220,8 @@ class Query:
     ) -> Key | None:
         """Whatever has this id, within the caller's reach. Null for an unknown id."""
         for kind in NODES:
-            reads = kind.__reads__  # type: ignore[attr-defined]
-            found = models.parse_id(reads.prefix, id)
+            reads: Reads = getattr(kind, READS)
+            found = models.parse_id(reads.prefix or "", id)
             if found:
                 return Key(reads.model, found)
         return None

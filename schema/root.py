@@ -1,7 +1,12 @@
 """The schema, built from the two roots; it does not build while a field has no rule."""
 
 import strawberry
-from graphql import GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+)
 from strawberry.schema.config import StrawberryConfig
 
 from schema import words
@@ -17,12 +22,12 @@ class Unruled(Exception):
     """Fields that nobody said who may ask for."""
 
 
-def build() -> strawberry.Schema:
+def build() -> GraphQLSchema:
     """The schema that is executed. Raises `Unruled` with the fields that lack a rule."""
-    schema = _schema(StrawberryConfig())
+    schema = _schema(StrawberryConfig())._schema  # noqa: SLF001 - there is no other way to it
     unruled = [
         f"{name}.{field_name}"
-        for name, type_ in schema._schema.type_map.items()
+        for name, type_ in schema.type_map.items()
         if isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType, GraphQLInputObjectType))
         and not name.startswith("__")
         for field_name, field in type_.fields.items()
