@@ -258,11 +258,16 @@ def _new_folder(*, in_memory: bool) -> Path:
 
 
 def _within_reach(binaries: Path, folder: Path) -> Path:
-    """The binaries, copied where they can be run without privileges if need be."""
+    """The binaries, copied to where nobody can run them if they are only root's to run."""
     if not _is_root() or _is_open(binaries):
         return binaries
-    shutil.copytree(binaries.parent, folder / "postgresql", symlinks=True)
-    return folder / "postgresql" / "bin"
+    tree = binaries.parent
+    copy = folder / tree.parent.name / tree.name
+    shutil.copytree(tree, copy, symlinks=True)
+    libraries = tree.parent.with_name(f"{tree.parent.name}.libs")  # a wheel keeps them there
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / libraries.name)
+    return copy / "bin"
 
 
 def _free_port() -> int:
