@@ -1,7 +1,8 @@
 """The Starlette app: its routes as data, and the life of the service behind them."""
 
 import contextlib
-from collections.abc import AsyncIterator
+import datetime as dt
+from collections.abc import AsyncIterator, Callable
 from functools import cache
 
 from sqlalchemy import text
@@ -13,17 +14,17 @@ from starlette.routing import Route
 from models import Unavailable
 from models.migrate import current, head
 from portal.edge import Edge
-from portal.service import Service, delivering, service
+from portal.service import Service, delivering, service, utc_now
 from portal.settings import Settings
 from schema import Api, printed
 
 
-def app(settings: Settings) -> Starlette:
+def app(settings: Settings, clock: Callable[[], dt.datetime] = utc_now) -> Starlette:
     """The app over its own service, with the courier at work while it lives."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with service(settings) as made, delivering(made.courier):
+        async with service(settings, clock) as made, delivering(made.courier):
             edge.service = made
             app.state.service = made
             yield

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from mailer import Courier, transport
@@ -40,7 +40,9 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def service(settings: Settings) -> AsyncIterator[Service]:
+async def service(
+    settings: Settings, clock: Callable[[], dt.datetime] = utc_now
+) -> AsyncIterator[Service]:
     """The service, its tables brought up to date; everything is closed afterwards."""
     database = Database(settings.database_url)
     post = transport(settings.mail_url.get_secret_value())
@@ -52,7 +54,7 @@ async def service(settings: Settings) -> AsyncIterator[Service]:
         public_url=settings.public_url,
         sender=settings.mail_from,
         link_token=tokens.link,
-        clock=utc_now,
+        clock=clock,
         lease_seconds=settings.courier_lease,
     )
     services = Services(
@@ -60,7 +62,7 @@ async def service(settings: Settings) -> AsyncIterator[Service]:
         tokens=tokens,
         passwords=passwords,
         public_url=settings.public_url,
-        clock=utc_now,
+        clock=clock,
         posted=courier.wake,
     )
     try:
