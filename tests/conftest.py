@@ -17,6 +17,7 @@ from models import Database
 from models.migrate import migrate
 from tests.mailbox import Mailbox
 from tests.servers import postgresql
+from tests.world import Clinic, World, build_clinic
 
 # A database given to a property is shared by its examples, which is for the test to know.
 _SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -56,6 +57,21 @@ class Databases:
         self._count += 1
         name = f"{self._names}_{self._count}"
         await server.execute(f"CREATE DATABASE {name} TEMPLATE {self._names} STRATEGY FILE_COPY")
+        return self._url(name)
+
+    async def copy(self, url: str, folder: Path) -> str:
+        """The URL of a copy of a database to which nobody is connected.
+
+        It is in the folder or, on PostgreSQL, to be dropped.
+        """
+        source = make_url(url).database
+        assert source
+        if url.startswith("sqlite"):
+            return f"sqlite:///{shutil.copyfile(source, folder / 'copy.sqlite3')}"
+        assert self._server
+        self._count += 1
+        name = f"{self._names}_{self._count}"
+        await self._server.execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
         return self._url(name)
 
     async def drop(self, url: str) -> None:
@@ -116,3 +132,74 @@ async def mailbox() -> AsyncIterator[Mailbox]:
     """A real SMTP server that keeps what it is sent."""
     async with Mailbox() as mailbox:
         yield mailbox
+
+
+class Clinics:
+    """The clinic of `tests.world`, made when it is first asked for on each kind of database."""
+
+    def __init__(self, databases: Databases, folder: Path) -> None:
+        self._databases = databases
+        self._folder = folder
+        self._made: dict[str, tuple[str, Clinic]] = {}
+
+    async def made(self, kind: str) -> tuple[str, Clinic]:
+        """The URL of the database with the clinic in it, to copy, and who is there."""
+        if kind not in self._made:
+            databases = self._databases
+            url = await (
+                databases.sqlite(self._folder) if kind == "sqlite" else databases.postgresql()
+            )
+            async with Mailbox() as mailbox, World(url, mailbox) as world:
+                clinic = await build_clinic(world)
+            self._made[kind] = url, clinic
+        return self._made[kind]
+
+    async def close(self) -> None:
+        """Drop what must be dropped."""
+        if "postgresql" in self._made:
+            await self._databases.drop(self._made["postgresql"][0])
+
+
+@pytest.fixture(scope="session")
+async def clinics(
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Clinics]:
+    """Where the tests' clinics come from."""
+    clinics = Clinics(databases, tmp_path_factory.mktemp("clinics"))
+    yield clinics
+    await clinics.close()
+
+
+@pytest.fixture
+async def empty_world(url: str, mailbox: Mailbox) -> AsyncIterator[World]:
+    """A portal with nobody in it, on SQLite and on PostgreSQL."""
+    async with World(url, mailbox) as world:
+        yield world
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def _opened(
+    request: pytest.FixtureRequest,
+    clinics: Clinics,
+    databases: Databases,
+    mailbox: Mailbox,
+    tmp_path: Path,
+) -> AsyncIterator[tuple[World, Clinic]]:
+    template, clinic = await clinics.made(request.param)
+    url = await databases.copy(template, tmp_path)
+    async with World(url, mailbox) as world:
+        yield world, clinic
+    if request.param == "postgresql":
+        await databases.drop(url)
+
+
+@pytest.fixture
+def world(_opened: tuple[World, Clinic]) -> World:
+    """A portal with a copy of the clinic in it, on SQLite and on PostgreSQL."""
+    return _opened[0]
+
+
+@pytest.fixture
+def clinic(_opened: tuple[World, Clinic]) -> Clinic:
+    """The people of the clinic that is in `world`."""
+    return _opened[1]
