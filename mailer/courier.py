@@ -31,8 +31,14 @@ POLL_SECONDS = 1
 GRACE_SECONDS = 5
 """How long letters on their way are waited for when the courier is told to stop."""
 
+BATCH = 64
+"""How many letters are taken at once, at most; those that find no slot wait under their lease."""
+
+LEAST_OF_LEASE = 1 / 2
+"""What must be left of a lease for an attempt to begin; otherwise the letter is left to it."""
+
 SHARE_OF_LEASE = 5 / 6
-"""What one attempt may take of its lease; the rest is for writing down what came of it."""
+"""What an attempt may take of what is left; the rest is for writing down what came of it."""
 
 FIRST_RETRY_SECONDS = 4
 LAST_RETRY_SECONDS = 3600
@@ -71,9 +77,10 @@ class Courier:
         self._clock = clock
         self._lease = dt.timedelta(seconds=lease_seconds)
         self._give_up = dt.timedelta(days=give_up_days)
-        self._concurrency = concurrency
+        self._slots = asyncio.Semaphore(concurrency)
         self._woken = asyncio.Event()
         self._outbox_in_reach = True
+        self._more_are_due = False
         self._outcomes: list[Outcome] = []
         self._settling = asyncio.Lock()
 
@@ -99,7 +106,7 @@ class Courier:
         """Try every letter that is due now, once; how many there were. Raises `Unavailable`."""
         due, count = self._clock(), 0
         try:
-            while letters := await self._take(self._concurrency, due):
+            while letters := await self._take(BATCH, due):
                 await asyncio.gather(*map(self._deliver, letters))
                 count += len(letters)
         finally:
@@ -107,20 +114,26 @@ class Courier:
         return count
 
     async def _fill(self, sending: set[asyncio.Task[None]]) -> None:
-        """Set off with as many due letters as may still be on their way at once."""
-
-        def arrived(task: asyncio.Task[None]) -> None:
-            sending.discard(task)
-            self._woken.set()
-
+        """Take letters that are due, and set off with them: many at once when there are many."""
+        room = BATCH - len(sending)
+        if room < BATCH // 2:
+            self._more_are_due = True
+            return
         try:
-            letters = await self._take(self._concurrency - len(sending), self._clock())
+            letters = await self._take(room, self._clock())
         except Exception as failure:  # noqa: BLE001 - the next look may find it well again
             if self._outbox_in_reach:
                 _logger.warning("the outbox is out of reach: %s", type(failure).__name__)
             self._outbox_in_reach = False
             return
         self._outbox_in_reach = True
+        self._more_are_due = len(letters) == room
+
+        def arrived(task: asyncio.Task[None]) -> None:
+            sending.discard(task)
+            if not sending or (self._more_are_due and len(sending) == BATCH // 2):
+                self._woken.set()
+
         for letter in letters:
             task = asyncio.create_task(self._deliver(letter))
             sending.add(task)
@@ -129,8 +142,6 @@ class Courier:
             await self._transport.close()
 
     async def _take(self, most: int, due: dt.datetime) -> list[Taken]:
-        if most == 0:
-            return []
         now = self._clock()
 
         async def work(connection: AsyncConnection) -> list[Taken]:
@@ -139,9 +150,11 @@ class Courier:
         return await self._database.write(work)
 
     async def _deliver(self, letter: Taken) -> None:
-        if self._clock() >= letter.until:
-            return
-        outcome = await self._attempt(letter)
+        async with self._slots:
+            left = (letter.until - self._clock()).total_seconds()
+            if left < self._lease.total_seconds() * LEAST_OF_LEASE:
+                return
+            outcome = await self._attempt(letter, left * SHARE_OF_LEASE)
         level = logging.INFO if outcome.error is None else logging.WARNING
         _logger.log(level, "letter %s: %s", letter.id.hex, outcome.state)
         try:
@@ -150,11 +163,11 @@ class Courier:
             name = type(failure).__name__
             _logger.warning("letter %s: left to its lease, %s", letter.id.hex, name)
 
-    async def _attempt(self, letter: Taken) -> Outcome:
+    async def _attempt(self, letter: Taken, seconds: float) -> Outcome:
         if letter.link_ended:
             return Outcome(letter, LetterState.CANCELLED, self._clock())
         try:
-            async with asyncio.timeout(self._lease.total_seconds() * SHARE_OF_LEASE):
+            async with asyncio.timeout(seconds):
                 await self._transport.send(self._message(letter))
         except Rejected as rejection:
             return Outcome(letter, LetterState.REFUSED, self._clock(), str(rejection))

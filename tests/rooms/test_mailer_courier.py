@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from jinja2 import TemplateNotFound
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,7 +27,8 @@ from mailer import (
     post,
     transport,
 )
-from mailer.courier import backoff
+from mailer.courier import BATCH, backoff
+from mailer.transports import Smtp
 from models import (
     Database,
     Letter,
@@ -260,6 +262,26 @@ async def test_letter_that_could_not_be_sent_fails_the_mutation(
     assert await rows(database) == []
 
 
+async def test_letter_that_cannot_be_written_fails_the_mutation(
+    database: Database, organization: uuid.UUID
+) -> None:
+    class BirthdayWishes(AlreadyRegistered):
+        name = "birthday_wishes"
+
+    async def work(connection: AsyncConnection) -> None:
+        with pytest.raises(TemplateNotFound):
+            await post(
+                connection,
+                BirthdayWishes.sample(),
+                organization_id=organization,
+                recipient="jane@example.org",
+                now=NOW,
+            )
+
+    await database.write(work)
+    assert await rows(database) == []
+
+
 async def test_letter_that_was_sent_keeps_nothing_of_its_contents(
     database: Database, organization: uuid.UUID, mailbox: Mailbox, clock: Clock
 ) -> None:
@@ -322,6 +344,39 @@ async def test_four_couriers_send_each_letter_once(
     assert sorted(mailbox.attempts) == sorted(recipients)
     assert {letter.attempts for letter in await rows(database)} == {1}
     assert {letter.state for letter in await rows(database)} == {LetterState.SENT}
+
+
+async def test_many_letters_leave_without_a_pause_and_few_at_once(
+    database: Database, organization: uuid.UUID, mailbox: Mailbox, clock: Clock
+) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        for number in range(4 * BATCH):
+            await post(
+                connection,
+                AlreadyRegistered.sample(),
+                organization_id=organization,
+                recipient=f"client{number}@example.org",
+                now=NOW,
+            )
+
+    await database.write(work)
+    busiest = 0
+
+    class Counted(Smtp):
+        async def send(self, message: EmailMessage) -> None:
+            nonlocal busiest
+            busiest = max(busiest, len(mailbox._connections))
+            await super().send(message)
+
+    way = Counted("smtp", "127.0.0.1", mailbox.port, user="", password="")
+    async with running(courier(database, way, clock, concurrency=3)) as task:
+        await mailbox.wait(4 * BATCH, timeout=20)
+        assert not task.done()
+    assert sorted(mailbox.attempts) == sorted(
+        f"client{number}@example.org" for number in range(4 * BATCH)
+    )
+    assert {letter.state for letter in await rows(database)} == {LetterState.SENT}
+    assert busiest == 3
 
 
 async def test_courier_that_stalled_past_its_lease_changes_nothing(
