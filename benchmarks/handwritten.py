@@ -13,18 +13,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from permissions import Tokens
-from permissions.identity import _SESSION, GRACE
+from permissions.identity import GRACE
+from permissions.identity import SESSION as LOOK_UP
 
 CONNECTIONS = 20
 
-SESSION = str(_SESSION.compile(dialect=dialect.dialect()))  # type: ignore[no-untyped-call]
+SESSION = LOOK_UP.compiled("postgresql").text
 """The product's own look-up, as its driver is given it: `$1` is the session."""
 
 MANAGERS = ("DEPARTMENT_ADMINISTRATOR", "CARE_COORDINATOR")

@@ -3,11 +3,12 @@
 from models.account import Account, Link, Session
 from models.base import Base
 from models.client import Association, Client, Registration
-from models.database import Database, Query, Record, Unavailable, within
+from models.database import Database, Unavailable, within
 from models.keys import new_id, outside, parse_id
 from models.letter import Letter
 from models.organization import Department, Organization
 from models.staff import RoleGrant, Staff
+from models.statement import Query, Reading, Record, Rows, Statement
 from models.text import canonical_email, canonical_username, name_key, sort_key
 from models.words import (
     AccountKind,
@@ -38,13 +39,16 @@ __all__ = [
     "OnboardingState",
     "Organization",
     "Query",
+    "Reading",
     "Record",
     "Registration",
     "Role",
     "RoleGrant",
+    "Rows",
     "Session",
     "Staff",
     "StaffStatus",
+    "Statement",
     "Surface",
     "Unavailable",
     "canonical_email",

@@ -1,5 +1,6 @@
 """The database: SQLite or PostgreSQL, the same to everybody above.
 
+What every request reads goes straight to the driver, as `models.statement` says.
 Reads run statement by statement outside a transaction, on connections that need no reset.
 Writes run in one transaction an operation; one that lost a race (a unique key taken meanwhile,
 a deadlock, a lock not had) runs again from its start, so that it sees who won.
@@ -10,7 +11,7 @@ import random
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import (
@@ -20,8 +21,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
-    Row,
-    Select,
     SQLColumnExpression,
     Text,
     Uuid,
@@ -37,16 +36,16 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-T = TypeVar("T")
+from models.reads import PostgresqlReads, Reads, SqliteReads
+from models.statement import Reading, Rows, Statement
 
-# A row, and a SELECT, of whatever columns.
-Record: TypeAlias = Row[*tuple[Any, ...]]
-Query: TypeAlias = Select[*tuple[Any, ...]]
+T = TypeVar("T")
 
 TRIES = 5
 BUSY_SECONDS = 5
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
+SQLITE_READERS = 4
 
 
 class Unavailable(Exception):
@@ -124,7 +123,7 @@ def address(url: str) -> tuple[URL, dict[str, Any]]:
 
 
 class Database:
-    """Two pools over one database: one for reads, one for transactions that write.
+    """Pools over one database: for planned reads, for other reads, for transactions that write.
 
     `url` as `address` understands it; `connections` is the most that each pool opens. SQLite has
     one writer, so its second pool has one connection: writers queue here, not at the file's lock.
@@ -150,6 +149,7 @@ class Database:
             pool_pre_ping=self.dialect == "postgresql",
             **pool,
         )
+        self._planned = _planned_reads(parsed, arguments, connections)
         if self.dialect == "sqlite":
             _prepare_sqlite(self._reads, self._writes)
 
@@ -167,6 +167,23 @@ class Database:
                 raise
         async with _available(), self._reads.connect() as connection:
             return await connection.run_sync(work)
+
+    async def run(self, make: Callable[[], Reading[T]]) -> T:
+        """What a reading made of its statements, all on one connection and in one go.
+
+        `make` may be called twice, when the first connection turns out to be dead.
+        Raises `Unavailable`.
+        """
+        async with _available():
+            return await self._planned.run(make)
+
+    async def fetch(self, statement: Statement, **values: Any) -> Rows:
+        """The rows of one statement. Raises `Unavailable`."""
+
+        def reading() -> Reading[Rows]:
+            return (yield statement, values)
+
+        return await self.run(reading)
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What `work` answers after its transaction is committed; nothing of it if it raises.
@@ -203,8 +220,26 @@ class Database:
 
     async def close(self) -> None:
         """Let go of every connection."""
+        await self._planned.close()
         await self._reads.dispose()
         await self._writes.dispose()
+
+
+def _planned_reads(url: URL, arguments: dict[str, Any], connections: int) -> Reads:
+    if url.drivername.startswith("sqlite"):
+        assert url.database
+        return SqliteReads(url.database, SQLITE_READERS, BUSY_SECONDS)
+    said = {
+        "host": url.host,
+        "port": url.port,
+        "user": url.username,
+        "password": url.password,
+        "database": url.database,
+        **url.query,
+        **arguments,
+    }
+    given = {name: value for name, value in said.items() if value is not None}
+    return PostgresqlReads(given, connections, CONNECT_SECONDS)
 
 
 def _prepare_sqlite(reads: AsyncEngine, writes: AsyncEngine) -> None:

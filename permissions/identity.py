@@ -1,20 +1,24 @@
 """From an access token to an actor, anew on every request (`D21`)."""
 
 import datetime as dt
+import uuid
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Uuid, and_, bindparam, exists, or_, select
+from sqlalchemy import Uuid, and_, bindparam, exists, or_, select
 
 from models import (
     Account,
+    AccountKind,
     Client,
     ClientStatus,
     Database,
     Department,
-    Record,
+    Role,
     RoleGrant,
     Session,
     Staff,
     StaffStatus,
+    Statement,
     Surface,
 )
 from permissions.actor import Actor, Grant, Shape
@@ -23,7 +27,7 @@ from permissions.tokens import Tokens
 GRACE = dt.timedelta(seconds=10)
 
 # One statement brings session, person, status and grants; a row a grant, at least one row.
-_SESSION = (
+SESSION = Statement(
     select(
         Session.organization_id,
         Session.account_id,
@@ -68,6 +72,22 @@ _SESSION = (
 )
 
 
+class _Found(NamedTuple):
+    """A row of that statement."""
+
+    organization_id: uuid.UUID
+    account_id: uuid.UUID
+    surface: Surface
+    generation: int
+    refreshed_at: dt.datetime
+    access_expires_at: dt.datetime
+    kind: AccountKind
+    client_status: ClientStatus | None
+    staff_status: StaffStatus | None
+    role: Role | None
+    department_id: uuid.UUID | None
+
+
 async def identify(
     database: Database, tokens: Tokens, token: str, now: dt.datetime
 ) -> Actor | None:
@@ -80,11 +100,7 @@ async def identify(
     read = tokens.read_access(token)
     if read is None:
         return None
-
-    def look_up(connection: Connection) -> list[Record]:
-        return list(connection.execute(_SESSION, {"session": read.id}))
-
-    rows = await database.read(look_up)
+    rows = [_Found(*row) for row in await database.fetch(SESSION, session=read.id)]
     if not rows:
         return None
     found = rows[0]

@@ -9,12 +9,12 @@ parameters.
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Uuid, bindparam, func, null, select
+from sqlalchemy import ColumnElement, Uuid, bindparam, func, null, select
 
-from models import Base, Query, parse_id, within
+from models import Base, Query, Reading, Rows, Statement, parse_id, within
 from permissions import Scope, Shape, reach
 from resolvers.connection import CURSOR, PageRows, connection
 from resolvers.listing import (
@@ -38,8 +38,7 @@ from resolvers.tree import (
     Wanted,
 )
 
-Values = dict[str, Any]
-Rows = Sequence[Sequence[Any]]
+Built = dict[str, Any]
 
 
 class BadCursor(Exception):
@@ -54,26 +53,29 @@ class Missing(Exception):
 
 
 class Reader:
-    """One read under way: a connection, the caller's values, the arguments of its pages.
+    """One read under way: the caller's values, and the arguments of its pages.
 
     `given` are values that computed fields need and no row holds (`Computed.given`).
     """
 
     def __init__(
         self,
-        connection: Connection,
-        values: Values,
+        values: Mapping[str, Any],
         pages: Mapping[Page, PageArguments],
         given: Mapping[str, Any],
     ) -> None:
         self.pages = pages
         self.given = given
-        self._connection = connection
         self._values = values
 
-    def rows(self, statement: Query, **values: Any) -> Rows:
+    def rows(self, statement: Statement, **values: Any) -> Reading[Rows]:
         """The rows that the statement gives with the caller's values and these."""
-        return self._connection.execute(statement, {**self._values, **values}).all()
+        return (yield statement, {**self._values, **values})
+
+
+# A step writes one field of every dict from the rows; a read fills one with what is below it.
+_Step = Callable[[Reader, Rows, list[Built]], None]
+_Read = Callable[[Reader, list[Built]], Reading[None]]
 
 
 class View:
@@ -85,7 +87,8 @@ class View:
         self._shape = shape
         self._start = start
         self._keys = tuple(field.key for field in wanted.fields)
-        self._steps: list[Callable[[Reader, Rows, list[dict[str, Any]]], None]] = []
+        self._steps: list[_Step] = []
+        self._reads: list[_Read] = []
         self._guards: dict[Scope, int | None] = {}
         # The first columns are the fields' own, in their order: a row then zips into its dict.
         for field in wanted.fields:
@@ -93,7 +96,7 @@ class View:
         for field in wanted.fields:
             self._finish(field)
 
-    def build(self, reader: Reader, rows: Rows) -> list[dict[str, Any]]:
+    def build(self, reader: Reader, rows: Rows) -> Reading[list[Built]]:
         """The dict of each row, with everything below it."""
         keys = self._keys
         if self._start:
@@ -103,6 +106,8 @@ class View:
             built = [dict(zip(keys, row, strict=False)) for row in rows]
         for step in self._steps:
             step(reader, rows, built)
+        for read in self._reads:
+            yield from read(reader, built)
         return built
 
     def _column(self, column: ColumnElement[Any]) -> int:
@@ -127,13 +132,13 @@ class View:
             case One():
                 self._guard(key, field.guard)
                 candidates = [ById(wanted, self._shape) for wanted in field.candidates]
-                self._steps.append(_write_one(key, candidates, field.required))
+                self._reads.append(_read_one(key, candidates, field.required))
             case Many():
                 children = Children(self._wanted.model, field, self._shape)
-                self._steps.append(_write_many(key, children))
+                self._reads.append(_read_many(key, children))
             case Page():
                 pages = PageInside(self._wanted.model, field, self._shape)
-                self._steps.append(_write_page(key, pages))
+                self._reads.append(_read_page(key, pages))
 
     def _guard(self, key: str, scope: Scope | None) -> None:
         """Null the field where the caller reads the row, but not this."""
@@ -147,13 +152,11 @@ class View:
             self._steps.append(_write_guarded(key, position))
 
 
-# --- the steps of a view: each writes one field of every dict ---------------------------------
-
-_Step = Callable[[Reader, Rows, list[dict[str, Any]]], None]
+# --- the steps and reads of a view ---------------------------------------------------------------
 
 
 def _write_constant(key: str, value: str) -> _Step:
-    def step(_reader: Reader, _rows: Rows, built: list[dict[str, Any]]) -> None:
+    def step(_reader: Reader, _rows: Rows, built: list[Built]) -> None:
         for made in built:
             made[key] = value
 
@@ -163,7 +166,7 @@ def _write_constant(key: str, value: str) -> _Step:
 def _write_computed(field: Computed, positions: list[int]) -> _Step:
     key, function, names = field.key, field.function, field.given
 
-    def step(reader: Reader, rows: Rows, built: list[dict[str, Any]]) -> None:
+    def step(reader: Reader, rows: Rows, built: list[Built]) -> None:
         given = [reader.given[name] for name in names]
         for row, made in zip(rows, built, strict=True):
             made[key] = function(*[row[position] for position in positions], *given)
@@ -172,7 +175,7 @@ def _write_computed(field: Computed, positions: list[int]) -> _Step:
 
 
 def _write_id(key: str, prefix: str) -> _Step:
-    def step(_reader: Reader, _rows: Rows, built: list[dict[str, Any]]) -> None:
+    def step(_reader: Reader, _rows: Rows, built: list[Built]) -> None:
         for made in built:
             made[key] = prefix + made[key].hex
 
@@ -180,7 +183,7 @@ def _write_id(key: str, prefix: str) -> _Step:
 
 
 def _write_guarded(key: str, position: int) -> _Step:
-    def step(_reader: Reader, rows: Rows, built: list[dict[str, Any]]) -> None:
+    def step(_reader: Reader, rows: Rows, built: list[Built]) -> None:
         for row, made in zip(rows, built, strict=True):
             if not row[position]:
                 made[key] = None
@@ -188,39 +191,39 @@ def _write_guarded(key: str, position: int) -> _Step:
     return step
 
 
-def _write_one(key: str, candidates: list["ById"], required: bool) -> _Step:
-    def step(reader: Reader, _rows: Rows, built: list[dict[str, Any]]) -> None:
+def _read_one(key: str, candidates: list["ById"], required: bool) -> _Read:
+    def read(reader: Reader, built: list[Built]) -> Reading[None]:
         wanted = {made[key] for made in built}
         wanted.discard(None)
-        found: dict[uuid.UUID, dict[str, Any]] = {}
+        found: dict[uuid.UUID, Built] = {}
         for candidate in candidates:
             left = wanted - found.keys()
             if left:
-                found |= candidate.run(reader, left)
+                found |= yield from candidate.run(reader, left)
         if required and len(found) < len(wanted):
             raise Missing(key)
         for made in built:
             made[key] = found.get(made[key])
 
-    return step
+    return read
 
 
-def _write_many(key: str, children: "Children") -> _Step:
-    def step(reader: Reader, _rows: Rows, built: list[dict[str, Any]]) -> None:
-        groups = children.run(reader, [made[key] for made in built])
+def _read_many(key: str, children: "Children") -> _Read:
+    def read(reader: Reader, built: list[Built]) -> Reading[None]:
+        groups = yield from children.run(reader, [made[key] for made in built])
         for made in built:
             made[key] = groups.get(made[key], [])
 
-    return step
+    return read
 
 
-def _write_page(key: str, pages: "PageInside") -> _Step:
-    def step(reader: Reader, _rows: Rows, built: list[dict[str, Any]]) -> None:
-        found = pages.run(reader, [made[key] for made in built])
+def _read_page(key: str, pages: "PageInside") -> _Read:
+    def read(reader: Reader, built: list[Built]) -> Reading[None]:
+        found = yield from pages.run(reader, [made[key] for made in built])
         for made in built:
             made[key] = found[made[key]]
 
-    return step
+    return read
 
 
 # --- the fetches: each is the statement of a level --------------------------------------------
@@ -233,17 +236,20 @@ class ById:
         self._view = View(wanted, shape)
         key = id_of(wanted.model)
         self._key = len(self._view.columns)
-        self._statement = columns_where(
-            [*self._view.columns, key],
-            within(key, "parents"),
-            _reach(wanted, shape, at_least),
+        self._statement = Statement(
+            columns_where(
+                [*self._view.columns, key],
+                within(key, "parents"),
+                _reach(wanted, shape, at_least),
+            )
         )
 
-    def run(self, reader: Reader, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
+    def run(self, reader: Reader, ids: Collection[uuid.UUID]) -> Reading[dict[uuid.UUID, Built]]:
         """What is within reach of these ids."""
-        rows = reader.rows(self._statement, parents=ids)
+        rows = yield from reader.rows(self._statement, parents=ids)
+        built = yield from self._view.build(reader, rows)
         key = self._key
-        return dict(zip((row[key] for row in rows), self._view.build(reader, rows), strict=True))
+        return dict(zip((row[key] for row in rows), built, strict=True))
 
 
 class Children:
@@ -254,22 +260,25 @@ class Children:
         points = pointer(related)
         self._view = View(many.wanted, shape)
         self._key = len(self._view.columns)
-        self._statement = columns_where(
-            [*self._view.columns, points],
-            within(points, "parents"),
-            _reach(many.wanted, shape),
-        ).order_by(*related.order_by or ())
+        self._statement = Statement(
+            columns_where(
+                [*self._view.columns, points],
+                within(points, "parents"),
+                _reach(many.wanted, shape),
+            ).order_by(*related.order_by or ())
+        )
 
     def run(
         self, reader: Reader, parents: Sequence[uuid.UUID]
-    ) -> dict[uuid.UUID, list[dict[str, Any]]]:
+    ) -> Reading[dict[uuid.UUID, list[Built]]]:
         """The children of each parent that has some."""
         if not parents:
             return {}
-        rows = reader.rows(self._statement, parents=parents)
-        groups: defaultdict[uuid.UUID, list[dict[str, Any]]] = defaultdict(list)
+        rows = yield from reader.rows(self._statement, parents=parents)
+        built = yield from self._view.build(reader, rows)
+        groups: defaultdict[uuid.UUID, list[Built]] = defaultdict(list)
         key = self._key
-        for row, made in zip(rows, self._view.build(reader, rows), strict=True):
+        for row, made in zip(rows, built, strict=True):
             groups[row[key]].append(made)
         return groups
 
@@ -279,15 +288,18 @@ class Listed:
 
     def __init__(self, wanted: Wanted, listing: Listing, shape: Shape) -> None:
         self._view = View(wanted, shape)
-        self._statement = columns_where(
-            self._view.columns,
-            *listing.where,
-            reach.reading(wanted.model, shape, listing.at_least),
-        ).order_by(*listing.ordered.by(backward=False))
+        self._statement = Statement(
+            columns_where(
+                self._view.columns,
+                *listing.where,
+                reach.reading(wanted.model, shape, listing.at_least),
+            ).order_by(*listing.ordered.by(backward=False))
+        )
 
-    def run(self, reader: Reader, listing: Listing) -> list[dict[str, Any]]:
+    def run(self, reader: Reader, listing: Listing) -> Reading[list[Built]]:
         """The rows, in the listing's order."""
-        return self._view.build(reader, reader.rows(self._statement, **listing.values or {}))
+        rows = yield from reader.rows(self._statement, **listing.values or {})
+        return (yield from self._view.build(reader, rows))
 
 
 class _Pages:
@@ -313,28 +325,29 @@ class _Pages:
             start += len(view.columns)
         # The first column is the id, which is the cursor; then come the columns of the views.
         self._columns = [id_of(model), *(c for view in self._views for c in view.columns)]
-        self._readable = reach.reading(model, shape)
-        self._bound = columns_where(
-            list(order.columns),
-            id_of(model) == bindparam("cursor", type_=Uuid()),
-            self._readable,
+        self._bound = Statement(
+            columns_where(
+                list(order.columns),
+                id_of(model) == bindparam("cursor", type_=Uuid()),
+                reach.reading(model, shape),
+            )
         )
-        self._statements: dict[tuple[bool, bool, bool], Query] = {}
+        self._statements: dict[tuple[bool, bool, bool], Statement] = {}
 
-    def _bounds(self, reader: Reader, page: PageArguments, values: Values) -> Values:
+    def _bounds(self, reader: Reader, page: PageArguments) -> Reading[dict[str, Any]]:
         """The places of the cursors in the order, looked up within reach. Raises `BadCursor`."""
-        found: Values = {}
+        found: dict[str, Any] = {}
         for name, cursor in (("after", page.after), ("before", page.before)):
             if cursor is None:
                 continue
             id = parse_id(CURSOR, cursor)
-            rows = reader.rows(self._bound, **values, cursor=id) if id else []
+            rows = (yield from reader.rows(self._bound, cursor=id)) if id else []
             if not rows:
                 raise BadCursor(name)
             found |= {f"{name}_{i}": value for i, value in enumerate(rows[0])}
         return found
 
-    def _statement(self, page: PageArguments) -> Query:
+    def _statement(self, page: PageArguments) -> Statement:
         """The statement of a page in this direction and with these bounds."""
         mode = (page.backward, page.after is not None, page.before is not None)
         if mode not in self._statements:
@@ -343,15 +356,19 @@ class _Pages:
                 for name, cursor in (("after", page.after), ("before", page.before))
                 if cursor is not None
             ]
-            self._statements[mode] = self._paged(page.backward, [*self._where, *bounds])
+            paged = self._paged(page.backward, [*self._where, *bounds])
+            self._statements[mode] = Statement(paged)
         return self._statements[mode]
 
     def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Query:
         raise NotImplementedError
 
-    def _build(self, reader: Reader, rows: Rows) -> list[list[dict[str, Any]]]:
+    def _build(self, reader: Reader, rows: Rows) -> Reading[list[list[Built]]]:
         """For each view, the dict of each row."""
-        return [view.build(reader, rows) for view in self._views]
+        built = []
+        for view in self._views:
+            built.append((yield from view.build(reader, rows)))  # noqa: PERF401 - it yields
+        return built
 
 
 class PageOfListing(_Pages):
@@ -361,21 +378,24 @@ class PageOfListing(_Pages):
         reachable = reach.reading(listing.model, shape, listing.at_least)
         where = (*listing.where, reachable)
         super().__init__(page, listing.model, listing.ordered, where, shape)
-        self._count = columns_where([func.count()], *where).select_from(listing.model)
+        counted = columns_where([func.count()], *where).select_from(listing.model)
+        self._count = Statement(counted)
 
-    def run(self, reader: Reader, listing: Listing) -> dict[str, Any]:
+    def run(self, reader: Reader, listing: Listing) -> Reading[Built]:
         """The connection."""
         values = dict(listing.values or {})
         page = reader.pages[self._page]
-        bounds = self._bounds(reader, page, values)
-        rows = reader.rows(self._statement(page), **values, **bounds, most=page.size + 1)
+        bounds = yield from self._bounds(reader, page)
+        statement = self._statement(page)
+        rows = yield from reader.rows(statement, **values, **bounds, most=page.size + 1)
         more, rows = len(rows) > page.size, rows[: page.size]
         if page.backward:
             rows = rows[::-1]
         total = 0
         if self._page.asks("totalCount"):
-            total = reader.rows(self._count, **values)[0][0]
-        found = PageRows(page, [row[0] for row in rows], self._build(reader, rows), more, total)
+            total = (yield from reader.rows(self._count, **values))[0][0]
+        nodes = yield from self._build(reader, rows)
+        found = PageRows(page, [row[0] for row in rows], nodes, more, total)
         return connection(self._page.parts, found)
 
     def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Query:
@@ -395,22 +415,24 @@ class PageInside(_Pages):
         order = Order(tuple(related.order_by or ()))
         super().__init__(page, model, order, where, shape)
         counted = columns_where([self._pointer, func.count()], *where)
-        self._count = counted.group_by(self._pointer)
+        self._count = Statement(counted.group_by(self._pointer))
 
-    def run(self, reader: Reader, parents: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
+    def run(self, reader: Reader, parents: Sequence[uuid.UUID]) -> Reading[dict[uuid.UUID, Built]]:
         """The connection of each parent."""
         page = reader.pages[self._page]
-        bounds = self._bounds(reader, page, {})
+        bounds = yield from self._bounds(reader, page)
         if not parents:
             return {}
-        rows = reader.rows(self._statement(page), parents=parents, **bounds, most=page.size + 1)
+        statement = self._statement(page)
+        rows = yield from reader.rows(statement, parents=parents, **bounds, most=page.size + 1)
         groups: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
         for i, row in enumerate(rows):
             groups[row[-2]].append(i)
         totals: dict[uuid.UUID, int] = {}
         if self._page.asks("totalCount"):
-            totals = dict(reader.rows(self._count, parents=parents))  # type: ignore[arg-type]
-        nodes = self._build(reader, rows)
+            counts = yield from reader.rows(self._count, parents=parents)
+            totals = {row[0]: row[1] for row in counts}
+        nodes = yield from self._build(reader, rows)
         found = {}
         for parent in parents:
             group = groups.get(parent, [])

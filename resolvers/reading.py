@@ -1,11 +1,11 @@
 """Reads: what a tree asks of the rows that a resolver named, as far as the caller reaches."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection
-
+from models import Reading
 from permissions import Actor, reach
 from resolvers.context import Context
 from resolvers.listing import Listing
@@ -29,13 +29,10 @@ async def read(
     values = reach.values(context.actor)
     given = {"public_url": context.services.public_url}
 
-    def run(connection: Connection) -> Any:
-        return work(Reader(connection, values, pages, given))
-
-    return await context.services.database.read(run)
+    return await context.services.database.run(lambda: work(Reader(values, pages, given)))
 
 
-def _work(tree: Tree, asked: Asked, actor: Actor) -> Callable[[Reader], Any] | None:
+def _work(tree: Tree, asked: Asked, actor: Actor) -> Callable[[Reader], Reading[Any]] | None:
     shape = actor.shape
     match tree, asked:
         case Row(), Key(model, id, at_least):
@@ -44,7 +41,7 @@ def _work(tree: Tree, asked: Asked, actor: Actor) -> Callable[[Reader], Any] | N
                 return None
             make = partial(ById, wanted, shape, at_least)
             by_id = _kept(wanted.plans, (shape, at_least), make)
-            return lambda reader: by_id.run(reader, [id]).get(id)
+            return lambda reader: _only(by_id, reader, id)
         case Rows(wanted), Listing() as listing:
             key = (shape, listing.where, listing.order, listing.at_least)
             listed = _kept(wanted.plans, key, lambda: Listed(wanted, listing, shape))
@@ -56,6 +53,10 @@ def _work(tree: Tree, asked: Asked, actor: Actor) -> Callable[[Reader], Any] | N
         case _, None:
             return None
     raise TypeError(f"a {type(tree).__name__} cannot be read from {asked!r}")
+
+
+def _only(by_id: ById, reader: Reader, id: uuid.UUID) -> Reading[Any]:
+    return (yield from by_id.run(reader, [id])).get(id)
 
 
 def _kept(plans: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:

@@ -1,0 +1,149 @@
+"""How a reading is run: by asyncpg on the loop, or by sqlite3 in a thread of its own."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+import asyncpg
+
+from models.statement import Reading, Rows
+
+T = TypeVar("T")
+
+PREPARED = 500
+"""How many prepared statements a connection keeps."""
+
+GONE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    TimeoutError,
+    OSError,
+)
+"""What asyncpg raises when the database is away."""
+
+
+class Reads(Protocol):
+    """Connections for reads, outside any transaction."""
+
+    async def run(self, make: Callable[[], Reading[T]]) -> T:
+        """What the reading returns. `OSError` when the database is away."""
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+
+
+class PostgresqlReads:
+    """A pool of asyncpg's, whose connections need no reset: nothing is ever set on them."""
+
+    def __init__(self, arguments: dict[str, Any], connections: int, wait: float) -> None:
+        self._arguments = arguments
+        self._connections = connections
+        self._wait = wait
+        self._opening = asyncio.Lock()
+        self._pool: Any = None
+
+    async def run(self, make: Callable[[], Reading[T]]) -> T:
+        """Run the reading on one connection; once more when the first one turns out to be dead."""
+        try:
+            return await self._attempt(make())
+        except GONE as failure:
+            if isinstance(failure, asyncpg.DataError):
+                raise
+        try:
+            return await self._attempt(make())
+        except GONE as failure:
+            if isinstance(failure, asyncpg.DataError):
+                raise
+            raise ConnectionError("the database is away") from failure
+
+    async def close(self) -> None:
+        """Close the pool, whatever its connections are doing."""
+        if self._pool is not None:
+            self._pool.terminate()
+
+    async def _attempt(self, reading: Reading[T]) -> T:
+        pool = self._pool or await self._open()
+        async with pool.acquire(timeout=self._wait) as connection:
+            try:
+                statement, values = next(reading)
+                while True:
+                    compiled = statement.compiled("postgresql")
+                    fetched = await connection.fetch(compiled.text, *compiled.arguments(values))
+                    statement, values = reading.send(compiled.rows(fetched))
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+
+    async def _open(self) -> Any:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    **self._arguments,
+                    min_size=0,
+                    max_size=self._connections,
+                    max_queries=1_000_000,
+                    statement_cache_size=PREPARED,
+                    reset=_keep,
+                )
+            return self._pool
+
+
+async def _keep(_connection: Any) -> None:
+    """Reads leave nothing behind on a connection."""
+
+
+class SqliteReads:
+    """Threads, each with a connection of its own, that run a reading as a whole."""
+
+    def __init__(self, path: str, threads: int, busy_seconds: float) -> None:
+        self._path = path
+        self._busy_seconds = busy_seconds
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reads")
+        self._mine = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+
+    async def run(self, make: Callable[[], Reading[T]]) -> T:
+        """Run the reading in a thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._attempt, make)
+
+    async def close(self) -> None:
+        """End the threads, and close what they opened."""
+        self._threads.shutdown()
+        for connection in self._opened:
+            connection.close()
+
+    def _attempt(self, make: Callable[[], Reading[T]]) -> T:
+        try:
+            connection = self._connection()
+            reading = make()
+            statement, values = next(reading)
+            while True:
+                compiled = statement.compiled("sqlite")
+                found: Rows = connection.execute(
+                    compiled.text, compiled.arguments(values)
+                ).fetchall()
+                statement, values = reading.send(compiled.rows(found))
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        except sqlite3.OperationalError as failure:
+            raise ConnectionError("the database is away") from failure
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._mine, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                self._path,
+                timeout=self._busy_seconds,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=PREPARED,
+            )
+            connection.execute("PRAGMA query_only = ON")
+            self._mine.connection = connection
+            self._opened.append(connection)
+        return connection
