@@ -1,6 +1,7 @@
 """The command line: `python -m portal COMMAND`."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -63,6 +64,8 @@ def serve(
     """Serve the API, with the courier inside."""
     settings = Settings.read()
     run(_nothing(settings))
+    # uvicorn raises the signal again when it has served its requests: that is an end in order.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         "portal.app:from_environment",
         factory=True,
@@ -86,9 +89,11 @@ def courier() -> None:
     """Deliver letters, and nothing else. Any number may run at once."""
 
     async def work() -> None:
+        told_to_stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_stop.set)
         async with service(Settings.read()) as made, delivering(made.courier):
             print("Delivering letters.", flush=True)
-            await asyncio.Event().wait()
+            await told_to_stop.wait()
 
     run(work())
 
