@@ -1,0 +1,337 @@
+"""Kill -9 at the worst moments: no letter is lost, and one that comes twice is the same (`D22`)."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import asynccontextmanager
+from datetime import date
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import func, select, text
+
+from models import Database, Letter, LetterState, LinkState, Registration
+from portal.service import Service, service
+from portal.settings import Settings
+from resolvers import (
+    Founding,
+    NewRegistration,
+    client_register,
+    create_organization,
+    registration_confirm,
+)
+from resolvers import link as look_at
+from tests.crash.programs import Server, environment, program, server
+from tests.mailbox import Mailbox
+
+ADMIN = "olivia@riverside.example"
+PASSWORD = "seven herons over the river"
+
+REGISTER = """
+mutation ($input: ClientRegisterInput!) {
+  clientRegister(input: $input) { accepted userErrors { code } }
+}
+"""
+CONFIRM = """
+mutation ($input: CredentialsInput!) {
+  registrationConfirm(input: $input) { status userErrors { code message } }
+}
+"""
+
+
+class Sink(Mailbox):
+    """A mail server that takes its time, before it keeps a letter or before it says so."""
+
+    before: float = 0
+    after: float = 0
+
+    async def handle_DATA(self, *args: Any) -> str:  # noqa: N802 - called by this name
+        await asyncio.sleep(self.before)
+        answer = await super().handle_DATA(*args)
+        await asyncio.sleep(self.after)
+        return answer
+
+    async def reached(self, people: Collection[str], timeout: float = 20) -> None:  # noqa: ASYNC109
+        """Wait until everybody has a letter."""
+        async with asyncio.timeout(timeout), self._came:
+            await self._came.wait_for(lambda: all(map(self.to, people)))
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Nobody listens at its port meanwhile."""
+        port = self.port
+        self._server.close()
+        try:
+            yield
+        finally:
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(self._connection, "127.0.0.1", port)
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    async with Sink() as sink:
+        yield sink
+
+
+@pytest.fixture
+async def env(url: str, sink: Sink) -> dict[str, str]:
+    """The environment of programs that serve an organization; its letters go to the sink."""
+    env = environment(url, sink)
+    async with served(env) as made:
+        await create_organization(
+            made.anonymous(),
+            Founding("Riverside Clinic", "riverside", "Mental Health", ADMIN, "Olivia", "Hart"),
+        )
+    return env
+
+
+@asynccontextmanager
+async def served(env: dict[str, str]) -> AsyncIterator[Service]:
+    """The service of these settings in this process, with nobody who delivers."""
+    given = {name.lower(): value for name, value in env.items()}
+    async with service(Settings.read(**given)) as made:
+        yield made
+
+
+def people(count: int, group: str = "client") -> list[str]:
+    return [f"{group}{i}@home.example" for i in range(count)]
+
+
+def form(address: str) -> dict[str, Any]:
+    return {
+        "organization": "riverside",
+        "firstName": "Chloé",
+        "lastName": "Côté",
+        "email": address,
+        "dateOfBirth": "1990-05-17",
+    }
+
+
+async def register(server: Server, addresses: Iterable[str]) -> None:
+    """Register them all at once, on the server's page."""
+    answers = await asyncio.gather(*(server.ask(REGISTER, input=form(one)) for one in addresses))
+    for answer in answers:
+        assert answer == {"clientRegister": {"accepted": True, "userErrors": []}}
+
+
+async def confirm(server: Server, address: str, message: EmailMessage) -> None:
+    """Choose credentials on the page behind the letter's link."""
+    username = address.partition("@")[0]
+    chosen = {"token": Mailbox.token(message), "username": username, "password": PASSWORD}
+    answer = await server.ask(CONFIRM, input=chosen)
+    assert answer == {"registrationConfirm": {"status": "PENDING", "userErrors": []}}
+
+
+def the_letter(sink: Sink, address: str, most: int) -> EmailMessage:
+    """The one letter to the address, which came at least once and at most so many times."""
+    letters = sink.to(address)
+    assert 1 <= len(letters) <= most, f"{len(letters)} letters to {address}"
+    assert len({letter["Message-ID"] for letter in letters}) == 1
+    assert len({Mailbox.link(letter) for letter in letters}) == 1
+    return letters[0]
+
+
+async def counted(database: Database, model: type[Letter | Registration]) -> int:
+    statement = select(func.count()).select_from(model)
+    return await database.read(lambda connection: connection.execute(statement).scalar_one())
+
+
+async def states(database: Database) -> list[LetterState]:
+    """What has become of every letter."""
+    found = select(Letter.state)
+    return await database.read(lambda connection: list(connection.execute(found).scalars()))
+
+
+async def done(database: Database) -> None:
+    """Wait until every letter is sent."""
+    async with asyncio.timeout(10):
+        while set(await states(database)) != {LetterState.SENT}:  # noqa: ASYNC110 - of others
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def nobody_writes_letters(database: Database) -> AsyncIterator[None]:
+    """Meanwhile every transaction waits where it writes a letter; on SQLite at its beginning."""
+    async with database._writes.begin() as connection:
+        if database.dialect == "postgresql":
+            await connection.execute(text("LOCK TABLE letters IN ACCESS EXCLUSIVE MODE"))
+        yield
+
+
+async def test_server_killed_between_commit_and_sending_loses_no_letter(
+    env: dict[str, str], sink: Sink, tmp_path: Path
+) -> None:
+    everybody = people(30)
+    while_it_hangs, while_it_says_nothing, while_it_is_away = (
+        everybody[:10],
+        everybody[10:20],
+        everybody[20:],
+    )
+
+    sink.before = 60
+    async with server(env, tmp_path) as first:
+        started = time.monotonic()
+        await register(first, while_it_hangs)
+        assert time.monotonic() - started < 5
+        await first.program.kill()
+    assert not sink.deliveries
+
+    sink.before, sink.after = 0, 60
+    async with server(env, tmp_path) as second:
+        await register(second, while_it_says_nothing)
+        await sink.wait(3)
+        await second.program.kill()
+    kept = len(sink.deliveries)
+
+    async with sink.away():
+        sink.after = 0
+        async with server(env, tmp_path) as third:
+            await register(third, while_it_is_away)
+            await third.program.kill()
+    assert len(sink.deliveries) == kept
+
+    async with server(env, tmp_path) as fourth:
+        await sink.reached([ADMIN, *everybody])
+        letters = [the_letter(sink, address, most=2) for address in everybody]
+        assert len(sink.deliveries) <= len(everybody) + 1 + kept
+        invitations = sink.to(ADMIN)
+        await asyncio.gather(*map(confirm, [fourth] * 30, everybody, letters))
+        told = (await sink.wait(len(invitations) + 30, to=ADMIN))[len(invitations) :]
+    assert len({letter["Message-ID"] for letter in told}) == len(told) == 30
+
+
+async def test_courier_killed_in_mid_send_loses_no_letter(
+    env: dict[str, str], sink: Sink, tmp_path: Path
+) -> None:
+    everybody = people(30)
+    async with served(env) as made:
+        for address in everybody:
+            new = NewRegistration(
+                "riverside", "Chloé", "Côté", address, date(1990, 5, 17), None, None
+            )
+            await client_register(made.anonymous(), new)
+
+    sink.before = 0.3  # eight at once are being sent, whenever it is killed
+    async with program("courier", env=env, folder=tmp_path) as first:
+        await sink.wait(8)
+        await first.kill()
+    done = len(sink.deliveries)
+
+    sink.before, sink.after = 0, 60  # kept, and nobody is told so
+    async with program("courier", env=env, folder=tmp_path) as second:
+        await sink.wait(done + 6)
+        await second.kill()
+
+    sink.after = 0
+    async with program("courier", env=env, folder=tmp_path) as third:
+        await sink.reached([ADMIN, *everybody])
+        await third.kill()
+
+    letters = {address: the_letter(sink, address, most=3) for address in everybody}
+    twice = [address for address in everybody if len(sink.to(address)) > 1]
+    assert len(twice) >= 6
+    async with served(env) as made:
+        nobody = made.anonymous()
+        for message in letters.values():
+            assert (await look_at(nobody, Mailbox.token(message))).state is LinkState.VALID
+        for address in twice[:3]:
+            username = address.partition("@")[0]
+            await registration_confirm(nobody, Mailbox.token(letters[address]), username, PASSWORD)
+
+
+async def test_server_killed_amid_requests_keeps_what_it_accepted_and_nothing_by_half(
+    env: dict[str, str], url: str, tmp_path: Path
+) -> None:
+    everybody = people(40)
+    accepted = list[str]()
+    async with server(env, tmp_path) as doomed:
+
+        async def one(address: str) -> None:
+            await register(doomed, [address])
+            accepted.append(address)
+            if len(accepted) == 10:
+                await doomed.program.kill()
+
+        answers = await asyncio.gather(*map(one, everybody), return_exceptions=True)
+    assert {type(answer) for answer in answers} > {type(None)}
+    assert all(isinstance(one, httpx2.TransportError) for one in answers if one is not None)
+
+    database = Database(url)
+    registrations, letters = [await counted(database, one) for one in (Registration, Letter)]
+    await database.close()
+    assert len(accepted) <= registrations < 40
+    assert letters == registrations + 1  # and the invitation of the administrator
+
+
+async def test_transaction_of_a_killed_server_leaves_nothing(
+    env: dict[str, str], url: str, sink: Sink, tmp_path: Path
+) -> None:
+    database = Database(url)
+    async with server(env, tmp_path) as doomed:
+        await sink.reached([ADMIN])
+        async with nobody_writes_letters(database):
+            asking = asyncio.create_task(register(doomed, people(1)))
+            await asyncio.sleep(0.5)
+            assert not asking.done()
+            await doomed.program.kill()
+        with pytest.raises(httpx2.TransportError):
+            await asking
+    await asyncio.sleep(0.2)
+    assert await counted(database, Registration) == 0
+    assert await states(database) == [LetterState.SENT]
+    await database.close()
+    assert len(sink.deliveries) == 1
+
+
+async def test_two_servers_send_each_letter_once_and_end_in_order(
+    env: dict[str, str], url: str, sink: Sink, tmp_path: Path
+) -> None:
+    everybody, late = people(30), people(5, "late")
+    async with server(env, tmp_path) as one, server(env, tmp_path) as other:
+        await asyncio.gather(register(one, everybody[::2]), register(other, everybody[1::2]))
+        await sink.reached([ADMIN, *everybody])
+
+        database = Database(url)
+        async with nobody_writes_letters(database):
+            asking = asyncio.create_task(register(one, late))
+            await asyncio.sleep(0.5)
+            one.program.signal(signal.SIGTERM)
+            await asyncio.sleep(0.5)
+            with pytest.raises(httpx2.ConnectError):
+                await httpx2.AsyncClient().get(one.client.base_url.join("/healthz"))
+            assert not asking.done()
+        await asking
+        assert (await one.program.end()).status == 0
+
+        await sink.reached(late)
+        await done(database)
+        await database.close()
+        assert len(sink.deliveries) == len(everybody) + len(late) + 1
+        for address in [ADMIN, *everybody, *late]:
+            the_letter(sink, address, most=1)
+
+        other.program.signal(signal.SIGTERM)
+        ended = await other.program.end()
+        assert (ended.status, "Traceback" in ended.complained) == (0, False)
+
+
+async def test_courier_that_is_told_to_stop_finishes_its_letters(
+    env: dict[str, str], url: str, sink: Sink, tmp_path: Path
+) -> None:
+    sink.before = 0.5
+    async with program("courier", env=env, folder=tmp_path) as running:
+        async with asyncio.timeout(10):
+            while not sink.attempts:  # noqa: ASYNC110 - nothing tells of a beginning
+                await asyncio.sleep(0.01)
+        running.signal(signal.SIGTERM)
+        ended = await running.end()
+    assert (ended.status, "Traceback" in ended.complained) == (0, False)
+    assert len(sink.deliveries) == 1
+    database = Database(url)
+    assert await states(database) == [LetterState.SENT]
+    await database.close()
