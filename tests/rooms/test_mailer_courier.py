@@ -347,15 +347,24 @@ async def test_four_couriers_send_each_letter_once(
 
 
 async def test_many_letters_leave_without_a_pause_and_few_at_once(
-    database: Database, organization: uuid.UUID, mailbox: Mailbox, clock: Clock
+    database: Database,
+    organization: uuid.UUID,
+    mailbox: Mailbox,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("mailer.courier.POLL_SECONDS", 3600)
+    monkeypatch.setattr("mailer.courier.GRACE_SECONDS", 0.1)
+    recipients = [f"client{number}@example.org" for number in range(4 * BATCH)]
+    mailbox.faults[recipients[0]] = Fault.HANG
+
     async def work(connection: AsyncConnection) -> None:
-        for number in range(4 * BATCH):
+        for recipient in recipients:
             await post(
                 connection,
                 AlreadyRegistered.sample(),
                 organization_id=organization,
-                recipient=f"client{number}@example.org",
+                recipient=recipient,
                 now=NOW,
             )
 
@@ -370,12 +379,9 @@ async def test_many_letters_leave_without_a_pause_and_few_at_once(
 
     way = Counted("smtp", "127.0.0.1", mailbox.port, user="", password="")
     async with running(courier(database, way, clock, concurrency=3)) as task:
-        await mailbox.wait(4 * BATCH, timeout=20)
+        await mailbox.wait(len(recipients) - 1, timeout=20)
         assert not task.done()
-    assert sorted(mailbox.attempts) == sorted(
-        f"client{number}@example.org" for number in range(4 * BATCH)
-    )
-    assert {letter.state for letter in await rows(database)} == {LetterState.SENT}
+    assert sorted(mailbox.attempts) == sorted(recipients)
     assert busiest == 3
 
 

@@ -51,7 +51,8 @@ def names(folder: Path) -> list[str]:
 async def failure(way: Transport, message: EmailMessage) -> tuple[type, str]:
     """How the way out failed, and its words."""
     with pytest.raises((Rejected, TryAgain)) as caught:
-        await way.send(message)
+        async with asyncio.timeout(5):
+            await way.send(message)
     await way.close()
     assert caught.value.__cause__ is None
     return caught.type, str(caught.value)
