@@ -230,15 +230,21 @@ _WAYS = {
 
 def _associated(such: ColumnElement[bool]) -> ColumnElement[bool]:
     """The client has such an association."""
-    return (
-        exists()
-        .where(
-            Association.organization_id == Client.organization_id,
-            Association.client_id == Client.id,
-            such,
-        )
-        .correlate_except(Association)
+    return _some(
+        Association,
+        Association.organization_id == Client.organization_id,
+        Association.client_id == Client.id,
+        such,
     )
+
+
+def _some(table: Any, *such: ColumnElement[bool]) -> ColumnElement[bool]:
+    """There is such a row; null where there is none.
+
+    Not an EXISTS: beside an OR, PostgreSQL answers that by collecting all such rows of the
+    database beforehand, while this is looked up row by row, in an index.
+    """
+    return select(true()).where(*such).limit(1).correlate_except(table).scalar_subquery()
 
 
 _OTHER = RoleGrant.__table__.alias("other_grant")
@@ -246,14 +252,11 @@ _OTHER = RoleGrant.__table__.alias("other_grant")
 
 def _granted_in(organization: Any, staff: Any) -> ColumnElement[bool]:
     """The staff member has a grant in a department where the caller reads staff."""
-    return (
-        exists()
-        .where(
-            _OTHER.c.organization_id == organization,
-            _OTHER.c.staff_id == staff,
-            within(_OTHER.c.department_id, _departments(Permission.STAFF_READ)),
-        )
-        .correlate_except(_OTHER)
+    return _some(
+        _OTHER,
+        _OTHER.c.organization_id == organization,
+        _OTHER.c.staff_id == staff,
+        within(_OTHER.c.department_id, _departments(Permission.STAFF_READ)),
     )
 
 

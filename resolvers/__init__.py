@@ -26,7 +26,6 @@ from resolvers.organizations import (
     organization,
     portal_url,
 )
-from resolvers.plan import BadCursor, Missing
 from resolvers.reading import Asked, read
 from resolvers.registration import NewRegistration, client_register, registration_confirm
 from resolvers.sessions import Opened, login, logout, session_refresh
@@ -39,6 +38,7 @@ from resolvers.staff import (
     staff_member,
     staff_update,
 )
+from resolvers.steps import BadCursor, Missing
 from resolvers.tree import Key
 
 __all__ = [

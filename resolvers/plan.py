@@ -1,18 +1,20 @@
 """From a tree of names to SQL and dicts: one statement a level, with just the asked columns.
 
 A *view* turns the columns of one `Wanted` into dicts; a *fetch* is the statement of a level: the
-columns of its views, the reach in its WHERE, and the rows by the ids of their parents. So a read
-costs as many statements as the query has levels, whatever the size of the page. Plans are made
+columns of its views, the reach in its WHERE, and the rows by the ids of their parents. What a row
+points at is joined to it, within reach, so a level is what one must go down by lists: a read costs
+at most as many statements as the query has levels, whatever the size of the page. Plans are made
 once for each shape of caller and kept with the tree; a caller's own ids and departments are
 parameters.
 """
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Uuid, bindparam, func, null, select
+from sqlalchemy import ColumnElement, FromClause, Uuid, and_, bindparam, func, null, select
+from sqlalchemy.sql.util import ClauseAdapter
 
 from models import Base, Query, Reading, Rows, Statement, parse_id, within
 from permissions import Scope, Shape, reach
@@ -26,6 +28,21 @@ from resolvers.listing import (
     pointer,
     relationship,
 )
+from resolvers.steps import (
+    BadCursor,
+    Built,
+    Read,
+    Reader,
+    Step,
+    read_joined,
+    read_many,
+    read_one,
+    read_page,
+    write_computed,
+    write_constant,
+    write_guarded,
+    write_id,
+)
 from resolvers.tree import (
     Column,
     Computed,
@@ -38,57 +55,52 @@ from resolvers.tree import (
     Wanted,
 )
 
-Built = dict[str, Any]
+# Where the columns of a model are found.
+Place = Callable[[ColumnElement[Any]], ColumnElement[Any]]
 
 
-class BadCursor(Exception):
-    """A cursor that names no row of the list, as far as the caller reaches."""
-
-    def __init__(self, argument: str) -> None:
-        super().__init__(f"{argument} is not a cursor of this list.")
+def own_table(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """In the model's own table."""
+    return column
 
 
-class Missing(Exception):
-    """A row that another one needs was gone between two statements."""
+class Alias:
+    """In an alias of the model's table, as a predicate of the reach is too, when it is joined."""
+
+    def __init__(self, model: type[Base]) -> None:
+        self.table = model.__table__.alias()
+        self._adapt = ClauseAdapter(self.table).traverse
+
+    def __call__(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return self._adapt(column)
 
 
-class Reader:
-    """One read under way: the caller's values, and the arguments of its pages.
+class Join(NamedTuple):
+    """A table that is joined, where there is such a row."""
 
-    `given` are values that computed fields need and no row holds (`Computed.given`).
-    """
-
-    def __init__(
-        self,
-        values: Mapping[str, Any],
-        pages: Mapping[Page, PageArguments],
-        given: Mapping[str, Any],
-    ) -> None:
-        self.pages = pages
-        self.given = given
-        self._values = values
-
-    def rows(self, statement: Statement, **values: Any) -> Reading[Rows]:
-        """The rows that the statement gives with the caller's values and these."""
-        return (yield statement, {**self._values, **values})
-
-
-# A step writes one field of every dict from the rows; a read fills one with what is below it.
-_Step = Callable[[Reader, Rows, list[Built]], None]
-_Read = Callable[[Reader, list[Built]], Reading[None]]
+    table: FromClause
+    on: ColumnElement[bool]
 
 
 class View:
-    """The columns that one `Wanted` needs, from position `start` of a row, and the dict of each."""
+    """The columns that one `Wanted` needs, from position `start` of a row, and the dict of each.
 
-    def __init__(self, wanted: Wanted, shape: Shape, start: int = 0) -> None:
+    `joins` are the tables beside the model's own that the columns come from. `place` says where
+    the model's columns are found: in its own table, or in an alias that was joined.
+    """
+
+    def __init__(
+        self, wanted: Wanted, shape: Shape, start: int = 0, place: Place = own_table
+    ) -> None:
         self.columns: list[ColumnElement[Any]] = []
+        self.joins: list[Join] = []
         self._wanted = wanted
         self._shape = shape
         self._start = start
+        self._place = place
         self._keys = tuple(field.key for field in wanted.fields)
-        self._steps: list[_Step] = []
-        self._reads: list[_Read] = []
+        self._steps: list[Step] = []
+        self._reads: list[Read] = []
         self._guards: dict[Scope, int | None] = {}
         # The first columns are the fields' own, in their order: a row then zips into its dict.
         for field in wanted.fields:
@@ -107,38 +119,56 @@ class View:
         for step in self._steps:
             step(reader, rows, built)
         for read in self._reads:
-            yield from read(reader, built)
+            yield from read(reader, rows, built)
         return built
 
     def _column(self, column: ColumnElement[Any]) -> int:
         """The position in a row at which the column will be."""
-        self.columns.append(column)
+        self.columns.append(self._place(column))
         return self._start + len(self.columns) - 1
 
-    def _finish(self, field: Any) -> None:
+    def _finish(self, field: Field) -> None:
         """Add what the field needs beyond its own column, and the step that writes it."""
         key = field.key
         match field:
             case Constant():
-                self._steps.append(_write_constant(key, field.value))
+                self._steps.append(write_constant(key, field.value))
             case Computed():
                 columns = [attribute(self._wanted.model, name) for name in field.attributes]
                 positions = [self._column(column) for column in columns]
-                self._steps.append(_write_computed(field, positions))
+                self._steps.append(write_computed(field, positions))
             case Column():
                 if field.prefix:
-                    self._steps.append(_write_id(key, field.prefix))
+                    self._steps.append(write_id(key, field.prefix))
                 self._guard(key, field.guard)
             case One():
                 self._guard(key, field.guard)
-                candidates = [ById(wanted, self._shape) for wanted in field.candidates]
-                self._reads.append(_read_one(key, candidates, field.required))
+                self._reads.append(self._one(field))
             case Many():
                 children = Children(self._wanted.model, field, self._shape)
-                self._reads.append(_read_many(key, children))
+                self._reads.append(read_many(key, children))
             case Page():
                 pages = PageInside(self._wanted.model, field, self._shape)
-                self._reads.append(_read_page(key, pages))
+                self._reads.append(read_page(key, pages))
+
+    def _one(self, one: One) -> Read:
+        """Join the row that the field points at; look for it in turn where it may be of several."""
+        if len(one.candidates) > 1:
+            found = [ById(wanted, self._shape) for wanted in one.candidates]
+            return read_one(one.key, found, one.required)
+        (wanted,) = one.candidates
+        place = Alias(wanted.model)
+        pointed = self._place(pointer(relationship(self._wanted.model, one.relationship)))
+        within_reach = place(_reach(wanted, self._shape))
+        self.joins.append(
+            Join(place.table, and_(place(id_of(wanted.model)) == pointed, within_reach))
+        )
+        present = len(self.columns) + self._start
+        self.columns.append(place(id_of(wanted.model)))
+        view = View(wanted, self._shape, present + 1, place)
+        self.columns += view.columns
+        self.joins += view.joins
+        return read_joined(one, view, present)
 
     def _guard(self, key: str, scope: Scope | None) -> None:
         """Null the field where the caller reads the row, but not this."""
@@ -149,84 +179,10 @@ class View:
             self._guards[scope] = None if readable is None else self._column(readable)
         position = self._guards[scope]
         if position is not None:
-            self._steps.append(_write_guarded(key, position))
+            self._steps.append(write_guarded(key, position))
 
 
-# --- the steps and reads of a view ---------------------------------------------------------------
-
-
-def _write_constant(key: str, value: str) -> _Step:
-    def step(_reader: Reader, _rows: Rows, built: list[Built]) -> None:
-        for made in built:
-            made[key] = value
-
-    return step
-
-
-def _write_computed(field: Computed, positions: list[int]) -> _Step:
-    key, function, names = field.key, field.function, field.given
-
-    def step(reader: Reader, rows: Rows, built: list[Built]) -> None:
-        given = [reader.given[name] for name in names]
-        for row, made in zip(rows, built, strict=True):
-            made[key] = function(*[row[position] for position in positions], *given)
-
-    return step
-
-
-def _write_id(key: str, prefix: str) -> _Step:
-    def step(_reader: Reader, _rows: Rows, built: list[Built]) -> None:
-        for made in built:
-            made[key] = prefix + made[key].hex
-
-    return step
-
-
-def _write_guarded(key: str, position: int) -> _Step:
-    def step(_reader: Reader, rows: Rows, built: list[Built]) -> None:
-        for row, made in zip(rows, built, strict=True):
-            if not row[position]:
-                made[key] = None
-
-    return step
-
-
-def _read_one(key: str, candidates: list["ById"], required: bool) -> _Read:
-    def read(reader: Reader, built: list[Built]) -> Reading[None]:
-        wanted = {made[key] for made in built}
-        wanted.discard(None)
-        found: dict[uuid.UUID, Built] = {}
-        for candidate in candidates:
-            left = wanted - found.keys()
-            if left:
-                found |= yield from candidate.run(reader, left)
-        if required and len(found) < len(wanted):
-            raise Missing(key)
-        for made in built:
-            made[key] = found.get(made[key])
-
-    return read
-
-
-def _read_many(key: str, children: "Children") -> _Read:
-    def read(reader: Reader, built: list[Built]) -> Reading[None]:
-        groups = yield from children.run(reader, [made[key] for made in built])
-        for made in built:
-            made[key] = groups.get(made[key], [])
-
-    return read
-
-
-def _read_page(key: str, pages: "PageInside") -> _Read:
-    def read(reader: Reader, built: list[Built]) -> Reading[None]:
-        found = yield from pages.run(reader, [made[key] for made in built])
-        for made in built:
-            made[key] = found[made[key]]
-
-    return read
-
-
-# --- the fetches: each is the statement of a level --------------------------------------------
+# --- ths: each is the statement of a level --------------------------------------------
 
 
 class ById:
@@ -236,13 +192,8 @@ class ById:
         self._view = View(wanted, shape)
         key = id_of(wanted.model)
         self._key = len(self._view.columns)
-        self._statement = Statement(
-            columns_where(
-                [*self._view.columns, key],
-                within(key, "parents"),
-                _reach(wanted, shape, at_least),
-            )
-        )
+        where = within(key, "parents"), _reach(wanted, shape, at_least)
+        self._statement = Statement(_selected(wanted.model, [self._view], [key], where))
 
     def run(self, reader: Reader, ids: Collection[uuid.UUID]) -> Reading[dict[uuid.UUID, Built]]:
         """What is within reach of these ids."""
@@ -260,16 +211,12 @@ class Children:
         points = pointer(related)
         self._view = View(many.wanted, shape)
         self._key = len(self._view.columns)
-        self._statement = Statement(
-            columns_where(
-                [*self._view.columns, points],
-                within(points, "parents"),
-                _reach(many.wanted, shape),
-            ).order_by(*related.order_by or ())
-        )
+        where = within(points, "parents"), _reach(many.wanted, shape)
+        chosen = _selected(many.wanted.model, [self._view], [points], where)
+        self._statement = Statement(chosen.order_by(*related.order_by or ()))
 
     def run(
-        self, reader: Reader, parents: Sequence[uuid.UUID]
+        self, reader: Reader, parents: Collection[uuid.UUID]
     ) -> Reading[dict[uuid.UUID, list[Built]]]:
         """The children of each parent that has some."""
         if not parents:
@@ -288,13 +235,9 @@ class Listed:
 
     def __init__(self, wanted: Wanted, listing: Listing, shape: Shape) -> None:
         self._view = View(wanted, shape)
-        self._statement = Statement(
-            columns_where(
-                self._view.columns,
-                *listing.where,
-                reach.reading(wanted.model, shape, listing.at_least),
-            ).order_by(*listing.ordered.by(backward=False))
-        )
+        where = *listing.where, reach.reading(wanted.model, shape, listing.at_least)
+        chosen = _selected(wanted.model, [self._view], [], where)
+        self._statement = Statement(chosen.order_by(*listing.ordered.by(backward=False)))
 
     def run(self, reader: Reader, listing: Listing) -> Reading[list[Built]]:
         """The rows, in the listing's order."""
@@ -318,13 +261,11 @@ class _Pages:
         self._order = order
         self._where = where
         self._views: list[View] = []
-        start = 1
+        self._id = 0
         for wanted in page.wanted:
-            view = View(wanted, shape, start)
+            view = View(wanted, shape, self._id)
             self._views.append(view)
-            start += len(view.columns)
-        # The first column is the id, which is the cursor; then come the columns of the views.
-        self._columns = [id_of(model), *(c for view in self._views for c in view.columns)]
+            self._id += len(view.columns)
         self._bound = Statement(
             columns_where(
                 list(order.columns),
@@ -395,12 +336,12 @@ class PageOfListing(_Pages):
         if self._page.asks("totalCount"):
             total = (yield from reader.rows(self._count, **values))[0][0]
         nodes = yield from self._build(reader, rows)
-        found = PageRows(page, [row[0] for row in rows], nodes, more, total)
+        found = PageRows(page, [row[self._id] for row in rows], nodes, more, total)
         return connection(self._page.parts, found)
 
     def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Query:
-        chosen = columns_where(self._columns, *where).order_by(*self._order.by(backward))
-        return chosen.limit(bindparam("most"))
+        chosen = _selected(self._model, self._views, [id_of(self._model)], where)
+        return chosen.order_by(*self._order.by(backward)).limit(bindparam("most"))
 
 
 class PageInside(_Pages):
@@ -417,7 +358,9 @@ class PageInside(_Pages):
         counted = columns_where([self._pointer, func.count()], *where)
         self._count = Statement(counted.group_by(self._pointer))
 
-    def run(self, reader: Reader, parents: Sequence[uuid.UUID]) -> Reading[dict[uuid.UUID, Built]]:
+    def run(
+        self, reader: Reader, parents: Collection[uuid.UUID]
+    ) -> Reading[dict[uuid.UUID, Built]]:
         """The connection of each parent."""
         page = reader.pages[self._page]
         bounds = yield from self._bounds(reader, page)
@@ -427,7 +370,7 @@ class PageInside(_Pages):
         rows = yield from reader.rows(statement, parents=parents, **bounds, most=page.size + 1)
         groups: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
         for i, row in enumerate(rows):
-            groups[row[-2]].append(i)
+            groups[row[self._id + 1]].append(i)
         totals: dict[uuid.UUID, int] = {}
         if self._page.asks("totalCount"):
             counts = yield from reader.rows(self._count, parents=parents)
@@ -439,7 +382,7 @@ class PageInside(_Pages):
             more, kept = len(group) > page.size, group[: page.size]
             if page.backward:
                 kept = kept[::-1]
-            ids = [rows[i][0] for i in kept]
+            ids = [rows[i][self._id] for i in kept]
             its = [[view[i] for i in kept] for view in nodes]
             page_rows = PageRows(page, ids, its, more, totals.get(parent, 0))
             found[parent] = connection(self._page.parts, page_rows)
@@ -448,9 +391,8 @@ class PageInside(_Pages):
     def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Query:
         by = self._order.by(backward)
         place = func.row_number().over(partition_by=self._pointer, order_by=by)
-        numbered = columns_where([*self._columns, self._pointer, place], *where).subquery(
-            "numbered"
-        )
+        beside = [id_of(self._model), self._pointer, place]
+        numbered = _selected(self._model, self._views, beside, where).subquery("numbered")
         *_, number = numbered.columns
         return select(*numbered.columns).where(number <= bindparam("most")).order_by(number)
 
@@ -474,3 +416,18 @@ def _reach(wanted: Wanted, shape: Shape, at_least: Scope | None = None) -> Colum
     if wanted.bounded:
         return reach.reading(wanted.model, shape, at_least)
     return reach.in_organization(wanted.model)
+
+
+def _selected(
+    model: type[Base],
+    views: Sequence[View],
+    beside: Sequence[ColumnElement[Any]],
+    where: Iterable[ColumnElement[bool]],
+) -> Query:
+    """The columns of the views, and those beside them, from the model and what views join to it."""
+    columns = [column for view in views for column in view.columns]
+    joined: FromClause = model.__table__
+    for view in views:
+        for join in view.joins:
+            joined = joined.outerjoin(join.table, join.on)
+    return columns_where([*columns, *beside], *where).select_from(joined)

@@ -9,7 +9,8 @@ from models import Reading
 from permissions import Actor, reach
 from resolvers.context import Context
 from resolvers.listing import Listing
-from resolvers.plan import ById, Listed, PageOfListing, Reader
+from resolvers.plan import ById, Listed, PageOfListing
+from resolvers.steps import Reader
 from resolvers.tree import Key, Page, PageArguments, Row, Rows, Tree
 
 Asked = Listing | Key | None
