@@ -11,6 +11,7 @@ import random
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
+from socket import gaierror
 from typing import Any, TypeVar
 
 import orjson
@@ -36,7 +37,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from models.reads import PostgresqlReads, Reads, SqliteReads
+from models.reads import AWAY_WORDS, PostgresqlReads, Reads, SqliteReads
 from models.statement import Reading, Rows, Statement
 
 T = TypeVar("T")
@@ -281,11 +282,20 @@ async def _available() -> AsyncIterator[None]:
 
 
 def _is_away(failure: DBAPIError | OSError) -> bool:
+    """Whether another try later may help, and nothing else will."""
     if not isinstance(failure, DBAPIError):
+        return isinstance(failure, (ConnectionError, TimeoutError, gaierror))
+    if failure.connection_invalidated or isinstance(failure, InterfaceError):
         return True
-    if isinstance(failure, (InterfaceError, OperationalError)):
-        return failure.connection_invalidated or not _lost_race(failure)
-    return failure.connection_invalidated
+    state: str = getattr(failure.orig, "sqlstate", None) or ""
+    return state.startswith(_AWAY_STATES) or (
+        isinstance(failure, OperationalError)
+        and any(words in str(failure.orig) for words in AWAY_WORDS)
+    )
+
+
+# PostgreSQL's classes: connection exception, insufficient resources, operator intervention.
+_AWAY_STATES = ("08", "53", "57")
 
 
 def _lost_race(failure: DBAPIError) -> bool:
@@ -293,4 +303,4 @@ def _lost_race(failure: DBAPIError) -> bool:
     if isinstance(failure, IntegrityError):
         return True
     state = getattr(failure.orig, "sqlstate", None)
-    return state in {"40001", "40P01", "55P03"} or "database is locked" in str(failure.orig)
+    return state in {"40001", "40P01", "55P03"}

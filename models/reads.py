@@ -27,6 +27,10 @@ GONE = (
 """What asyncpg raises when the database is away."""
 
 
+AWAY_WORDS = ("unable to open", "disk", "is full", "is locked")
+"""What SQLite says when it cannot get at its file; it has no codes for it."""
+
+
 class Reads(Protocol):
     """Connections for reads, outside any transaction."""
 
@@ -131,7 +135,9 @@ class SqliteReads:
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         except sqlite3.OperationalError as failure:
-            raise ConnectionError("the database is away") from failure
+            if any(words in str(failure) for words in AWAY_WORDS):
+                raise ConnectionError("the database is away") from failure
+            raise
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._mine, "connection", None)
