@@ -241,7 +241,7 @@ async def _holder(
             Client.first_name,
             Client.last_name,
             Client.email,
-            Client.username,
+            Client.username.label("username"),
         ).where(Client.organization_id == organization_id, Client.email_key == email_key)
     )
     return found.one_or_none()
