@@ -113,7 +113,7 @@ def _token(request: Request) -> str | None:
     if header is None:
         return None
     scheme, _, token = header.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else header
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _json(media: str, status: int, body: dict[str, Any]) -> Response:
