@@ -148,12 +148,14 @@ async def logout(context: Context, everywhere: bool, refresh_token: str | None) 
 
     async def work(connection: AsyncConnection) -> None:
         now = context.now()
-        which = Session.id.in_(session_ids)
+        which = and_(
+            Session.id.in_(session_ids),
+            Session.ended_at.is_(None),
+            Session.refresh_expires_at > now,
+        )
         if everywhere:
             people = await connection.execute(
-                select(Session.organization_id, Session.account_id).where(
-                    which, Session.ended_at.is_(None)
-                )
+                select(Session.organization_id, Session.account_id).where(which)
             )
             for person in people.all():
                 theirs = and_(
