@@ -2,7 +2,6 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,15 +31,12 @@ class Onboarded:
 
 
 async def chosen(
-    context: Context,
-    organization_id: uuid.UUID,
-    username: str,
-    password: str,
-    own_words: list[str],
+    context: Context, username: str, password: str, own_words: list[str]
 ) -> Credentials:
-    """The credentials, hashed, if both are good and the username is free; else `Refused`.
+    """The credentials, hashed, if both are good; else `Refused`.
 
-    Hashing takes a core's while, so it comes before the transaction; `claim` decides in it.
+    Hashing takes a core's while, so it comes before the transaction. Whether the username is free
+    is for `claim` to say, after `use`: who clicks twice has a used link, and their own username.
     """
     checks = Checks("input")
     text, key = checks.username(username, "username")
@@ -48,22 +44,21 @@ async def chosen(
     if weakness:
         checks.add(Code.PASSWORD_TOO_WEAK, weakness, "password")
     checks.done()
-
-    def taken(connection: Connection) -> bool:
-        return connection.execute(_holder(organization_id, key)).first() is not None
-
-    if await context.services.database.read(taken):
-        raise _taken()
     return Credentials(text, key, await context.services.passwords.hash(password))
 
 
 async def claim(
     connection: AsyncConnection, organization_id: uuid.UUID, credentials: Credentials
 ) -> None:
-    """Make sure, in the transaction, that nobody has taken the username meanwhile."""
-    found = await connection.execute(_holder(organization_id, credentials.username_key))
+    """Make sure, in the transaction, that nobody has the username."""
+    found = await connection.execute(
+        select(Account.id).where(
+            Account.organization_id == organization_id,
+            Account.username_key == credentials.username_key,
+        )
+    )
     if found.first() is not None:
-        raise _taken()
+        raise refuse(Code.TAKEN, "Somebody has this username already.", "input", "username")
 
 
 async def invitation_accept(
@@ -73,7 +68,7 @@ async def invitation_accept(
     link = await usable(context, token, LinkPurpose.DEFINE_CREDENTIALS, "input", "token")
     person = await context.services.database.read(lambda c: _person(c, link))
     words = [person.first_name, person.last_name, person.email]
-    credentials = await chosen(context, link.organization_id, username, password, words)
+    credentials = await chosen(context, username, password, words)
 
     async def work(connection: AsyncConnection) -> Onboarded:
         now = context.now()
@@ -113,13 +108,3 @@ def _person(connection: Connection, link: Record) -> Record:
         if found is not None:
             return found
     raise LookupError("an account without its person")
-
-
-def _holder(organization_id: uuid.UUID, username_key: str) -> Any:
-    return select(Account.id).where(
-        Account.organization_id == organization_id, Account.username_key == username_key
-    )
-
-
-def _taken() -> Exception:
-    return refuse(Code.TAKEN, "Somebody has this username already.", "input", "username")

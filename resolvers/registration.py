@@ -137,7 +137,7 @@ async def registration_confirm(
     link = await usable(context, token, LinkPurpose.CONFIRM_REGISTRATION, "input", "token")
     registration = await context.services.database.read(lambda c: _registration(c, link))
     words = [registration.first_name, registration.last_name, registration.email]
-    credentials = await chosen(context, link.organization_id, username, password, words)
+    credentials = await chosen(context, username, password, words)
 
     async def work(connection: AsyncConnection) -> Onboarded:
         now = context.now()
