@@ -103,6 +103,36 @@ mutation ($input: StaffCreateInput!) {
 """
 
 
+LINK = """
+query ($token: String!) { link(token: $token) { state purpose organizationName expiresAt } }
+"""
+RESEND = """
+mutation ($token: String!) {
+  linkResend(token: $token) { accepted userErrors { code message field } }
+}
+"""
+STAFF_UPDATE = """
+mutation ($id: ID!, $input: StaffUpdateInput!) {
+  staffUpdate(id: $id, input: $input) {
+    staff { id receiveNewClientNotifications }
+    userErrors { code message field }
+  }
+}
+"""
+
+
+def problems(payload: Json) -> list[tuple[str, str | None]]:
+    """The user errors of a payload, as codes and where: `("TAKEN", "input.username")`."""
+    return [(one["code"], one["field"] and ".".join(one["field"])) for one in payload["userErrors"]]
+
+
+def refusal(answer: Json) -> str:
+    """The code of an operation that was refused as a whole; there is no data."""
+    assert "data" not in answer, answer
+    (error,) = answer["errors"]
+    return str(error["extensions"]["code"])
+
+
 class Clock:
     """The portal's time. It stands still until it is told to go on."""
 
@@ -250,6 +280,12 @@ class World:
         }
         return await self.do(REGISTER, {"input": {**plain, "email": email, **form}})
 
+    async def registered(self, email: str = "nora@home.example", **form: Any) -> str:
+        """The token in the letter to somebody who registered."""
+        await self.new_mail()
+        assert (await self.register(email, **form))["userErrors"] == []
+        return (await self.only_mail(email)).token
+
     async def confirm(self, token: str, username: str, password: str = PASSWORD) -> Any:
         """The payload of `registrationConfirm`."""
         said = {"token": token, "username": username, "password": password}
@@ -259,6 +295,14 @@ class World:
         """The payload of `invitationAccept`."""
         said = {"token": token, "username": username, "password": password}
         return await self.do(ACCEPT, {"input": said})
+
+    async def approve(self, id: str, token: str, **input: Any) -> Any:
+        """The payload of `clientApprove`."""
+        return await self.do(APPROVE, {"id": id, "input": input or None}, token)
+
+    async def link_state(self, token: str) -> str:
+        """What has become of a mailed link."""
+        return str((await self.do(LINK, {"token": token}))["state"])
 
     async def settled(self) -> None:
         """Wait until the courier has delivered everything that is due."""
@@ -305,6 +349,10 @@ class World:
             }
 
         return await self.database.read(rows)
+
+    async def count(self, table: str) -> int:
+        """How many rows a table has, of all organizations."""
+        return len((await self.snapshot())[table])
 
     @asynccontextmanager
     async def unchanged(self) -> AsyncIterator[None]:
@@ -367,6 +415,13 @@ CLIENTS = {
     "dan": (None, None),
 }
 
+TOLD = {
+    "mental": ["carl", "dora", "olivia", "oscar", "twyla"],
+    "family": ["fay", "fred", "olivia", "oscar"],
+    "physio": ["olivia", "oscar", "pia"],
+    None: ["olivia", "oscar"],
+}
+
 
 class Clinic:
     """The people of three organizations, by name: `ids["amy"]`, `token("dora")`, `email("ben")`.
@@ -415,6 +470,11 @@ class Clinic:
         """The address of a person: `amy@riverside.example`."""
         organization, name = _split(name)
         return f"{name}@{organization}.example"
+
+    @staticmethod
+    def told(department: str | None) -> list[str]:
+        """The addresses of who is told of a new client of the department; None: of none."""
+        return [f"{name}@riverside.example" for name in TOLD[department]]
 
     @staticmethod
     def username(name: str) -> str:

@@ -1,0 +1,202 @@
+"""Who is who: addresses that register twice, usernames, other organizations (D14 to D16)."""
+
+import asyncio
+
+import pytest
+
+from tests.world import (
+    REGISTER,
+    Clinic,
+    World,
+    problems,
+)
+
+# D14: The same address registers twice.
+
+
+async def test_d14_the_public_answer_is_the_same_to_the_byte_whoever_has_the_address(
+    world: World, clinic: Clinic
+) -> None:
+    form = {
+        "organization": "riverside",
+        "firstName": "Nora",
+        "lastName": "Newcomer",
+        "dateOfBirth": "1990-05-17",
+        "departmentId": clinic.ids["mental"],
+    }
+    answers = [
+        await world.send(REGISTER, {"input": {**form, "email": email}})
+        for email in (
+            "nora@home.example",  # nobody
+            "nora@home.example",  # registered, not confirmed
+            "amy@riverside.example",  # active
+            "AMY@RIVERSIDE.EXAMPLE",
+            "chloe@riverside.example",  # pending
+            "gil@riverside.example",  # inactive
+            "una@riverside.example",  # awaits credentials
+            "dora@riverside.example",  # staff, who may be clients too
+        )
+    ]
+
+    first = answers[0]
+    assert first.status_code == 200
+    assert first.json() == {"data": {"clientRegister": {"accepted": True, "userErrors": []}}}
+    for answer in answers:
+        assert answer.status_code == first.status_code
+        assert answer.content == first.content
+        assert answer.headers.items() == first.headers.items()
+    assert [(letter.to, letter.subject) for letter in await world.new_mail()] == [
+        ("amy@riverside.example", "You already have an account with Riverside Clinic"),
+        ("amy@riverside.example", "You already have an account with Riverside Clinic"),
+        ("chloe@riverside.example", "You already have an account with Riverside Clinic"),
+        ("dora@riverside.example", "Confirm your registration with Riverside Clinic"),
+        ("gil@riverside.example", "You already have an account with Riverside Clinic"),
+        ("nora@home.example", "Confirm your registration with Riverside Clinic"),
+        ("nora@home.example", "Confirm your registration with Riverside Clinic"),
+        ("una@riverside.example", "Your new account with Riverside Clinic"),
+    ]
+
+
+async def test_d14_the_owner_is_told_that_they_have_an_account_and_nothing_of_the_form(
+    world: World, clinic: Clinic
+) -> None:
+    await world.register("amy@RIVERSIDE.example", firstName="Mallory", lastName="Evil")
+
+    letter = await world.only_mail("amy@riverside.example")
+    assert "Hello Amy Client" in letter.text
+    assert "You already have an account" in letter.text
+    assert "https://portal.example/riverside/login" in letter.text
+    assert "#token" not in letter.text
+    assert "Mallory" not in letter.text + letter.html
+    # Nothing has changed for amy.
+    assert (await world.login("amy", "APP"))["userErrors"] == []
+
+
+async def test_d14_staff_may_be_clients_of_the_same_address_with_another_username(
+    world: World, clinic: Clinic
+) -> None:
+    token = await world.registered("dora@riverside.example", departmentId=clinic.ids["family"])
+
+    async with world.unchanged():
+        taken = await world.confirm(token, "DORA")
+    confirmed = await world.confirm(token, "dora.at.home")
+
+    assert problems(taken) == [("TAKEN", "input.username")]
+    assert confirmed["status"] == "PENDING"
+
+
+# D16: Usernames and addresses.
+
+
+@pytest.mark.parametrize(
+    "username",
+    ["amy", "AMY", "Amy", "\uff41\uff4d\uff59", "dora", "DORA", "olivia", "gil", "chloe"],
+)
+async def test_d16_a_username_is_unique_over_clients_and_staff_however_it_is_written(
+    world: World, clinic: Clinic, username: str
+) -> None:
+    token = await world.registered()
+
+    async with world.unchanged():
+        payload = await world.confirm(token, username)
+
+    assert problems(payload) == [("TAKEN", "input.username")]
+
+
+@pytest.mark.parametrize(
+    ("username", "message"),
+    [
+        ("no", "A username has 3 to 64 letters, digits, dots, hyphens or underscores."),
+        ("n" * 65, "A username has 3 to 64 letters, digits, dots, hyphens or underscores."),
+        (
+            "nora@home.example",
+            "A username has 3 to 64 letters, digits, dots, hyphens or underscores.",
+        ),
+        ("nora newcomer", "A username has 3 to 64 letters, digits, dots, hyphens or underscores."),
+        ("nor\u0430", "A username has 3 to 64 letters, digits, dots, hyphens or underscores."),
+        ("", "Please choose a username."),
+    ],
+)
+async def test_d16_a_username_is_made_of_plain_letters_and_is_never_an_address(
+    world: World, clinic: Clinic, username: str, message: str
+) -> None:
+    token = await world.registered()
+
+    async with world.unchanged():
+        payload = await world.confirm(token, username)
+
+    (error,) = payload["userErrors"]
+    assert (error["message"], error["field"]) == (message, ["input", "username"])
+
+
+async def test_d16_a_username_is_shown_as_typed_and_signs_in_in_any_case(
+    world: World, clinic: Clinic
+) -> None:
+    token = await world.registered("Nora.N@home.example")
+    assert (await world.confirm(token, "Nora.N-1_x"))["username"] == "Nora.N-1_x"
+
+    access = await world.sign_in("NORA.n-1_X")
+
+    me = await world.do("{ viewer { client { username email } } }", token=access)
+    assert me["client"] == {"username": "Nora.N-1_x", "email": "Nora.N@home.example"}
+
+
+async def test_d16_two_who_want_one_username_at_once_and_one_gets_it(
+    world: World, clinic: Clinic
+) -> None:
+    tokens = [await world.registered(f"nora{i}@home.example") for i in range(6)]
+
+    payloads = await asyncio.gather(*(world.confirm(token, "nora") for token in tokens))
+
+    won = [i for i, payload in enumerate(payloads) if not payload["userErrors"]]
+    assert len(won) == 1
+    lost = [payload for payload in payloads if payload["userErrors"]]
+    assert [problems(payload) for payload in lost] == [[("TAKEN", "input.username")]] * 5
+    # Whoever lost chooses another one: their links were not used up.
+    for i, token in enumerate(tokens):
+        if i not in won:
+            assert (await world.confirm(token, f"nora{i}"))["userErrors"] == []
+    assert await world.count("clients") == 26
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["amy@riverside.example", "AMY@Riverside.Example", " amy@riverside.example "],
+)
+async def test_d16_an_address_is_compared_in_one_spelling(
+    world: World, clinic: Clinic, email: str
+) -> None:
+    await world.register(email)
+
+    letter = await world.only_mail("amy@riverside.example")
+    assert letter.subject == "You already have an account with Riverside Clinic"
+
+
+async def test_d16_staff_addresses_are_unique_among_staff(world: World, clinic: Clinic) -> None:
+    said = {
+        "firstName": "Second",
+        "lastName": "Dora",
+        "email": "Dora@RIVERSIDE.example",
+        "roles": [{"role": "PRACTITIONER", "departmentId": clinic.ids["mental"]}],
+    }
+    document = """mutation ($input: StaffCreateInput!) {
+      staffCreate(input: $input) { staff { id } userErrors { code message field } }
+    }"""
+
+    async with world.unchanged():
+        taken = await world.do(document, {"input": said}, clinic.token("olivia"))
+    amys = await world.do(
+        document, {"input": {**said, "email": "amy@riverside.example"}}, clinic.token("olivia")
+    )
+
+    assert taken == {
+        "staff": None,
+        "userErrors": [
+            {
+                "code": "TAKEN",
+                "message": "A staff member has this address already.",
+                "field": ["input", "email"],
+            }
+        ],
+    }
+    assert amys["userErrors"] == []  # a client's address may be a staff member's too
