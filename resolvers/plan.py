@@ -182,7 +182,7 @@ class View:
             self._steps.append(write_guarded(key, position))
 
 
-# --- ths: each is the statement of a level --------------------------------------------
+# --- the fetches: each is the statement of a level ----------------------------------------------
 
 
 class ById:
@@ -236,7 +236,8 @@ class Listed:
     def __init__(self, wanted: Wanted, listing: Listing, shape: Shape) -> None:
         self._view = View(wanted, shape)
         where = *listing.where, reach.reading(wanted.model, shape, listing.at_least)
-        chosen = _selected(wanted.model, [self._view], [], where)
+        # Beside it the id: of the view there may be nothing, where switches left out every field.
+        chosen = _selected(wanted.model, [self._view], [id_of(wanted.model)], where)
         self._statement = Statement(chosen.order_by(*listing.ordered.by(backward=False)))
 
     def run(self, reader: Reader, listing: Listing) -> Reading[list[Built]]:
@@ -362,10 +363,10 @@ class PageInside(_Pages):
         self, reader: Reader, parents: Collection[uuid.UUID]
     ) -> Reading[dict[uuid.UUID, Built]]:
         """The connection of each parent."""
-        page = reader.pages[self._page]
-        bounds = yield from self._bounds(reader, page)
         if not parents:
             return {}
+        page = reader.pages[self._page]
+        bounds = yield from self._bounds(reader, page)
         statement = self._statement(page)
         rows = yield from reader.rows(statement, parents=parents, **bounds, most=page.size + 1)
         groups: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
