@@ -55,16 +55,22 @@ def _departments(permission: Permission) -> str:
     return f"reach_{permission.lower()}"
 
 
-def values(actor: Actor) -> dict[str, Any]:
-    """What the actor fills the parameters of every predicate with."""
+def values(actor: Actor, *changing: Permission) -> dict[str, Any]:
+    """What the actor fills the parameters of predicates with.
+
+    Those of `reading` and `guard`, and of `changing` with these permissions.
+    """
     filled: dict[str, Any] = {
         "reach_organization": actor.organization_id,
         "reach_actor": actor.id,
     }
-    for permission in Permission:
+    for permission in (*_READS, *changing):
         if Scope.DEPARTMENT in actor.shape.scopes(permission):
             filled[_departments(permission)] = actor.departments(permission)
     return filled
+
+
+_READS = (Permission.CLIENT_READ, Permission.STAFF_READ)
 
 
 def reading(model: type[Base], shape: Shape, at_least: Scope | None = None) -> ColumnElement[bool]:

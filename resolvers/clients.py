@@ -141,7 +141,7 @@ async def _found(
                 *Client.__table__.c,
                 reach.changing(Client, actor.shape, permission).label("may_change"),
             ).where(Client.id == id, reach.reading(Client, actor.shape)),
-            reach.values(actor),
+            reach.values(actor, permission),
         )
         found = rows.one_or_none()
     if found is None:

@@ -1,8 +1,8 @@
 """From a tree of names to SQL and dicts: one statement a level, with just the asked columns.
 
-A *view* turns the columns of one `Wanted` into dicts; a *fetch* is the statement of a level: the
-columns of its views, the reach in its WHERE, and the rows by the ids of their parents. What a row
-points at is joined to it, within reach, so a level is what one must go down by lists: a read costs
+A *fetch* is the statement of a level: the columns of its views (`resolvers.view`), the reach in
+its WHERE, and the rows by the ids of their parents. What a row points at is joined to it, within
+reach, so a level is what one must go down by lists: a read costs
 at most as many statements as the query has levels, whatever the size of the page. Plans are made
 once for each shape of caller and kept with the tree; a caller's own ids and departments are
 parameters.
@@ -10,190 +10,31 @@ parameters.
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable
+from functools import partial
+from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Uuid, and_, bindparam, func, null, select
-from sqlalchemy.sql.util import ClauseAdapter
+from sqlalchemy import ColumnElement, FromClause, Uuid, bindparam, func, select
 
 from models import Base, Query, Reading, Rows, Statement, parse_id, within
 from permissions import Scope, Shape, reach
 from resolvers.connection import CURSOR, PageRows, connection
-from resolvers.listing import (
-    Listing,
-    Order,
-    attribute,
-    columns_where,
-    id_of,
-    pointer,
-    relationship,
-)
-from resolvers.steps import (
-    BadCursor,
-    Built,
-    Read,
-    Reader,
-    Step,
-    read_joined,
-    read_many,
-    read_one,
-    read_page,
-    write_computed,
-    write_constant,
-    write_guarded,
-    write_id,
-)
-from resolvers.tree import (
-    Column,
-    Computed,
-    Constant,
-    Field,
-    Many,
-    One,
-    Page,
-    PageArguments,
-    Wanted,
-)
-
-# Where the columns of a model are found.
-Place = Callable[[ColumnElement[Any]], ColumnElement[Any]]
-
-
-def own_table(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """In the model's own table."""
-    return column
-
-
-class Alias:
-    """In an alias of the model's table, as a predicate of the reach is too, when it is joined."""
-
-    def __init__(self, model: type[Base]) -> None:
-        self.table = model.__table__.alias()
-        self._adapt = ClauseAdapter(self.table).traverse
-
-    def __call__(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        return self._adapt(column)
-
-
-class Join(NamedTuple):
-    """A table that is joined, where there is such a row."""
-
-    table: FromClause
-    on: ColumnElement[bool]
-
-
-class View:
-    """The columns that one `Wanted` needs, from position `start` of a row, and the dict of each.
-
-    `joins` are the tables beside the model's own that the columns come from. `place` says where
-    the model's columns are found: in its own table, or in an alias that was joined.
-    """
-
-    def __init__(
-        self, wanted: Wanted, shape: Shape, start: int = 0, place: Place = own_table
-    ) -> None:
-        self.columns: list[ColumnElement[Any]] = []
-        self.joins: list[Join] = []
-        self._wanted = wanted
-        self._shape = shape
-        self._start = start
-        self._place = place
-        self._keys = tuple(field.key for field in wanted.fields)
-        self._steps: list[Step] = []
-        self._reads: list[Read] = []
-        self._guards: dict[Scope, int | None] = {}
-        # The first columns are the fields' own, in their order: a row then zips into its dict.
-        for field in wanted.fields:
-            self._column(_own_column(wanted.model, field))
-        for field in wanted.fields:
-            self._finish(field)
-
-    def build(self, reader: Reader, rows: Rows) -> Reading[list[Built]]:
-        """The dict of each row, with everything below it."""
-        keys = self._keys
-        if self._start:
-            first, last = self._start, self._start + len(keys)
-            built = [dict(zip(keys, row[first:last], strict=False)) for row in rows]
-        else:
-            built = [dict(zip(keys, row, strict=False)) for row in rows]
-        for step in self._steps:
-            step(reader, rows, built)
-        for read in self._reads:
-            yield from read(reader, rows, built)
-        return built
-
-    def _column(self, column: ColumnElement[Any]) -> int:
-        """The position in a row at which the column will be."""
-        self.columns.append(self._place(column))
-        return self._start + len(self.columns) - 1
-
-    def _finish(self, field: Field) -> None:
-        """Add what the field needs beyond its own column, and the step that writes it."""
-        key = field.key
-        match field:
-            case Constant():
-                self._steps.append(write_constant(key, field.value))
-            case Computed():
-                columns = [attribute(self._wanted.model, name) for name in field.attributes]
-                positions = [self._column(column) for column in columns]
-                self._steps.append(write_computed(field, positions))
-            case Column():
-                if field.prefix:
-                    self._steps.append(write_id(key, field.prefix))
-                self._guard(key, field.guard)
-            case One():
-                self._guard(key, field.guard)
-                self._reads.append(self._one(field))
-            case Many():
-                children = Children(self._wanted.model, field, self._shape)
-                self._reads.append(read_many(key, children))
-            case Page():
-                pages = PageInside(self._wanted.model, field, self._shape)
-                self._reads.append(read_page(key, pages))
-
-    def _one(self, one: One) -> Read:
-        """Join the row that the field points at; look for it in turn where it may be of several."""
-        if len(one.candidates) > 1:
-            found = [ById(wanted, self._shape) for wanted in one.candidates]
-            return read_one(one.key, found, one.required)
-        (wanted,) = one.candidates
-        place = Alias(wanted.model)
-        pointed = self._place(pointer(relationship(self._wanted.model, one.relationship)))
-        within_reach = place(_reach(wanted, self._shape))
-        self.joins.append(
-            Join(place.table, and_(place(id_of(wanted.model)) == pointed, within_reach))
-        )
-        present = len(self.columns) + self._start
-        self.columns.append(place(id_of(wanted.model)))
-        view = View(wanted, self._shape, present + 1, place)
-        self.columns += view.columns
-        self.joins += view.joins
-        return read_joined(one, view, present)
-
-    def _guard(self, key: str, scope: Scope | None) -> None:
-        """Null the field where the caller reads the row, but not this."""
-        if scope is None:
-            return
-        if scope not in self._guards:
-            readable = reach.guard(self._wanted.model, self._shape, scope)
-            self._guards[scope] = None if readable is None else self._column(readable)
-        position = self._guards[scope]
-        if position is not None:
-            self._steps.append(write_guarded(key, position))
-
-
-# --- the fetches: each is the statement of a level ----------------------------------------------
+from resolvers.listing import Listing, Order, columns_where, id_of, pointer, relationship
+from resolvers.steps import BadCursor, Built, Read, Reader, read_many, read_one, read_page
+from resolvers.tree import Many, One, Page, PageArguments, Wanted
+from resolvers.view import Columns, View, reach_of
 
 
 class ById:
     """Rows by their own ids: the other end of a to-one relationship, or the row of a key."""
 
     def __init__(self, wanted: Wanted, shape: Shape, at_least: Scope | None = None) -> None:
-        self._view = View(wanted, shape)
+        columns = Columns()
+        self._view = View(columns, wanted, shape, partial(_below, shape))
         key = id_of(wanted.model)
-        self._key = len(self._view.columns)
-        where = within(key, "parents"), _reach(wanted, shape, at_least)
-        self._statement = Statement(_selected(wanted.model, [self._view], [key], where))
+        self._key = columns.add(key)
+        where = within(key, "parents"), reach_of(wanted, shape, at_least)
+        self._statement = Statement(_selected(wanted.model, columns, where))
 
     def run(self, reader: Reader, ids: Collection[uuid.UUID]) -> Reading[dict[uuid.UUID, Built]]:
         """What is within reach of these ids."""
@@ -209,10 +50,11 @@ class Children:
     def __init__(self, parent: type[Base], many: Many, shape: Shape) -> None:
         related = relationship(parent, many.relationship)
         points = pointer(related)
-        self._view = View(many.wanted, shape)
-        self._key = len(self._view.columns)
-        where = within(points, "parents"), _reach(many.wanted, shape)
-        chosen = _selected(many.wanted.model, [self._view], [points], where)
+        columns = Columns()
+        self._view = View(columns, many.wanted, shape, partial(_below, shape))
+        self._key = columns.add(points)
+        where = within(points, "parents"), reach_of(many.wanted, shape)
+        chosen = _selected(many.wanted.model, columns, where)
         self._statement = Statement(chosen.order_by(*related.order_by or ()))
 
     def run(
@@ -234,10 +76,12 @@ class Listed:
     """All rows of a listing."""
 
     def __init__(self, wanted: Wanted, listing: Listing, shape: Shape) -> None:
-        self._view = View(wanted, shape)
+        columns = Columns()
+        self._view = View(columns, wanted, shape, partial(_below, shape))
+        # The view may need nothing, where switches left out every field.
+        columns.add(id_of(wanted.model))
         where = *listing.where, reach.reading(wanted.model, shape, listing.at_least)
-        # Beside it the id: of the view there may be nothing, where switches left out every field.
-        chosen = _selected(wanted.model, [self._view], [id_of(wanted.model)], where)
+        chosen = _selected(wanted.model, columns, where)
         self._statement = Statement(chosen.order_by(*listing.ordered.by(backward=False)))
 
     def run(self, reader: Reader, listing: Listing) -> Reading[list[Built]]:
@@ -261,12 +105,10 @@ class _Pages:
         self._model = model
         self._order = order
         self._where = where
-        self._views: list[View] = []
-        self._id = 0
-        for wanted in page.wanted:
-            view = View(wanted, shape, self._id)
-            self._views.append(view)
-            self._id += len(view.columns)
+        self._columns = Columns()
+        self._id = self._columns.add(id_of(model))
+        below = partial(_below, shape)
+        self._views = [View(self._columns, wanted, shape, below) for wanted in page.wanted]
         self._bound = Statement(
             columns_where(
                 list(order.columns),
@@ -341,7 +183,7 @@ class PageOfListing(_Pages):
         return connection(self._page.parts, found)
 
     def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Query:
-        chosen = _selected(self._model, self._views, [id_of(self._model)], where)
+        chosen = _selected(self._model, self._columns, where)
         return chosen.order_by(*self._order.by(backward)).limit(bindparam("most"))
 
 
@@ -356,6 +198,7 @@ class PageInside(_Pages):
         where = (within(self._pointer, "parents"), reach.reading(model, shape))
         order = Order(tuple(related.order_by or ()))
         super().__init__(page, model, order, where, shape)
+        self._parent = self._columns.add(self._pointer)
         counted = columns_where([self._pointer, func.count()], *where)
         self._count = Statement(counted.group_by(self._pointer))
 
@@ -371,7 +214,7 @@ class PageInside(_Pages):
         rows = yield from reader.rows(statement, parents=parents, **bounds, most=page.size + 1)
         groups: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
         for i, row in enumerate(rows):
-            groups[row[self._id + 1]].append(i)
+            groups[row[self._parent]].append(i)
         totals: dict[uuid.UUID, int] = {}
         if self._page.asks("totalCount"):
             counts = yield from reader.rows(self._count, parents=parents)
@@ -392,43 +235,30 @@ class PageInside(_Pages):
     def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Query:
         by = self._order.by(backward)
         place = func.row_number().over(partition_by=self._pointer, order_by=by)
-        beside = [id_of(self._model), self._pointer, place]
-        numbered = _selected(self._model, self._views, beside, where).subquery("numbered")
+        numbered = _selected(self._model, self._columns, where, place).subquery("numbered")
         *_, number = numbered.columns
         return select(*numbered.columns).where(number <= bindparam("most")).order_by(number)
 
 
-# --- models, as a plan sees them --------------------------------------------------------------
-
-
-def _own_column(model: type[Base], field: Field) -> ColumnElement[Any]:
-    """The column at the field's own position: its value, or the id by which its rows are found."""
+def _below(shape: Shape, model: type[Base], field: One | Many | Page) -> Read:
+    """What fills a field that is read below rows of the model."""
     match field:
-        case Column():
-            return attribute(model, field.attribute)
         case One():
-            return pointer(relationship(model, field.relationship))
-        case Many() | Page():
-            return id_of(model)
-    return null()
-
-
-def _reach(wanted: Wanted, shape: Shape, at_least: Scope | None = None) -> ColumnElement[bool]:
-    if wanted.bounded:
-        return reach.reading(wanted.model, shape, at_least)
-    return reach.in_organization(wanted.model)
+            return read_one(field.key, [ById(wanted, shape) for wanted in field.candidates])
+        case Many():
+            return read_many(field.key, Children(model, field, shape))
+        case Page():
+            return read_page(field.key, PageInside(model, field, shape))
 
 
 def _selected(
     model: type[Base],
-    views: Sequence[View],
-    beside: Sequence[ColumnElement[Any]],
+    columns: Columns,
     where: Iterable[ColumnElement[bool]],
+    *beside: ColumnElement[Any],
 ) -> Query:
-    """The columns of the views, and those beside them, from the model and what views join to it."""
-    columns = [column for view in views for column in view.columns]
+    """The columns, and those beside them, from the model and what is joined to it."""
     joined: FromClause = model.__table__
-    for view in views:
-        for join in view.joins:
-            joined = joined.outerjoin(join.table, join.on)
-    return columns_where([*columns, *beside], *where).select_from(joined)
+    for join in columns.joins:
+        joined = joined.outerjoin(join.table, join.on)
+    return columns_where([*columns.selected, *beside], *where).select_from(joined)

@@ -241,7 +241,7 @@ async def _found(
             select(
                 *Staff.__table__.c, Staff.username.label("username"), may_change.label("may_change")
             ).where(Staff.id == id, reach.reading(Staff, actor.shape)),
-            reach.values(actor),
+            reach.values(actor, Permission.STAFF_UPDATE),
         )
         found = rows.one_or_none()
     if found is None:
