@@ -1,0 +1,1 @@
+"""Planned reads held to plain execution: random operations, by every kind of caller."""

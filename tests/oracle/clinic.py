@@ -1,0 +1,304 @@
+"""Two small organizations with everything in them: the same rows, with the same ids, every time.
+
+What is here because it once could go wrong: ties in names, accents and case, rows without optional
+values, associations across departments, clients who were not sure, a department that is closed,
+roles in several departments, people who approved and whom the caller does not reach.
+"""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from sqlalchemy import Table, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import (
+    Account,
+    AccountKind,
+    Association,
+    Base,
+    Client,
+    ClientStatus,
+    Database,
+    Department,
+    Link,
+    LinkPurpose,
+    Organization,
+    Role,
+    RoleGrant,
+    Session,
+    Staff,
+    StaffStatus,
+    Surface,
+    name_key,
+    sort_key,
+)
+
+NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
+PUBLIC_URL = "https://portal.example.org"
+SECRET = "a secret of nobody"
+
+OA = Role.ORGANIZATION_ADMINISTRATOR
+DA = Role.DEPARTMENT_ADMINISTRATOR
+CC = Role.CARE_COORDINATOR
+PR = Role.PRACTITIONER
+
+_ORDER = (Organization, Department, Account, Staff, RoleGrant, Client, Association, Link, Session)
+
+
+class Clinic:
+    """The rows of all tables, and the ids of what has a label."""
+
+    def __init__(self) -> None:
+        self.rows: dict[type[Base], list[dict[str, Any]]] = {model: [] for model in _ORDER}
+        self.ids: dict[str, uuid.UUID] = {}
+        self.sessions: dict[tuple[str, Surface], uuid.UUID] = {}
+        self._made = 0
+
+    async def write(self, database: Database) -> None:
+        """Put everything into the database."""
+
+        async def work(connection: AsyncConnection) -> None:
+            for model in _ORDER:
+                table = model.__table__
+                assert isinstance(table, Table)
+                await connection.execute(insert(table), self.rows[model])
+
+        await database.write(work)
+
+    def organization(self, label: str, **more: Any) -> None:
+        self._id = self.ids[label] = self._new_id()
+        row = {"id": self._id, "slug": label, "registration_open": True, "contact_email": None}
+        self.rows[Organization].append({**row, "name": label.title(), "created_at": NOW, **more})
+
+    def department(self, label: str, name: str, *, active: bool = True) -> None:
+        row = self._row(Department, label)
+        row.update(name=name, name_key=sort_key(name), active=active, created_at=NOW)
+
+    def staff(self, label: str, first: str, last: str, *grants: Any, **more: Any) -> None:
+        """A staff member; `grants` as `(role, department)`, of which the OA's has no department."""
+        username = more.pop("username", label)
+        row = self._row(Staff, label)
+        row.update(
+            status=StaffStatus.ACTIVE,
+            first_name=first,
+            last_name=last,
+            name_key=name_key(first, last),
+            email=f"{label.title()}@Example.org",
+            email_key=f"{label}@example.org",
+            receive_new_client_notifications=True,
+            created_at=NOW - dt.timedelta(days=100, microseconds=self._made),
+        )
+        row.update(more)
+        self._account(row["id"], AccountKind.STAFF, username)
+        for role, department in grants:
+            grant = self._row(RoleGrant, None)
+            grant.update(
+                staff_id=row["id"],
+                department_id=self.ids[department] if department else None,
+                role=role,
+                created_at=NOW,
+            )
+
+    def client(
+        self,
+        label: str,
+        first: str,
+        last: str,
+        status: ClientStatus,
+        department: str | None,
+        approved_by: str | None = None,
+        **more: Any,
+    ) -> None:
+        """A client; `approved_by` says also that it was approved."""
+        username = more.pop("username", label)
+        row = self._row(Client, label)
+        row.update(
+            status=status,
+            first_name=first,
+            last_name=last,
+            name_key=name_key(first, last),
+            email=f"{label}@Example.com",
+            email_key=f"{label}@example.com",
+            phone=None,
+            date_of_birth=dt.date(1950 + self._made % 60, 1 + self._made % 12, 28),
+            department_id=self.ids[department] if department else None,
+            created_at=NOW - dt.timedelta(days=200 - self._made),
+            approved_at=NOW - dt.timedelta(days=3, microseconds=123456) if approved_by else None,
+            approved_by_id=self.ids[approved_by] if approved_by else None,
+            status_reason=None,
+        )
+        row.update(more)
+        self._account(row["id"], AccountKind.CLIENT, username)
+
+    def associate(self, client: str, practitioner: str, department: str) -> None:
+        row = self._row(Association, f"{client}+{practitioner}")
+        row.update(
+            client_id=self.ids[client],
+            practitioner_id=self.ids[practitioner],
+            department_id=self.ids[department],
+            role=PR,
+            created_at=NOW - dt.timedelta(hours=self._made),
+        )
+
+    def session(self, account: str, surface: Surface) -> None:
+        row = self._row(Session, None)
+        self.sessions[account, surface] = row["id"]
+        row.update(
+            account_id=self.ids[account],
+            surface=surface,
+            generation=1,
+            created_at=NOW,
+            refreshed_at=NOW,
+            access_expires_at=NOW + dt.timedelta(minutes=15),
+            refresh_expires_at=NOW + dt.timedelta(days=30),
+            ended_at=None,
+        )
+
+    def link(self, label: str, account: str, purpose: LinkPurpose, **more: Any) -> None:
+        row = self._row(Link, label)
+        row.update(
+            purpose=purpose,
+            registration_id=None,
+            account_id=self.ids[account],
+            created_at=NOW - dt.timedelta(days=1),
+            expires_at=NOW + dt.timedelta(days=1),
+            used_at=None,
+            superseded_at=None,
+        )
+        row.update(more)
+
+    def _row(self, model: type[Base], label: str | None) -> dict[str, Any]:
+        row = {"organization_id": self._id, "id": self._new_id()}
+        self.rows[model].append(row)
+        if label:
+            self.ids[label] = row["id"]
+        return row
+
+    def _account(self, id: uuid.UUID, kind: AccountKind, username: str | None) -> None:
+        row = {"organization_id": self._id, "id": id, "kind": kind, "created_at": NOW}
+        key = username.casefold() if username else None
+        hash = "no password has this hash" if username else None
+        self.rows[Account].append(
+            {**row, "username": username, "username_key": key, "password_hash": hash}
+        )
+
+    def _new_id(self) -> uuid.UUID:
+        """A UUIDv7; they sort as they were made."""
+        self._made += 1
+        milliseconds = int(NOW.timestamp() * 1000) + self._made
+        return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0x2 << 62 | self._made * 0x9E3779B1)
+
+
+def _clinic() -> Clinic:
+    clinic = Clinic()
+    _east(clinic)
+    _west(clinic)
+    return clinic
+
+
+def _east(clinic: Clinic) -> None:
+    active, inactive, pending = ClientStatus.ACTIVE, ClientStatus.INACTIVE, ClientStatus.PENDING
+    clinic.organization("east", contact_email="office@east.example.org", name="East & Œuvre")
+    clinic.department("speech", "Speech")
+    clinic.department("adults", "ädult Care")
+    clinic.department("kids", "Children")
+    clinic.department("closed", "Day Care", active=False)
+
+    staff = clinic.staff
+    staff("oa", "Olga", "Ánder", (OA, None))
+    staff("oa.pr", "Oscar", "Ander", (OA, None), (PR, "kids"))
+    staff("da.speech", "Dora", "Zwart", (DA, "speech"))
+    staff("da.two", "Dirk", "zwart", (DA, "speech"), (DA, "adults"))
+    staff("da.pr", "Dina", "Berg", (PR, "kids"), (DA, "adults"), (PR, "adults"))
+    staff("cc", "Cleo", "Aas", (CC, "speech"), receive_new_client_notifications=False)
+    staff("cc.pr", "Cora", "Aas", (PR, "speech"), (CC, "adults"))
+    staff("pr", "Piet", "Smit", (PR, "speech"))
+    staff("pr.two", "Piet", "Smit", (PR, "speech"), (PR, "kids"))
+    staff("pr.invited", "Pia", "Østby", (PR, "adults"), username=None)
+    staff("closed.da", "Carl", "Übel", (DA, "closed"), (PR, "kids"))
+    staff("closed.only", "Conny", "Ubel", (CC, "closed"))
+    staff("nobody", "Nora", "Lund")
+    gone = {"status": StaffStatus.INACTIVE}
+    staff("former", "Fons", "Oud", (DA, "kids"), **gone)
+    staff("former.bare", "Fien", "Oud", **gone)
+
+    client = clinic.client
+    client("ann", "Ann", "Müller", active, "speech", "da.speech", phone="+31 20 123")
+    client("anna", "ann", "muller", active, "speech", "oa")
+    client("ann.two", "Ann", "Mu\u0308ller", active, "adults", "former")
+    client("bob", "Bob", "de Vries", active, "adults", "da.two", phone="0")
+    client("bea", "Bea", "Özil", active, "kids", "former.bare", username=None)
+    client("bo", "Bo", "Ozil", active, "kids", "oa.pr")
+    client("cas", "Cas", "Straße", active, "kids", "nobody", status_reason="")
+    client("cis", "Cis", "Strasse", active, "speech", "cc")
+    client("dan", "Dan", "Zz", active, "speech", "cc.pr", username=None)
+    client("eva", "Éva", "Aalto", active, "adults", "pr.two")
+    client("gone", "Gijs", "Weg", inactive, "speech", "oa", status_reason="Moved, as far as Åland")
+    client("gone.kids", "Gon", "Weg", inactive, "kids", "da.two")
+    client("rejected", "Rik", "Nee", inactive, "speech", status_reason="Nobody knows him")
+    client("rejected.unsure", "Ria", "Nee", inactive, None)
+    client("was.closed", "Wim", "Dicht", inactive, "closed", "closed.da")
+    client("new", "Nel", "Müller", pending, "speech")
+    client("new.kids", "Nik", "Jong", pending, "kids")
+    client("unsure", "Uma", "Twijfel", pending, None)
+    client("unsure.too", "Udo", "Twijfel", pending, None, phone="112")
+
+    associate = clinic.associate
+    associate("ann", "pr", "speech")
+    associate("ann", "pr.two", "kids")
+    associate("bob", "pr.two", "speech")
+    associate("anna", "pr.two", "speech")
+    associate("bo", "pr", "speech")
+    associate("ann", "cc.pr", "speech")
+    associate("eva", "cc.pr", "speech")
+    associate("eva", "da.pr", "adults")
+    associate("cas", "da.pr", "kids")
+    associate("bea", "oa.pr", "kids")
+    associate("bea", "closed.da", "kids")
+    associate("bea", "pr.invited", "adults")
+    associate("gone", "pr", "speech")
+    associate("gone", "cc.pr", "speech")
+    associate("gone.kids", "pr.two", "speech")
+    associate("gone.kids", "oa.pr", "kids")
+    associate("ann.two", "da.pr", "kids")
+    associate("cis", "closed.da", "kids")
+
+    for label in (
+        *("oa", "oa.pr", "da.speech", "da.two", "da.pr", "cc", "cc.pr", "pr", "pr.two"),
+        *("closed.da", "closed.only", "nobody", "ann", "bob", "bea", "dan"),
+    ):
+        clinic.session(label, Surface.PORTAL)
+        clinic.session(label, Surface.APP)
+    clinic.session("new", Surface.PORTAL)
+    clinic.session("unsure", Surface.PORTAL)
+
+    define, reset = LinkPurpose.DEFINE_CREDENTIALS, LinkPurpose.RESET_PASSWORD
+    clinic.link("link.valid", "bea", define)
+    clinic.link("link.used", "ann", define, used_at=NOW)
+    clinic.link("link.expired", "dan", define, expires_at=NOW)
+    clinic.link("link.superseded", "oa", reset, superseded_at=NOW - dt.timedelta(minutes=1))
+
+
+def _west(clinic: Clinic) -> None:
+    clinic.organization("west", registration_open=False)
+    clinic.department("west.one", "Speech")
+    clinic.department("west.two", "Alone")
+    clinic.staff("west.oa", "Wanda", "Aas", (OA, None))
+    clinic.staff("west.pr", "Wes", "Smit", (PR, "west.one"), (CC, "west.two"))
+    clinic.client("west.ann", "Ann", "Müller", ClientStatus.ACTIVE, "west.one", "west.oa")
+    clinic.client("west.new", "Nel", "Müller", ClientStatus.PENDING, "west.two")
+    clinic.associate("west.ann", "west.pr", "west.one")
+    for label in ("west.oa", "west.pr", "west.ann"):
+        clinic.session(label, Surface.PORTAL)
+
+
+CLINIC = _clinic()
+
+CALLERS: tuple[tuple[str, Surface] | None, ...] = (None, *CLINIC.sessions)
+"""Who asks: a label and a surface; None is the anonymous caller."""
+
+
+def named(caller: tuple[str, Surface] | None) -> str:
+    """The caller, in the name of a test."""
+    return f"{caller[0]}-{caller[1].lower()}" if caller else "anonymous"

@@ -1,0 +1,455 @@
+"""The same API, executed plainly: `schema.graphql`, graphql-core alone, rows in memory, no plan.
+
+Written from the requirements and not from the rooms: nothing of `permissions`, `resolvers` or
+`schema` is used here, so that what both agree on was said twice. A field of a type is the method
+of both names; without one it is the row's value.
+"""
+
+import datetime as dt
+import unicodedata
+import uuid
+from collections.abc import Callable
+from types import SimpleNamespace as Row
+from typing import Any
+
+from graphql import (
+    GraphQLError,
+    GraphQLInterfaceType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    build_schema,
+    execute_sync,
+    get_operation_ast,
+    parse,
+)
+from graphql.execution.values import get_variable_values
+
+from tests.oracle.asked import Asked, Path, definition_of, permits, shown, walk
+from tests.oracle.people import HOLDERS, PERMISSIONS, Me
+from tests.oracle.rows import Rows, by_id, by_shown_id, shown_id
+
+Answer = dict[str, Any]
+
+
+class BadCursor(Exception):
+    """A cursor of no row within reach."""
+
+
+class Plain:
+    """The API over these rows. `link_tokens` tells which link each token is of."""
+
+    def __init__(
+        self,
+        sdl: str,
+        rows: Rows,
+        *,
+        public_url: str,
+        now: dt.datetime,
+        link_tokens: dict[str, uuid.UUID],
+    ) -> None:
+        self.schema = build_schema(sdl)
+        self._rows = rows
+        self._public_url = public_url
+        self._now = now
+        self._link_tokens = link_tokens
+        for name, type_ in self.schema.type_map.items():
+            if isinstance(type_, GraphQLObjectType) and not name.startswith("__"):
+                for field_name, definition in type_.fields.items():
+                    definition.resolve = self._resolver(name, field_name)
+            elif isinstance(type_, GraphQLInterfaceType):
+                type_.resolve_type = self._type_of
+
+    def execute(
+        self, me: Me, text: str, variables: dict[str, Any], operation_name: str | None
+    ) -> Answer:
+        """The answer, as the server should give it; of errors only path, code and `denied`."""
+        asked = self.asked(text, variables, operation_name)
+        if asked is None:
+            return _refused("BAD_USER_INPUT")
+        denied = asked.denied(self.schema, me)
+        if denied and me.person is None:
+            return _refused("UNAUTHENTICATED")
+        if denied:
+            return _refused("FORBIDDEN", denied=[shown(self.schema, *one) for one in denied])
+        if asked.bad_pages:
+            return _refused("BAD_USER_INPUT")
+        result = execute_sync(
+            self.schema,
+            parse(text),
+            context_value=me,
+            variable_values=variables,
+            operation_name=operation_name,
+        )
+        answer: Answer = {"data": result.data}
+        if result.errors:
+            answer["errors"] = self._failed(answer, result.errors, asked)
+        return answer
+
+    def asked(self, text: str, variables: dict[str, Any], name: str | None) -> Asked | None:
+        """What the operation asks for; None where its variables are not what it says."""
+        document = parse(text)
+        operation = get_operation_ast(document, name)
+        assert operation
+        definitions = operation.variable_definitions or ()
+        values = get_variable_values(self.schema, definitions, variables)
+        return None if isinstance(values, list) else walk(self.schema, document, operation, values)
+
+    def may(self, me: Me, coordinate: str) -> bool:
+        """Whether the caller may ask for `Type.field` at all."""
+        return permits(self.schema, me, coordinate)
+
+    # --- what went wrong --------------------------------------------------------------------------
+
+    def _failed(
+        self, answer: Answer, errors: list[GraphQLError], asked: Asked
+    ) -> list[dict[str, Any]]:
+        """One error a read: a bad cursor somewhere in it fails all of it (`D29`)."""
+        reads: set[Path] = set()
+        for error in errors:
+            assert isinstance(error.original_error, BadCursor), error
+            path: Any = tuple(error.path or ())
+            reads.add(next((own for own in asked.own if path[: len(own)] == own), path[:1]))
+        types = {
+            path: definition_of(self.schema, coordinate).type for path, coordinate in asked.fields
+        }
+        for read in reads:
+            place: Any = answer["data"]
+            for key in read[:-1]:
+                place = place and place[key]
+            if isinstance(types[read], GraphQLNonNull):
+                answer["data"] = None
+            elif place is not None:
+                place[read[-1]] = None
+        return [{"path": list(read), **_error("BAD_USER_INPUT")} for read in reads]
+
+    # --- fields -----------------------------------------------------------------------------------
+
+    def _resolver(self, type_name: str, field_name: str) -> Callable[..., Any]:
+        name = _snake(field_name)
+        method: Any = getattr(self, f"{_snake(type_name)}_{name}", None)
+
+        def resolve(source: Any, info: Any, **said: Any) -> Any:
+            if method is not None:
+                given = {_snake(argument): value for argument, value in said.items()}
+                return method(info.context, source, **given)
+            return source[field_name] if isinstance(source, dict) else _said(getattr(source, name))
+
+        return resolve
+
+    def _type_of(self, value: Row, info: Any, _type: Any) -> str:
+        """The type of a row; staff out of reach are shown by name only (`D8`)."""
+        if value.model == "Staff" and not self._rows.reads_staff(info.context, value):
+            return "NamedActor"
+        return str(value.model)
+
+    def _query_viewer(self, me: Me, _: Any) -> Any:
+        if me.person is None:
+            return None
+        return {
+            "surface": me.surface,
+            "organization": by_id(self._rows.organizations, me.person.organization_id),
+            "permissions": [one for one in PERMISSIONS if me.scopes(one)],
+            "staff": me.person if me.kind == "Staff" else None,
+            "client": me.person if me.kind == "Client" else None,
+        }
+
+    def _query_clients(
+        self,
+        me: Me,
+        _: Any,
+        status: str | None = None,
+        department_id: str | None = None,
+        practitioner_id: str | None = None,
+        order_by: str | None = None,
+        **page: Any,
+    ) -> Any:
+        """The clients whom the caller manages (`S1`)."""
+        rows = self._rows
+        practitioner = by_shown_id("stf_", rows.staff, practitioner_id or "")
+        listed = [
+            row
+            for row in rows.clients
+            if rows.manages_client(me, row)
+            and status in (None, row.status)
+            and department_id in (None, shown_id("dep_", row.department_id))
+            and (
+                practitioner_id is None
+                or rows.meets(me, row, practitioner.id if practitioner else None)
+            )
+        ]
+        readable = [row for row in rows.clients if rows.reads_client(me, row)]
+        key = _by_id if order_by in ("NEWEST", "OLDEST") else _by_name
+        return _page(listed, readable, key, page, descending=order_by == "NEWEST")
+
+    def _query_client(self, me: Me, _: Any, id: str) -> Any:
+        found = by_shown_id("cli_", self._rows.clients, id)
+        return found if found and self._rows.manages_client(me, found) else None
+
+    def _query_staff(
+        self,
+        me: Me,
+        _: Any,
+        status: str | None = None,
+        role: str | None = None,
+        department_id: str | None = None,
+        **page: Any,
+    ) -> Any:
+        rows = self._rows
+        holders = {
+            grant.staff_id
+            for grant in rows.grants
+            if role in (None, grant.role)
+            and department_id in (None, shown_id("dep_", grant.department_id))
+        }
+        anybody = role is None and department_id is None
+        readable = [row for row in rows.staff if rows.reads_staff(me, row)]
+        listed = [
+            row
+            for row in readable
+            if status in (None, row.status) and (anybody or row.id in holders)
+        ]
+        return _page(listed, readable, _by_name, page)
+
+    def _query_staff_member(self, me: Me, _: Any, id: str) -> Any:
+        found = by_shown_id("stf_", self._rows.staff, id)
+        return found if found and self._rows.reads_staff(me, found) else None
+
+    def _query_departments(self, me: Me, _: Any) -> Any:
+        mine = [row for row in self._rows.departments if me.is_of(row)]
+        return sorted(mine, key=lambda row: _plainly(row.name))
+
+    def _query_node(self, me: Me, _: Any, id: str) -> Any:
+        rows = self._rows
+        ours = me.person and me.person.organization_id
+        kinds: Any = (
+            ("org_", rows.organizations, lambda _, row: row.id == ours),
+            ("dep_", rows.departments, Me.is_of),
+            ("stf_", rows.staff, rows.reads_staff),
+            ("cli_", rows.clients, rows.reads_client),
+            ("asc_", rows.associations, rows.reads_association),
+        )
+        for prefix, all_rows, reads in kinds:
+            found = by_shown_id(prefix, all_rows, id)
+            if found:
+                return found if reads(me, found) else None
+        return None
+
+    def _query_permission_matrix(self, _me: Me, _: Any) -> Any:
+        return [
+            {"role": role, "permission": permission, "scope": scope}
+            for role, (scope, held) in HOLDERS.items()
+            for permission in held
+        ]
+
+    def _query_organization(self, _me: Me, _: Any, slug: str) -> Any:
+        found = next((row for row in self._rows.organizations if row.slug == slug), None)
+        if found is None:
+            return None
+        return {
+            "name": found.name,
+            "slug": found.slug,
+            "portalUrl": f"{self._public_url}/{slug}",
+            "registrationOpen": found.registration_open,
+            "departments": [
+                {"id": shown_id("dep_", row.id), "name": row.name}
+                for row in sorted(self._rows.departments, key=lambda row: _plainly(row.name))
+                if row.organization_id == found.id and row.active
+            ],
+        }
+
+    def _query_link(self, _me: Me, _: Any, token: str) -> Any:
+        found = by_id(self._rows.links, self._link_tokens.get(token))
+        if found is None:
+            nothing = dict.fromkeys(("purpose", "organizationName", "expiresAt"))
+            return {**nothing, "state": "UNKNOWN"}
+        organization = by_id(self._rows.organizations, found.organization_id)
+        assert organization
+        return {
+            "state": _state(found, self._now),
+            "purpose": found.purpose,
+            "organizationName": organization.name,
+            "expiresAt": _said(found.expires_at),
+        }
+
+    def _organization_id(self, _me: Me, row: Row) -> Any:
+        return shown_id("org_", row.id)
+
+    def _organization_portal_url(self, _me: Me, row: Row) -> Any:
+        return f"{self._public_url}/{row.slug}"
+
+    def _department_id(self, _me: Me, row: Row) -> Any:
+        return shown_id("dep_", row.id)
+
+    def _role_grant_department(self, _me: Me, row: Row) -> Any:
+        return by_id(self._rows.departments, row.department_id)
+
+    def _named_actor_display_name(self, _me: Me, row: Row) -> Any:
+        return f"{row.first_name} {row.last_name}"
+
+    _staff_display_name = _named_actor_display_name
+
+    def _staff_id(self, _me: Me, row: Row) -> Any:
+        return shown_id("stf_", row.id)
+
+    def _staff_onboarding_state(self, _me: Me, row: Row) -> Any:
+        return "COMPLETE" if self._rows.accounts[row.id].username else "AWAITING_CREDENTIALS"
+
+    def _staff_email(self, me: Me, row: Row) -> Any:
+        return row.email if self._rows.reads_details(me, row) else None
+
+    def _staff_username(self, me: Me, row: Row) -> Any:
+        reads = self._rows.reads_details(me, row)
+        return self._rows.accounts[row.id].username if reads else None
+
+    def _staff_receive_new_client_notifications(self, me: Me, row: Row) -> Any:
+        reads = self._rows.reads_details(me, row)
+        return row.receive_new_client_notifications if reads else None
+
+    def _staff_roles(self, _me: Me, row: Row) -> Any:
+        """Who reads them, reads all their grants (`D7`)."""
+        return [grant for grant in self._rows.grants if grant.staff_id == row.id]
+
+    def _staff_associations(self, me: Me, row: Row, **page: Any) -> Any:
+        rows = self._rows
+        readable = [one for one in rows.associations if rows.reads_association(me, one)]
+        theirs = [one for one in readable if one.practitioner_id == row.id]
+        return _page(theirs, readable, _by_id, page)
+
+    def _client_id(self, _me: Me, row: Row) -> Any:
+        return shown_id("cli_", row.id)
+
+    def _client_onboarding_state(self, _me: Me, row: Row) -> Any:
+        if self._rows.accounts[row.id].username is None:
+            return "AWAITING_CREDENTIALS"
+        return "COMPLETE" if row.approved_at else "AWAITING_APPROVAL"
+
+    def _client_username(self, me: Me, row: Row) -> Any:
+        return self._guarded(me, row, self._rows.accounts[row.id].username)
+
+    def _client_email(self, me: Me, row: Row) -> Any:
+        return self._guarded(me, row, row.email)
+
+    def _client_phone(self, me: Me, row: Row) -> Any:
+        return self._guarded(me, row, row.phone)
+
+    def _client_date_of_birth(self, me: Me, row: Row) -> Any:
+        return self._guarded(me, row, row.date_of_birth)
+
+    def _client_status_reason(self, me: Me, row: Row) -> Any:
+        return self._guarded(me, row, row.status_reason)
+
+    def _client_approved_at(self, me: Me, row: Row) -> Any:
+        return self._guarded(me, row, row.approved_at)
+
+    def _client_approved_by(self, me: Me, row: Row) -> Any:
+        return self._guarded(me, row, by_id(self._rows.staff, row.approved_by_id))
+
+    def _client_department(self, _me: Me, row: Row) -> Any:
+        return by_id(self._rows.departments, row.department_id)
+
+    def _client_associations(self, me: Me, row: Row) -> Any:
+        """Everybody sees their own; the others are left out, never an error (`D9`)."""
+        all_of_them = self._rows.associations_of(row)
+        return [one for one in all_of_them if self._rows.reads_association(me, one)]
+
+    def _association_id(self, _me: Me, row: Row) -> Any:
+        return shown_id("asc_", row.id)
+
+    def _association_client(self, me: Me, row: Row) -> Any:
+        found = by_id(self._rows.clients, row.client_id)
+        return found if found and self._rows.reads_client(me, found) else None
+
+    def _association_practitioner(self, me: Me, row: Row) -> Any:
+        found = by_id(self._rows.staff, row.practitioner_id)
+        return found if found and self._rows.reads_staff(me, found) else None
+
+    def _association_department(self, _me: Me, row: Row) -> Any:
+        return by_id(self._rows.departments, row.department_id)
+
+    def _guarded(self, me: Me, client: Row, value: Any) -> Any:
+        return _said(value) if self._rows.reads_guarded(me, client) else None
+
+
+def _refused(code: str, **more: Any) -> Answer:
+    return {"errors": [_error(code, **more)]}
+
+
+def _error(code: str, **more: Any) -> dict[str, Any]:
+    return {"extensions": {"code": code, **more}}
+
+
+def _state(link: Row, now: dt.datetime) -> str:
+    if link.used_at:
+        return "USED"
+    if link.superseded_at:
+        return "SUPERSEDED"
+    return "VALID" if now < link.expires_at else "EXPIRED"
+
+
+def _snake(name: str) -> str:
+    """The name in small letters; that of a type begins with an underscore."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def _said(value: Any) -> Any:
+    """The value as the schema's scalars write it."""
+    return value.isoformat() if isinstance(value, dt.datetime | dt.date) else value
+
+
+# --- lists ----------------------------------------------------------------------------------------
+
+
+def _by_id(row: Row) -> tuple[str, str, int]:
+    return "", "", row.id.int
+
+
+def _by_name(row: Row) -> tuple[str, str, int]:
+    return _plainly(row.last_name), _plainly(row.first_name), row.id.int
+
+
+def _plainly(text: str) -> str:
+    """Casefolded and without accents (`D29`)."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(one for one in letters if unicodedata.category(one) != "Mn")
+
+
+def _page(
+    listed: list[Row],
+    readable: list[Row],
+    key: Callable[[Row], tuple[str, str, int]],
+    said: dict[str, Any],
+    descending: bool = False,
+) -> dict[str, Any]:
+    """A page: the list in its order, cut at the rows of the cursors, and taken from one end."""
+    first, after = said.get("first"), said.get("after")
+    last, before = said.get("last"), said.get("before")
+    everything = sorted([*listed, *(row for row in readable if row not in listed)], key=key)
+    if descending:
+        everything.reverse()
+
+    def place(cursor: str) -> int:
+        for i, row in enumerate(everything):
+            if row in readable and shown_id("cur_", row.id) == cursor:
+                return i
+        raise BadCursor(cursor)
+
+    start = 0 if after is None else place(after) + 1
+    stop = len(everything) if before is None else place(before)
+    between = [row for row in everything[start:stop] if row in listed]
+    size = last or (25 if first is None else first)
+    page = between[-size:] if last else between[:size]
+    more = len(between) > size
+    cursors = [shown_id("cur_", row.id) for row in page]
+    return {
+        "edges": [
+            {"cursor": cursor, "node": row} for cursor, row in zip(cursors, page, strict=True)
+        ],
+        "nodes": page,
+        "pageInfo": {
+            "hasNextPage": before is not None if last else more,
+            "hasPreviousPage": more if last else after is not None,
+            "startCursor": cursors[0] if cursors else None,
+            "endCursor": cursors[-1] if cursors else None,
+        },
+        "totalCount": len(listed),
+    }

@@ -1,0 +1,126 @@
+"""All rows in memory, and who reads which of them (`D7`), looked at one by one."""
+
+import uuid
+from collections.abc import Iterable
+from types import SimpleNamespace as Row
+from typing import Any
+
+from models import (
+    Account,
+    Association,
+    Base,
+    Client,
+    Department,
+    Link,
+    Organization,
+    RoleGrant,
+    Staff,
+)
+from tests.oracle.people import Me
+
+
+class Rows:
+    """The rows of each table (from `{model: [{column: value}]}`), and the reach of a caller."""
+
+    def __init__(self, rows: dict[type[Base], list[dict[str, Any]]]) -> None:
+        def loaded(model: type[Base]) -> list[Row]:
+            return [Row(model=model.__name__, **row) for row in rows[model]]
+
+        self.organizations = loaded(Organization)
+        self.departments = loaded(Department)
+        self.staff = loaded(Staff)
+        self.grants = loaded(RoleGrant)
+        self.clients = loaded(Client)
+        self.associations = loaded(Association)
+        self.links = loaded(Link)
+        self.accounts = {row.id: row for row in loaded(Account)}
+
+    def me(self, person: uuid.UUID, surface: str) -> Me:
+        """The caller with the account of this id."""
+        found = by_id((*self.clients, *self.staff), person)
+        assert found
+        active = {one.id for one in self.departments if one.active}
+        grants = tuple(
+            one
+            for one in self.grants
+            if one.staff_id == person and (one.department_id is None or one.department_id in active)
+        )
+        return Me(found, found.model, surface, grants)
+
+    def associations_of(self, client: Row) -> list[Row]:
+        return [one for one in self.associations if one.client_id == client.id]
+
+    def manages_client(self, me: Me, client: Row) -> bool:
+        """An OA all; a DA and a CC where its department, or that of an association, is theirs."""
+        if not me.is_of(client):
+            return False
+        departments = {one.department_id for one in self.associations_of(client)}
+        return me.everywhere or not me.managed.isdisjoint({client.department_id, *departments})
+
+    def reads_guarded(self, me: Me, client: Row) -> bool:
+        """The details of a client: who manages it, and the client themself."""
+        return self.manages_client(me, client) or me.is_("Client", client.id)
+
+    def reads_client(self, me: Me, client: Row) -> bool:
+        """Who reads its details, and a practitioner their own ACTIVE clients."""
+        mine = client.status == "ACTIVE" and any(
+            me.is_("Staff", one.practitioner_id) for one in self.associations_of(client)
+        )
+        return self.reads_guarded(me, client) or mine
+
+    def reads_association(self, me: Me, association: Row) -> bool:
+        """An OA all; a DA and a CC in their departments; one's own, if the client is ACTIVE."""
+        if not me.is_of(association):
+            return False
+        if me.everywhere or association.department_id in me.managed:
+            return True
+        client = by_id(self.clients, association.client_id)
+        assert client
+        mine = me.is_("Staff", association.practitioner_id) and client.status == "ACTIVE"
+        return mine or me.is_("Client", client.id)
+
+    def manages_staff(self, me: Me, staff: Row) -> bool:
+        """An OA all; a DA and a CC those with a grant in a department of theirs."""
+        if not me.is_of(staff):
+            return False
+        departments = {one.department_id for one in self.grants if one.staff_id == staff.id}
+        return me.everywhere or not me.managed.isdisjoint(departments)
+
+    def reads_details(self, me: Me, staff: Row) -> bool:
+        """More than the name of a staff member: who manages them, and themself."""
+        return self.manages_staff(me, staff) or me.is_("Staff", staff.id)
+
+    def reads_staff(self, me: Me, staff: Row) -> bool:
+        """Who reads the details; a client their practitioners."""
+        meets = any(
+            one.practitioner_id == staff.id and me.is_("Client", one.client_id)
+            for one in self.associations
+        )
+        return self.reads_details(me, staff) or meets
+
+    def meets(self, me: Me, client: Row, practitioner: uuid.UUID | None) -> bool:
+        """Whether the caller reads an association of the two, and the practitioner."""
+        found = by_id(self.staff, practitioner)
+        return (
+            found is not None
+            and self.reads_staff(me, found)
+            and any(
+                one.practitioner_id == found.id and self.reads_association(me, one)
+                for one in self.associations_of(client)
+            )
+        )
+
+
+def by_id(rows: Iterable[Row], id: uuid.UUID | None) -> Row | None:
+    """The row of this id."""
+    return next((row for row in rows if row.id == id), None)
+
+
+def by_shown_id(prefix: str, rows: Iterable[Row], shown: str) -> Row | None:
+    """The row whose id is shown so."""
+    return next((row for row in rows if shown_id(prefix, row.id) == shown), None)
+
+
+def shown_id(prefix: str, id: uuid.UUID | None) -> str | None:
+    """The id as callers see it."""
+    return f"{prefix}{str(id).replace('-', '')}" if id else None

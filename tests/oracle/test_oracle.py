@@ -1,0 +1,229 @@
+"""Planned and plain execution agree to the byte: data, errors, and what may not be asked at all."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from models import Database, Surface, outside
+from permissions import ANONYMOUS, Passwords, Tokens, identify
+from resolvers import Context, Services
+from schema import Api
+from tests.conftest import Databases
+from tests.oracle.clinic import CALLERS, CLINIC, NOW, PUBLIC_URL, SECRET, named
+from tests.oracle.documents import Document, Pool, documents
+from tests.oracle.people import Me
+from tests.oracle.plain import Plain
+from tests.oracle.rows import Rows
+from tests.oracle.written import WRITTEN
+
+Caller = tuple[str, Surface] | None
+
+EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "100"))
+"""Documents for each kind of caller; `ORACLE_EXAMPLES=2000` looks longer."""
+
+SDL = (Path(__file__).parents[2] / "schema.graphql").read_text()
+TOKENS = Tokens(SECRET)
+LINKS = {TOKENS.link(id): id for label, id in CLINIC.ids.items() if label.startswith("link.")}
+ROWS = Rows(CLINIC.rows)
+PLAIN = Plain(SDL, ROWS, public_url=PUBLIC_URL, now=NOW, link_tokens=LINKS)
+
+
+def _ids() -> list[str]:
+    prefixes = {
+        "organizations": "org_",
+        "departments": "dep_",
+        "staff": "stf_",
+        "clients": "cli_",
+        "associations": "asc_",
+    }
+    real = [
+        outside(prefix, row["id"])
+        for model, rows in CLINIC.rows.items()
+        for table, prefix in prefixes.items()
+        if model.__tablename__ == table
+        for row in rows
+    ]
+    one = CLINIC.ids["ann"]
+    odd = [
+        *("", "cli_", "dep_", "stf_", "asc_☃", "cli_" + "0" * 32, str(one), one.hex),
+        *(f"cli_{one.hex.upper()}", f"cli_{one}", f"cli_{one.hex}\n", f" cli_{one.hex}"),
+        *(f"stf_{one.hex}", f"dep_{one.hex}", f"cur_{one.hex}", "stf_" + "f" * 32),
+        *("dep_" + "0" * 32, "' OR 1=1 --"),
+    ]
+    return [*real, *odd]
+
+
+def _pool() -> Pool:
+    cursors = [f"cur_{id[4:]}" for id in _ids() if id[:4] in ("cli_", "asc_", "stf_")]
+    return Pool(
+        ids=_ids(),
+        cursors=[*cursors[:60], *cursors[60:], outside("cur_", CLINIC.ids["speech"]), "", "cur_"],
+        slugs=["east", "west", "north", "", "EAST", "east/"],
+        tokens=[*LINKS, "", "vtl_" + "A" * 56],
+    )
+
+
+POOL = _pool()
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two executions' databases, and the contexts of all callers over it."""
+
+    name: str
+    contexts: dict[Caller, Context]
+
+
+class Incidents(logging.Handler):
+    """Keeps the last fault that an answer hides, and spares the log thousands while shrinking."""
+
+    last: logging.LogRecord | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last = record
+
+    def told(self, body: dict[str, Any]) -> str:
+        """What went wrong, if something did."""
+        codes = [error["extensions"]["code"] for error in body.get("errors", ())]
+        if "INTERNAL_SERVER_ERROR" not in codes or self.last is None:
+            return ""
+        return "\n" + logging.Formatter().format(self.last)
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """The planned API over both databases."""
+
+    api: Api
+    sides: tuple[Side, ...]
+
+    incidents: "Incidents"
+
+    async def agree(self, caller: Caller, document: Document) -> None:
+        """Fail unless both executions give the same answer, on both databases."""
+        expected = PLAIN.execute(
+            _me(caller), document.text, document.variables, document.operation_name
+        )
+        for side in self.sides:
+            response = await self.api.execute(
+                side.contexts[caller],
+                document.text,
+                document.variables,
+                document.operation_name,
+            )
+            if _is_too_costly(response.body):
+                asked = PLAIN.asked(document.text, document.variables, document.operation_name)
+                assert asked and asked.count > 2000, document
+                return
+            answered = _comparable(response.body, expected)
+            if orjson.dumps(answered) != orjson.dumps(expected):
+                pytest.fail(
+                    f"{named(caller)} on {side.name} asked\n\n{document}\n\n"
+                    f"planned: {_pretty(answered)}\n\nplain:   {_pretty(expected)}\n"
+                    f"{self.incidents.told(response.body)}",
+                    pytrace=False,
+                )
+
+
+def _me(caller: Caller) -> Me:
+    return ROWS.me(CLINIC.ids[caller[0]], caller[1]) if caller else Me()
+
+
+def _is_too_costly(body: dict[str, Any]) -> bool:
+    return [error["extensions"]["code"] for error in body.get("errors", ())] == ["QUERY_TOO_COSTLY"]
+
+
+def _comparable(body: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
+    """The answer with only what both say of errors; `expected` is brought into the same order."""
+    if "errors" not in body:
+        return body
+    ran = "data" in body
+    errors = []
+    for error in body["errors"]:
+        shown = {"extensions": error["extensions"]}
+        if "denied" in error["extensions"]:
+            denied = sorted(error["extensions"]["denied"], key=orjson.dumps)
+            shown["extensions"] = {**error["extensions"], "denied": denied}
+        if ran:
+            shown = {"path": error["path"], **shown}
+        errors.append(shown)
+    for error in expected.get("errors", ()):
+        if "denied" in error["extensions"]:
+            error["extensions"]["denied"].sort(key=orjson.dumps)
+    if ran and body["data"] is None:
+        # A null root ends the operation, with as many of its errors as there were by then.
+        _only_codes(errors)
+        _only_codes(expected.get("errors", []))
+    errors.sort(key=orjson.dumps)
+    expected.get("errors", []).sort(key=orjson.dumps)
+    return {**({"data": body["data"]} if ran else {}), "errors": errors}
+
+
+def _only_codes(errors: list[dict[str, Any]]) -> None:
+    codes = sorted({error["extensions"]["code"] for error in errors})
+    errors[:] = [{"extensions": {"code": code}} for code in codes]
+
+
+def _pretty(answer: dict[str, Any]) -> str:
+    return orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode()
+
+
+@pytest.fixture(scope="session")
+async def oracle(
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Oracle]:
+    """The same rows in a database of each kind, written once and only read."""
+    urls = {
+        "sqlite": await databases.sqlite(tmp_path_factory.mktemp("oracle")),
+        "postgresql": await databases.postgresql(),
+    }
+    passwords = Passwords(memory=64, rounds=1)
+    opened = {name: Database(url) for name, url in urls.items()}
+    sides = []
+    for name, database in opened.items():
+        await CLINIC.write(database)
+        services = Services(database, TOKENS, passwords, PUBLIC_URL, lambda: NOW, lambda: None)
+        contexts: dict[Caller, Context] = {None: Context(services, ANONYMOUS)}
+        for caller, session in CLINIC.sessions.items():
+            actor = await identify(database, TOKENS, TOKENS.access(session, 1), NOW)
+            assert actor, caller
+            contexts[caller] = Context(services, actor)
+        sides.append(Side(name, contexts))
+    incidents, log = Incidents(), logging.getLogger("portal.graphql")
+    log.addHandler(incidents)
+    log.propagate = False
+    yield Oracle(Api(), tuple(sides), incidents)
+    log.propagate = True
+    log.removeHandler(incidents)
+    for database in opened.values():
+        await database.close()
+    await databases.drop(urls["postgresql"])
+    passwords.close()
+
+
+@pytest.mark.parametrize("document", WRITTEN.values(), ids=WRITTEN.keys())
+async def test_written_by_hand(oracle: Oracle, document: Document) -> None:
+    for caller in CALLERS:
+        await oracle.agree(caller, document)
+
+
+@pytest.mark.parametrize("caller", CALLERS, ids=named)
+async def test_planned_and_plain_agree(oracle: Oracle, caller: Caller) -> None:
+    me = _me(caller)
+    loop = asyncio.get_running_loop()
+
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+    @given(document=documents(PLAIN.schema, POOL, lambda field: PLAIN.may(me, field)))
+    def agree(document: Document) -> None:
+        asyncio.run_coroutine_threadsafe(oracle.agree(caller, document), loop).result()
+
+    # hypothesis is synchronous, and its examples share the loop of the databases
+    await asyncio.to_thread(agree)

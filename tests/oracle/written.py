@@ -1,0 +1,189 @@
+"""Documents written by hand, with everything in them; each is asked by every caller."""
+
+from models import outside
+from tests.oracle.clinic import CLINIC
+from tests.oracle.documents import Document
+
+
+def _client(label: str) -> str:
+    return outside("cli_", CLINIC.ids[label])
+
+
+def _staff(label: str) -> str:
+    return outside("stf_", CLINIC.ids[label])
+
+
+def _cursor(label: str) -> str:
+    return outside("cur_", CLINIC.ids[label])
+
+
+WRITTEN = {
+    "the page that is measured": Document("""{
+        clients(first: 50) { nodes { id department { id name }
+            associations { id practitioner { id displayName } department { id name } } } }
+    }"""),
+    "every field of a client": Document("""{
+        clients(status: null, first: 100) { totalCount nodes {
+            __typename id status onboardingState firstName lastName email phone dateOfBirth username
+            createdAt approvedAt statusReason
+            department { __typename id name active }
+            approvedBy { __typename displayName ... on Staff { id status } ... on Node { key: id } }
+            associations { __typename id createdAt client { id } practitioner { id firstName } }
+        } }
+    }"""),
+    "every field of staff": Document("""{
+        staff(status: null) { totalCount nodes {
+            __typename id displayName firstName lastName status onboardingState createdAt email
+            username receiveNewClientNotifications roles { __typename role department { id name } }
+            associations(first: 2) { totalCount edges { cursor node { id client { id email } } } }
+        } }
+    }"""),
+    "what everybody may ask": Document("""{
+        viewer { __typename surface permissions organization { __typename id name slug portalUrl
+                registrationOpen contactEmail }
+            staff { __typename id displayName email username roles { role department { name } }
+                receiveNewClientNotifications status onboardingState createdAt }
+            client { __typename id status email phone dateOfBirth username approvedAt statusReason
+                approvedBy { __typename displayName } department { name }
+                associations { id practitioner { displayName } department { name } } } }
+        departments { __typename id name active }
+        permissionMatrix { role permission scope }
+        organization(slug: "east") { __typename name slug portalUrl registrationOpen
+            departments { __typename id name } }
+    }"""),
+    "public only": Document("""{
+        __typename
+        east: organization(slug: "east") { name departments { name } }
+        nowhere: organization(slug: "nowhere") { name }
+        link(token: "vtl_") { state purpose organizationName expiresAt }
+        viewer { surface }
+    }"""),
+    "names that mean something else": Document("""{
+        nodes: clients(first: 3) { id: totalCount edges: nodes { nodes: firstName id: lastName
+                associations: id cursor: associations { node: id } }
+            nodes: edges { node: cursor cursor: node { totalCount: id edges: department { id } } }
+            totalCount: pageInfo { endCursor: hasNextPage hasNextPage: endCursor }
+            pageInfo: __typename }
+    }"""),
+    "one connection under many names": Document("""{
+        clients(last: 4, orderBy: NEWEST) { a: nodes { id } b: nodes { __typename firstName }
+            edges { x: node { id associations { id } } } edges { y: node { status } cursor }
+            c: edges { __typename cursor } totalCount n: totalCount
+            pageInfo { __typename startCursor endCursor } pageInfo { hasPreviousPage hasNextPage } }
+    }"""),
+    "merged through fragments": Document(
+        """query Page($with: Boolean!, $without: Boolean! = true) {
+        clients(first: 5) { ...Rows nodes { lastName } ... on ClientConnection { totalCount } }
+        again: clients(first: 5) { ...Rows @include(if: $with) ...Rows @skip(if: $without) }
+    }
+    fragment Rows on ClientConnection { nodes { ...One department { id } } }
+    fragment One on Client { id ...Named ... @skip(if: $with) { status } department { name } }
+    fragment Named on Node { id ... on Client { firstName @include(if: $with) } }""",
+        {"with": False},
+        "Page",
+    ),
+    "the same with the switch turned": Document(
+        """query Page($with: Boolean!) {
+        clients(first: 5) { nodes { id @skip(if: $with) name: firstName @include(if: $with)
+            department @include(if: $with) { id } associations @skip(if: $with) { id } }
+            totalCount @include(if: $with) pageInfo @skip(if: $with) { endCursor } }
+    }""",
+        {"with": True},
+    ),
+    "nothing is left of it": Document("""{
+        departments { id @skip(if: true) }
+        clients(first: 2) { nodes { id @skip(if: true) associations { id @skip(if: true) } } }
+        viewer { staff { id @skip(if: true) } organization { id @include(if: false) } }
+    }"""),
+    "any node": Document(
+        """query Any($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!) {
+        a: node(id: $a) { __typename id ...All } b: node(id: $b) { id ...All }
+        c: node(id: $c) { ...All id } d: node(id: $d) { ...All } e: node(id: $e) { __typename }
+    }
+    fragment All on Node { ... on Client { firstName status } ... on Department { name }
+        ... on Staff { displayName } ... on Association { client { id } department { name } }
+        ... on Organization { slug } ... on Actor { displayName } }""",
+        {
+            "a": _client("ann"),
+            "b": _staff("pr"),
+            "c": outside("asc_", CLINIC.ids["ann+pr"]),
+            "d": outside("org_", CLINIC.ids["east"]),
+            "e": outside("dep_", CLINIC.ids["closed"]),
+        },
+    ),
+    "filters": Document(
+        """query Filtered($department: ID, $practitioner: ID) {
+        clients(departmentId: $department, status: null) { totalCount nodes { id } }
+        met: clients(practitionerId: $practitioner, status: null) { totalCount nodes { id
+            associations { practitioner { id } } } }
+        staff(departmentId: $department) { nodes { id roles { role department { name } } } }
+        pr: staff(role: PRACTITIONER, departmentId: $department, status: null) { totalCount }
+        none: clients(departmentId: "dep_no", practitionerId: "no") { totalCount nodes { id } }
+    }""",
+        {
+            "department": outside("dep_", CLINIC.ids["kids"]),
+            "practitioner": _staff("pr.two"),
+        },
+    ),
+    "between two cursors": Document(
+        """query Between($after: String, $before: String) {
+        clients(after: $after, before: $before, status: null) { ...It }
+        last: clients(after: $after, before: $before, last: 2, status: null) { ...It }
+        newest: clients(after: $before, before: $after, first: 2, orderBy: NEWEST) { ...It }
+        oldest: clients(after: $after, before: $before, last: 1, orderBy: OLDEST) { ...It }
+    }
+    fragment It on ClientConnection { totalCount nodes { id lastName firstName }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor } }""",
+        {"after": _cursor("eva"), "before": _cursor("cis")},
+    ),
+    "a cursor that only some reach": Document(
+        """query Beyond($after: String!) {
+        clients(after: $after) { nodes { id } }
+        departments { id }
+    }""",
+        {"after": _cursor("bo")},
+    ),
+    "a cursor out of reach inside": Document(
+        """query Inside($after: String!, $id: ID!) {
+        node(id: $id) { id ... on Client { approvedBy { displayName ... on Staff {
+            associations(after: $after) { totalCount nodes { id } } } } } }
+        departments { id }
+    }""",
+        {"after": _cursor("west.ann"), "id": _client("dan")},
+    ),
+    "two sizes at once": Document(
+        "{ clients(first: 1, last: 1) { totalCount } departments { id } }"
+    ),
+    "more than a page holds": Document("{ staff(first: 101) { totalCount } }"),
+    "details of one's own clients": Document("""{
+        viewer { staff { id email associations(last: 2) { totalCount nodes { id
+            client { id firstName status email phone approvedBy { displayName } } }
+            pageInfo { hasPreviousPage hasNextPage } } } }
+    }"""),
+    "one's own clients": Document("""{
+        viewer { staff { associations { totalCount edges { cursor node { id department { name }
+            client { id firstName lastName status onboardingState createdAt department { name }
+                associations { id practitioner { displayName associations(first: 1) {
+                    totalCount nodes { client { firstName } } } } } } } } } } }
+    }"""),
+    "around in circles": Document("""{
+        clients(first: 2, status: null) { nodes { associations { practitioner {
+            associations(first: 2) { totalCount nodes { client { associations { practitioner {
+                associations(last: 1) { nodes { client { id email department { name } } }
+                    pageInfo { hasPreviousPage } } } } } } } } } } }
+    }"""),
+    "one client": Document(
+        """query One($id: ID!) { client(id: $id) { id email approvedBy { displayName }
+        associations { id department { name } } } staffMember(id: $id) { id } }""",
+        {"id": _client("bea")},
+    ),
+    "an operation that is not chosen": Document(
+        """query Chosen { departments { name } }
+        query Other { clients { nodes { email } } }""",
+        {},
+        "Chosen",
+    ),
+    "a variable that is not what it says": Document(
+        "query Size($first: Int) { clients(first: $first) { totalCount } }", {"first": "many"}
+    ),
+}
