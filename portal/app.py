@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import gc
 from collections.abc import AsyncIterator, Callable
 from functools import cache
 
@@ -43,7 +44,20 @@ def app(settings: Settings, clock: Callable[[], dt.datetime] = utc_now) -> Starl
 
 def from_environment() -> Starlette:
     """The app of a worker process, which reads the environment for itself."""
-    return app(Settings.read())
+    made = app(Settings.read())
+    _settle()
+    return made
+
+
+def _settle() -> None:
+    """Tell the garbage collector what stays.
+
+    Schema and libraries are a million objects that never go, and walking them over and over took a
+    fifth of a busy server's time. What requests leave behind is freed by counting references.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 async def _schema(_request: Request) -> Response:
