@@ -55,7 +55,8 @@ async def associate(
             checks.add(Code.NOT_FOUND, message, str(i), "practitionerId")
             continue
         if any(row["practitioner_id"] == practitioner.id for row in rows):
-            checks.add(Code.INVALID, "This practitioner is named twice.", str(i), "practitionerId")
+            message = "This practitioner is named twice: a client meets each in one department."
+            checks.add(Code.ALREADY_ASSOCIATED, message, str(i), "practitionerId")
             continue
         if practitioner.id in met:
             message = "The client is associated with this practitioner already."

@@ -252,7 +252,9 @@ async def _found(
             message = "Of your own record you can change the notifications only."
             raise refuse(Code.OUT_OF_SCOPE, message, "input", key=key)
     elif not found.may_change:
-        message = "This staff member also works outside your departments."
+        message = "Only administrators can change staff."
+        if actor.holds(Permission.STAFF_UPDATE):
+            message = "This staff member also works outside your departments."
         raise refuse(Code.OUT_OF_SCOPE, message, "id", key=key)
     return found
 
