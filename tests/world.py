@@ -55,7 +55,7 @@ SENDER = "portal@vtconnect.example"
 START = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 """When every test begins."""
 
-_SECRET = "a secret of the tests, 0123456789 abcdefgh"
+SECRET = "a secret of the tests, 0123456789 abcdefgh"
 _PATIENCE = 10
 
 LOGIN = """
@@ -200,7 +200,7 @@ class World:
                 "mail_url": SecretStr(mailbox.url),
                 "mail_from": SENDER,
                 "public_url": PUBLIC_URL,
-                "secret_key": SecretStr(_SECRET),
+                "secret_key": SecretStr(SECRET),
                 **settings,
             }
         )
