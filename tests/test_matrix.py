@@ -1,0 +1,745 @@
+"""Every field of the schema, asked by every kind of caller, as `tests/matrix.txt` says.
+
+The file is written by this module and reviewed by people: after a change that is meant, run
+
+    MATRIX=write python -m pytest tests/test_matrix.py -k sqlite
+
+and read the difference. A field without a line, or of a type to which no way is known, fails.
+"""
+
+import os
+import re
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    get_named_type,
+    is_required_argument,
+)
+from sqlalchemy import delete, insert, select, update
+
+from models import Account, Association, Client, ClientStatus, Link, Session, Surface, new_id
+from permissions import Rule
+from schema import build
+from schema.declare import RULE
+from tests.world import PASSWORD, START, Clinic, Json, World
+
+GOLDEN = Path(__file__).with_name("matrix.txt")
+
+SCHEMA = build()
+ROOTS = ("Query", "Mutation")
+
+
+# --- who asks -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who asks: the head of a column, and who that is."""
+
+    head: str
+    name: str | None
+    surface: str
+    words: str
+
+
+CALLERS = (
+    Caller("anon", None, "", "nobody is signed in"),
+    Caller("gil", "gil", "PORTAL", "a client who is inactive: the token is dead"),
+    Caller("amy", "amy", "PORTAL", "an active client"),
+    Caller("ben", "ben", "PORTAL", "another active client, of another department"),
+    Caller("chloe", "chloe", "PORTAL", "a pending client"),
+    Caller("petra", "petra", "PORTAL", "PR, who meets amy in mental; also of family"),
+    Caller("paul", "paul", "PORTAL", "PR, of physio"),
+    Caller("carl", "carl", "PORTAL", "CC, of mental"),
+    Caller("fred", "fred", "PORTAL", "CC, of family"),
+    Caller("dora", "dora", "PORTAL", "DA, of mental"),
+    Caller("fay", "fay", "PORTAL", "DA, of family"),
+    Caller("oliv", "olivia", "PORTAL", "OA"),
+    Caller("norma", "norma", "PORTAL", "staff without a role"),
+    Caller("lake", "lakeside.olivia", "PORTAL", "OA of another organization"),
+    Caller("amy@", "amy", "APP", "amy, on the app, as the next four are"),
+    Caller("petr@", "petra", "APP", "PR"),
+    Caller("carl@", "carl", "APP", "CC"),
+    Caller("dora@", "dora", "APP", "DA"),
+    Caller("oliv@", "olivia", "APP", "OA"),
+)
+
+DEAD = CALLERS[1]
+
+LEGEND = f"""\
+Who may ask what. amy is an active client of the department mental, who meets petra there; olivia
+approved her. Written and compared by tests/test_matrix.py.
+
+{chr(10).join(f"{caller.head:<6} {caller.words}" for caller in CALLERS)}
+
+yes    a value comes, on every row that comes
+some   a value on some rows, null on others
+null   a row comes, the field is null
+[]     a row comes, the field is an empty list
+-      no row comes, and no error: out of reach is as if it did not exist
+no     FORBIDDEN, and this field is one of those denied
+above  FORBIDDEN, for a field above this one
+401    UNAUTHENTICATED
+"""
+
+
+class Asking:
+    """The callers in a world, and their tokens."""
+
+    def __init__(self, world: World, clinic: Clinic) -> None:
+        self.world, self.clinic = world, clinic
+        self._tokens = {
+            caller.head: clinic.token(caller.name, caller.surface)
+            for caller in CALLERS
+            if caller.name and caller is not DEAD
+        }
+
+    async def prepare(self) -> None:
+        """A session of gil's, who has become inactive, and nothing of amy's that is null."""
+        await self.renew(DEAD)
+        amy = Client.id == self.clinic.key("amy")
+        await self.write(update(Client).where(amy).values(status_reason="Moved away for a year."))
+
+    async def renew(self, caller: Caller) -> None:
+        """Give the caller another session."""
+        if caller.name:
+            id = await self.session_id(caller.name, caller.surface)
+            self._tokens[caller.head] = self.world.service.services.tokens.access(id, 1)
+
+    async def session_id(self, name: str, surface: str) -> uuid.UUID:
+        """One more session."""
+        id = new_id()
+        organization, _, _ = name.rpartition(".")
+        row = {
+            "organization_id": self.clinic.key(organization or "riverside"),
+            "id": id,
+            "account_id": self.clinic.key(name),
+            "surface": Surface(surface),
+            "generation": 1,
+            "created_at": START,
+            "refreshed_at": START,
+            "access_expires_at": START.replace(year=2100),
+            "refresh_expires_at": START.replace(year=2100),
+        }
+        await self.write(insert(Session).values(row))
+        return id
+
+    async def write(self, statement: Any) -> None:
+        await self.world.database.write(lambda connection: connection.execute(statement))
+
+    async def answer(self, caller: Caller, document: str, operation: str | None = None) -> Json:
+        """What the caller is answered; every error has its form."""
+        token = self._tokens.get(caller.head)
+        answer: Json = (
+            await self.world.http.post(
+                "/graphql",
+                json={"query": named(document, self.clinic), "operationName": operation},
+                headers={"authorization": f"Bearer {token}"} if token else {},
+            )
+        ).json()
+        for error in answer.get("errors", ()):
+            check_form(error)
+            assert "data" not in answer
+        return answer
+
+
+def check_form(error: Json) -> None:
+    """A refusal says what is denied, where, and what it would take; nothing else is an error."""
+    extensions = error["extensions"]
+    if extensions["code"] == "UNAUTHENTICATED":
+        assert set(extensions) == {"code"}
+        return
+    assert extensions["code"] == "FORBIDDEN", error
+    assert set(extensions) == {"code", "denied"}
+    assert extensions["denied"]
+    for denied in extensions["denied"]:
+        type_name, _, field_name = denied["field"].partition(".")
+        rule = rule_of(type_name, field_name)
+        assert denied == {
+            "path": denied["path"],
+            "field": denied["field"],
+            "permission": rule.permission,
+            "scope": rule.scope,
+        }
+        assert denied["field"] in error["message"]
+
+
+def rule_of(type_name: str, field_name: str) -> Rule:
+    """The rule on the field."""
+    type_ = SCHEMA.type_map[type_name]
+    assert isinstance(type_, GraphQLObjectType)
+    rule = type_.fields[field_name].extensions["strawberry-definition"].metadata[RULE]
+    assert isinstance(rule, Rule)
+    return rule
+
+
+# --- what is asked ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to the rows of a type: an operation with a hole, and the path of the hole.
+
+    Rows are named as the clinic names them: `client(amy)`.
+    """
+
+    type: str
+    document: str
+    path: str
+
+    @property
+    def title(self) -> str:
+        """What its section in the file is called."""
+        return f"{self.type}, by {self.document}"
+
+    def asking(self, selection: str) -> str:
+        """The operation that asks the selection there."""
+        return self.document.replace("…", selection)
+
+
+AMY = "{ client(amy) { … } }"
+PETRA = "{ staffMember(petra) { … } }"
+CLIENTS = "{ clients(status: null, first: 100) { … } }"
+STAFF = "{ staff(first: 100) { … } }"
+MET = "{ staffMember(petra) { associations { … } } }"
+
+
+def within(document: str, selection: str) -> str:
+    return document.replace("…", selection)
+
+
+def named(document: str, clinic: Clinic) -> str:
+    """The operation with the ids of the rows that it names."""
+    return re.sub(r"\(([a-z-]+)(?=[,)])", lambda at: f'(id: "{clinic.ids[at[1]]}"', document)
+
+
+WAYS = (
+    Way("Query", "{ … }", ""),
+    Way("Viewer", "{ viewer { … } }", "viewer"),
+    Way("Organization", "{ viewer { organization { … } } }", "viewer.organization"),
+    Way("Organization", "{ node(riverside) { ... on Organization { … } } }", "node"),
+    Way("OrganizationProfile", '{ organization(slug: "riverside") { … } }', "organization"),
+    Way(
+        "ChoosableDepartment",
+        '{ organization(slug: "riverside") { departments { … } } }',
+        "organization.departments",
+    ),
+    Way(
+        "ChoosableDepartment",
+        "mutation { clientApprove(dan) { userErrors { choices { … } } } }",
+        "clientApprove.userErrors.choices",
+    ),
+    Way("UserError", "mutation { clientApprove(dan) { userErrors { … } } }",
+        "clientApprove.userErrors"),
+    Way("Link", '{ link(token: "vtl_none") { … } }', "link"),
+    Way("PermissionGrant", "{ permissionMatrix { … } }", "permissionMatrix"),
+    Way("Department", "{ departments { … } }", "departments"),
+    Way("Department", "{ node(mental) { ... on Department { … } } }", "node"),
+    Way("Department", within(AMY, "department { … }"), "client.department"),
+    Way("Department", "{ viewer { client { department { … } } } }", "viewer.client.department"),
+    Way("Department", within(AMY, "associations { department { … } }"),
+        "client.associations.department"),
+    Way("Department", within(PETRA, "roles { department { … } }"),
+        "staffMember.roles.department"),
+    Way("Client", AMY, "client"),
+    Way("Client", "{ node(amy) { ... on Client { … } } }", "node"),
+    Way("Client", "{ viewer { client { … } } }", "viewer.client"),
+    Way("Client", within(CLIENTS, "nodes { … }"), "clients.nodes"),
+    Way("Client", within(CLIENTS, "edges { node { … } }"), "clients.edges.node"),
+    Way("Client", within(MET, "nodes { client { … } }"), "staffMember.associations.nodes.client"),
+    Way("Client", "{ viewer { staff { associations { nodes { client { … } } } } } }",
+        "viewer.staff.associations.nodes.client"),
+    Way("Client", "{ viewer { client { associations { client { … } } } } }",
+        "viewer.client.associations.client"),
+    Way("Client", "mutation { clientApprove(amy) { client { … } } }", "clientApprove.client"),
+    Way("Association", "{ node(amy-petra) { ... on Association { … } } }", "node"),
+    Way("Association", within(AMY, "associations { … }"), "client.associations"),
+    Way("Association", "{ viewer { client { associations { … } } } }",
+        "viewer.client.associations"),
+    Way("Association", within(MET, "nodes { … }"), "staffMember.associations.nodes"),
+    Way("Association", "{ viewer { staff { associations { nodes { … } } } } }",
+        "viewer.staff.associations.nodes"),
+    Way("Staff", PETRA, "staffMember"),
+    Way("Staff", "{ staffMember(carl) { … } }", "staffMember"),
+    Way("Staff", "{ node(petra) { ... on Staff { … } } }", "node"),
+    Way("Staff", "{ viewer { staff { … } } }", "viewer.staff"),
+    Way("Staff", within(STAFF, "nodes { … }"), "staff.nodes"),
+    Way("Staff", within(STAFF, "edges { node { … } }"), "staff.edges.node"),
+    Way("Staff", within(AMY, "associations { practitioner { … } }"),
+        "client.associations.practitioner"),
+    Way("Staff", "{ viewer { client { associations { practitioner { … } } } } }",
+        "viewer.client.associations.practitioner"),
+    Way("Staff", within(AMY, "approvedBy { ... on Staff { … } }"), "client.approvedBy"),
+    Way("Staff", "mutation { staffUpdate(carl, input: {}) { staff { … } } }", "staffUpdate.staff"),
+    Way("RoleGrant", within(PETRA, "roles { … }"), "staffMember.roles"),
+    Way("RoleGrant", "{ viewer { staff { roles { … } } } }", "viewer.staff.roles"),
+    Way("NamedActor", within(AMY, "approvedBy { ... on NamedActor { … } }"), "client.approvedBy"),
+    Way("NamedActor", "{ viewer { client { approvedBy { ... on NamedActor { … } } } } }",
+        "viewer.client.approvedBy"),
+    Way("Node", "{ node(amy) { … } }", "node"),
+    Way("Actor", within(AMY, "approvedBy { … }"), "client.approvedBy"),
+    Way("ClientConnection", CLIENTS, "clients"),
+    Way("ClientEdge", within(CLIENTS, "edges { … }"), "clients.edges"),
+    Way("StaffConnection", STAFF, "staff"),
+    Way("StaffEdge", within(STAFF, "edges { … }"), "staff.edges"),
+    Way("AssociationConnection", MET, "staffMember.associations"),
+    Way("AssociationConnection", "{ viewer { staff { associations { … } } } }",
+        "viewer.staff.associations"),
+    Way("AssociationEdge", within(MET, "edges { … }"), "staffMember.associations.edges"),
+    Way("AssociationEdge", "{ viewer { staff { associations { edges { … } } } } }",
+        "viewer.staff.associations.edges"),
+    Way("PageInfo", within(CLIENTS, "pageInfo { … }"), "clients.pageInfo"),
+    Way("PageInfo", within(MET, "pageInfo { … }"), "staffMember.associations.pageInfo"),
+)  # fmt: skip
+
+ARGUMENTS = {
+    "Query.client": "(amy)",
+    "Query.link": '(token: "vtl_none")',
+    "Query.node": "(amy)",
+    "Query.organization": '(slug: "riverside")',
+    "Query.staffMember": "(petra)",
+}
+
+
+def fields_of(type_name: str) -> list[str]:
+    type_ = SCHEMA.type_map[type_name]
+    assert isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType))
+    return sorted(type_.fields)
+
+
+def selection(type_name: str, field_name: str) -> str:
+    """The field as it is asked: with its arguments, and of an object its `__typename`."""
+    type_ = SCHEMA.type_map[type_name]
+    assert isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType))
+    field = type_.fields[field_name]
+    arguments = ARGUMENTS.get(f"{type_name}.{field_name}", "")
+    if not arguments and any(map(is_required_argument, field.args.values())):
+        raise LookupError(f"say in ARGUMENTS how {type_name}.{field_name} is asked")
+    leaf = isinstance(get_named_type(field.type), (GraphQLScalarType, GraphQLEnumType))
+    return f"{field_name}{arguments}{'' if leaf else ' { __typename }'}"
+
+
+# --- what comes ---------------------------------------------------------------------------------
+
+
+def found(data: Any, path: str) -> Iterator[Json]:
+    """The objects at the path, whatever lists are in between."""
+    if data is None:
+        return
+    if isinstance(data, list):
+        for each in data:
+            yield from found(each, path)
+        return
+    head, _, rest = path.partition(".")
+    if not head:
+        yield data
+    elif head in data:
+        yield from found(data[head], rest)
+
+
+def decision(answer: Json, path: str, key: str) -> str:
+    """What the answer says of the key at the path, in a word of the legend."""
+    if "errors" in answer:
+        (error,) = answer["errors"]
+        if error["extensions"]["code"] == "UNAUTHENTICATED":
+            return "401"
+        whole = [*filter(None, path.split(".")), key]
+        return "no" if whole in denied_paths(error) else "above"
+    values = [one[key] for one in found(answer["data"], path) if key in one]
+    if not values:
+        return "-"
+    if all(value == [] for value in values):
+        return "[]"
+    there = sum(value is not None for value in values)
+    return "null" if not there else "yes" if there == len(values) else "some"
+
+
+def denied_paths(error: Json) -> list[list[str]]:
+    return [denied["path"] for denied in error["extensions"]["denied"]]
+
+
+async def decisions(asking: Asking, caller: Caller, way: Way, names: list[str]) -> dict[str, str]:
+    """What becomes of each field: asked all at once, and those that are not denied once more."""
+    asked = " ".join(selection(way.type, name) for name in names)
+    answer = await asking.answer(caller, way.asking(asked))
+    cells = {name: decision(answer, way.path, name) for name in names}
+    if "401" in cells.values():
+        if len(names) == 1:
+            return cells
+        each = [await decisions(asking, caller, way, [name]) for name in names]
+        return {name: cell for one in each for name, cell in one.items()}
+    if "errors" in answer:
+        whole = [*filter(None, way.path.split(".")), *names]
+        assert all(set(path) <= set(whole) for path in denied_paths(answer["errors"][0]))
+    others = [name for name, cell in cells.items() if cell != "no"]
+    if others and len(others) < len(names):
+        cells |= await decisions(asking, caller, way, others)
+    return cells
+
+
+# --- the file -----------------------------------------------------------------------------------
+
+
+WIDTH = 36
+HEADS = " " * WIDTH + "".join(f"{caller.head:<6}" for caller in CALLERS).rstrip()
+
+
+def table(rows: Mapping[str, str]) -> list[str]:
+    return [f"  {name:<{WIDTH - 2}}{row}".rstrip() for name, row in rows.items()]
+
+
+def said() -> dict[str, list[str]]:
+    """The sections of the file: their titles, and the lines below."""
+    if not GOLDEN.exists():
+        return {}
+    _, *sections = GOLDEN.read_text().split("\n## ")
+    lines = [section.strip().splitlines() for section in sections]
+    return {title: below for title, *below in lines}
+
+
+def compare(title: str, lines: list[str]) -> None:
+    """Compare a section of the file, or write it anew."""
+    if os.environ.get("MATRIX") != "write":
+        assert lines == said().get(title, [])
+        return
+    sections = said() | {title: lines}
+    text = ["\n".join([f"## {title}", *sections[title]]) for title in TITLES if title in sections]
+    GOLDEN.write_text("\n\n".join([LEGEND.strip(), *text]) + "\n")
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+async def test_every_field_is_read_by_whom_the_matrix_says(world: World, clinic: Clinic) -> None:
+    asking = Asking(world, clinic)
+    await asking.prepare()
+    async with world.unchanged():
+        for way in WAYS:
+            names = fields_of(way.type)
+            columns = [await decisions(asking, caller, way, names) for caller in CALLERS]
+            rows = {name: "".join(f"{cells[name]:<6}" for cells in columns) for name in names}
+            compare(way.title, [HEADS, *table(rows)])
+
+
+SPELLED = ("anon", "amy", "petra", "carl", "oliv", "dora@")
+SPELLED_WAYS = ("{ … }", AMY, "{ viewer { client { … } } }", PETRA, "{ viewer { staff { … } } }")
+
+
+def spellings(type_name: str, asked: str) -> Iterator[tuple[str, str, str]]:
+    """Ways to write the same selection: its key in the answer, the selection, the fragments."""
+    name = asked.partition("(")[0].partition(" ")[0]
+    yield "another", f"another: {asked}", ""
+    yield name, "...some", f"fragment some on {type_name} {{ {asked} }}"
+    yield name, f"... on {type_name} {{ {asked} }}", ""
+    yield (
+        name,
+        f"...outer ...outer {asked}",
+        (
+            f"fragment outer on {type_name} {{ ... @include(if: true) {{ ...inner }} }} "
+            f"fragment inner on {type_name} {{ {asked} }}"
+        ),
+    )
+    type_ = SCHEMA.type_map[type_name]
+    assert isinstance(type_, GraphQLObjectType)
+    for interface in type_.interfaces:
+        inner = asked if name in interface.fields else f"... on {type_name} {{ {asked} }}"
+        yield name, f"... on {interface.name} {{ {inner} }}", ""
+
+
+async def test_a_field_is_decided_in_the_same_way_however_it_is_written(
+    world: World, clinic: Clinic
+) -> None:
+    asking = Asking(world, clinic)
+    await asking.prepare()
+    callers = [caller for caller in CALLERS if caller.head in SPELLED]
+    for way in WAYS:
+        if way.document not in SPELLED_WAYS:
+            continue
+        for name in fields_of(way.type):
+            asked = selection(way.type, name)
+            for caller in callers:
+                plain = decision(await asking.answer(caller, way.asking(asked)), way.path, name)
+                for key, written, fragments in spellings(way.type, asked):
+                    answer = await asking.answer(caller, f"{way.asking(written)} {fragments}")
+                    assert decision(answer, way.path, key) == plain, (caller.head, written)
+
+
+# --- changing -----------------------------------------------------------------------------------
+
+
+class Deeds:
+    """How each mutation is asked by each caller so that, if they may, it is done."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+        self._world, self._clinic = asking.world, asking.clinic
+        self._count = 0
+
+    async def login(self) -> str:
+        return f"""(input: {{
+          organization: "riverside", username: "ben", password: "{PASSWORD}", surface: APP
+        }})"""
+
+    async def session_refresh(self) -> str:
+        """Somebody's session, opened a moment ago."""
+        id = await self._asking.session_id("ben", "PORTAL")
+        token = self._world.service.services.tokens.refresh(id, 1)
+        return f'(refreshToken: "{token}")'
+
+    async def logout(self) -> str:
+        return "(everywhere: false)"
+
+    async def client_register(self) -> str:
+        return f"""(input: {{
+          organization: "riverside", firstName: "Nora", lastName: "Newcomer",
+          email: "{self._new()}@home.example", dateOfBirth: "1990-05-17"
+        }})"""
+
+    async def link_resend(self) -> str:
+        return f'(token: "{await self._registered(self._new())}")'
+
+    async def registration_confirm(self) -> str:
+        name = self._new()
+        return self._credentials(await self._registered(name), name)
+
+    async def invitation_accept(self) -> str:
+        """The invitation of wes, who has not accepted it yet."""
+        wes = self._clinic.key("wes")
+        none = {"username": None, "username_key": None, "password_hash": None}
+        await self._asking.write(update(Account).where(Account.id == wes).values(none))
+        await self._asking.write(
+            update(Link).where(Link.account_id == wes).values(used_at=None, superseded_at=None)
+        )
+        links = select(Link.id).where(Link.account_id == wes)
+        id = await self._world.database.read(lambda one: one.execute(links).scalar_one())
+        return self._credentials(self._world.service.services.tokens.link(id), self._new())
+
+    async def client_approve(self) -> str:
+        """Chloé, pending, of mental; she will meet petra there."""
+        chloe = self._clinic.key("chloe")
+        await self._asking.write(delete(Association).where(Association.client_id == chloe))
+        await self._pending("chloe")
+        petra, mental = self._clinic.ids["petra"], self._clinic.ids["mental"]
+        there = f'{{practitionerId: "{petra}", departmentId: "{mental}"}}'
+        return f"(chloe, input: {{associations: [{there}]}})"
+
+    async def client_approve_unsure(self) -> str:
+        """Dan, pending, who was not sure of the department: it will be mental."""
+        await self._pending("dan", department_id=None)
+        return f'(dan, input: {{departmentId: "{self._clinic.ids["mental"]}"}})'
+
+    async def staff_create(self) -> str:
+        role = f'{{role: PRACTITIONER, departmentId: "{self._clinic.ids["mental"]}"}}'
+        return self._staff(role)
+
+    async def staff_create_administrator(self) -> str:
+        return self._staff("{role: ORGANIZATION_ADMINISTRATOR}")
+
+    async def staff_update_flag(self) -> str:
+        """Of carl, whose only role is in mental."""
+        return "(carl, input: {receiveNewClientNotifications: false})"
+
+    async def staff_update_name(self) -> str:
+        return '(carl, input: {firstName: "Charles"})'
+
+    async def staff_update_two(self) -> str:
+        """Of petra, who has roles in mental and in family."""
+        return '(petra, input: {firstName: "Pietra"})'
+
+    async def department_create(self) -> str:
+        return f'(input: {{name: "{self._new()}"}})'
+
+    def _new(self) -> str:
+        self._count += 1
+        return f"new{self._count}"
+
+    def _credentials(self, token: str, username: str) -> str:
+        said = f'token: "{token}", username: "{username}", password: "{PASSWORD}"'
+        return f"(input: {{{said}}})"
+
+    def _staff(self, role: str) -> str:
+        return f"""(input: {{
+          firstName: "Nora", lastName: "Newcomer", email: "{self._new()}@home.example",
+          roles: [{role}]
+        }})"""
+
+    async def _registered(self, name: str) -> str:
+        """The token of a registration that awaits its confirmation."""
+        await self._world.register(f"{name}@home.example")
+        (mail,) = await self._world.mail(f"{name}@home.example")
+        return mail.token
+
+    async def _pending(self, name: str, **values: Any) -> None:
+        values |= {"status": ClientStatus.PENDING, "approved_at": None, "approved_by_id": None}
+        where = Client.id == self._clinic.key(name)
+        await self._asking.write(update(Client).where(where).values(values))
+
+
+DEEDS = {
+    "login": Deeds.login,
+    "sessionRefresh": Deeds.session_refresh,
+    "logout": Deeds.logout,
+    "clientRegister": Deeds.client_register,
+    "linkResend": Deeds.link_resend,
+    "registrationConfirm": Deeds.registration_confirm,
+    "invitationAccept": Deeds.invitation_accept,
+    "clientApprove": Deeds.client_approve,
+    "clientApprove, of a client who was not sure": Deeds.client_approve_unsure,
+    "staffCreate": Deeds.staff_create,
+    "staffCreate, of an administrator": Deeds.staff_create_administrator,
+    "staffUpdate, of a flag": Deeds.staff_update_flag,
+    "staffUpdate, of a name": Deeds.staff_update_name,
+    "staffUpdate, of one in two departments": Deeds.staff_update_two,
+    "departmentCreate": Deeds.department_create,
+}
+
+
+TITLES = [*(way.title for way in WAYS), *(f"Mutation.{deed}" for deed in DEEDS)]
+
+
+def payload_of(mutation: str) -> GraphQLObjectType:
+    root = SCHEMA.mutation_type
+    assert root
+    payload = get_named_type(root.fields[mutation].type)
+    assert isinstance(payload, GraphQLObjectType)
+    return payload
+
+
+def all_of(type_: GraphQLObjectType) -> str:
+    """All fields of a payload; of what has a way of its own, its `__typename`."""
+    return " ".join(
+        f"{name} {{ {all_of(of) if of.name == 'Session' else '__typename'} }}"
+        if isinstance(of := get_named_type(field.type), GraphQLObjectType)
+        else name
+        for name, field in type_.fields.items()
+        if name != "userErrors"
+    )
+
+
+def flat(payload: Json, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The fields of a payload and their values, those of a session by name."""
+    for name, value in payload.items():
+        if name == "session" and value:
+            yield from flat(value, "session.")
+        elif name != "userErrors":
+            yield prefix + name, value
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+async def test_everything_is_done_by_whom_the_matrix_says(
+    world: World, clinic: Clinic, deed: str
+) -> None:
+    mutation = deed.partition(",")[0]
+    asked = f"{all_of(payload_of(mutation))} userErrors {{ code }}"
+    asking = Asking(world, clinic)
+    await asking.prepare()
+    deeds = Deeds(asking)
+    for_all = not rule_of("Mutation", mutation).restricts
+    became: dict[str, list[str]] = {}
+    for caller in CALLERS:
+        if mutation == "logout":
+            await asking.renew(caller)
+        document = f"mutation {{ {mutation}{await DEEDS[deed](deeds)} {{ {asked} }} }}"
+        before = None if for_all else (await world.snapshot(), len(await world.mail()))
+        answer = await asking.answer(caller, document)
+        word = outcome(answer, mutation)
+        if word != "done":
+            now = (await world.snapshot(), len(await world.mail()))
+            assert now == before, f"{caller.head}: {word}, and yet something happened"
+        became.setdefault(word, []).append(caller.head)
+        if "data" in answer:
+            for name, value in flat(answer["data"][mutation]):
+                if value is not None:
+                    became.setdefault(f"  {name}", []).append(caller.head)
+    compare(f"Mutation.{deed}", table({word: " ".join(who) for word, who in became.items()}))
+
+
+def outcome(answer: Json, mutation: str) -> str:
+    """What became of the mutation, in a word."""
+    if "errors" in answer:
+        (error,) = answer["errors"]
+        code = str(error["extensions"]["code"])
+        assert code != "FORBIDDEN" or denied_paths(error) == [[mutation]]
+        return code
+    return " ".join(one["code"] for one in answer["data"][mutation]["userErrors"]) or "done"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "mutation {{ {} }}",
+        "mutation {{ another: {} }}",
+        "mutation {{ ...some }} fragment some on Mutation {{ {} }}",
+        "mutation {{ ... on Mutation {{ ... @include(if: true) {{ {} }} }} }}",
+        "mutation {{ logout {{ userErrors {{ code }} }} {} }}",
+        "query Other {{ viewer {{ surface }} }} mutation This {{ {} }}",
+    ],
+)
+async def test_nothing_is_done_by_whom_it_is_denied_however_it_is_written(
+    world: World, clinic: Clinic, document: str
+) -> None:
+    asking = Asking(world, clinic)
+    await asking.prepare()
+    deeds = Deeds(asking)
+    written = {
+        document.format(f"{deed}{await DEEDS[deed](deeds)} {{ userErrors {{ code }} }}"): deed
+        for deed in ("clientApprove", "staffCreate", "departmentCreate")
+    }
+    async with world.unchanged():
+        for caller in CALLERS:
+            if caller.head not in ("anon", "gil", "amy", "chloe", "petra", "norma", "oliv@"):
+                continue
+            for mutation, deed in written.items():
+                name = "This" if "Other" in mutation else None
+                answer = await asking.answer(caller, mutation, operation=name)
+                (error,) = answer["errors"]
+                if caller.head in ("anon", "gil"):
+                    assert error["extensions"]["code"] == "UNAUTHENTICATED"
+                    continue
+                key = "another" if "another" in mutation else deed
+                (denied,) = error["extensions"]["denied"]
+                assert (denied["path"], denied["field"]) == ([key], f"Mutation.{deed}")
+
+
+# --- the whole ----------------------------------------------------------------------------------
+
+
+def test_every_type_has_a_way_and_every_mutation_a_deed() -> None:
+    types = {
+        name
+        for name, type_ in SCHEMA.type_map.items()
+        if isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType))
+        and not name.startswith("__")
+    }
+    of_deeds = {name for name in types if name.endswith("Payload")} | {"Mutation", "Session"}
+    assert {way.type for way in WAYS} == types - of_deeds
+    assert {deed.partition(",")[0] for deed in DEEDS} == set(fields_of("Mutation"))
+
+
+def test_the_file_has_a_section_for_each_and_no_other() -> None:
+    assert list(said()) == TITLES
+    assert GOLDEN.read_text().startswith(LEGEND)
+
+
+def test_whether_a_field_is_denied_does_not_depend_on_the_way_to_it() -> None:
+    """But for one's own record, of which nothing is denied (`D24`)."""
+    denied: dict[tuple[str, str, str], set[bool]] = {}
+    sections = said()
+    for way in WAYS:
+        if way.path in ("viewer.client", "viewer.staff"):
+            continue
+        for line in sections[way.title][1:]:
+            name, *cells = line.split()
+            for caller, cell in zip(CALLERS, cells, strict=True):
+                if cell != "401":
+                    denied.setdefault((way.type, name, caller.head), set()).add(cell == "no")
+    assert [which for which, answers in denied.items() if len(answers) > 1] == []
