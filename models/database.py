@@ -46,6 +46,7 @@ TRIES = 5
 BUSY_SECONDS = 5
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 SQLITE_READERS = 4
 
 
@@ -116,11 +117,15 @@ def address(url: str) -> tuple[URL, dict[str, Any]]:
         case "postgresql" | "postgres":
             query = dict(parsed.query)
             ssl = query.pop("sslmode", None)
+            if query:
+                raise ValueError("asks for more than ?sslmode= with its question mark")
+            if ssl not in (None, *SSL_MODES):
+                raise ValueError(f"has a sslmode that is none of {', '.join(SSL_MODES)}")
             arguments: dict[str, Any] = {"timeout": CONNECT_SECONDS}
             arguments["command_timeout"] = STATEMENT_SECONDS
             if ssl:
                 arguments["ssl"] = ssl
-            return parsed.set(drivername="postgresql+asyncpg", query=query), arguments
+            return parsed.set(drivername="postgresql+asyncpg", query={}), arguments
         case other:
             raise ValueError(f"names {other!r}; sqlite and postgresql are supported")
 

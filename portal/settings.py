@@ -11,6 +11,8 @@ from models.database import address
 
 SECRET_LENGTH = 32
 
+_ADDRESS = "must be an address as in https://portal.example.org"
+
 
 class BadSettings(Exception):
     """What is wrong with the environment, in one line and without any value of it."""
@@ -32,9 +34,13 @@ def _sender(text: str) -> str:
 
 
 def _public(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an address as in https://portal.example.org")
+    try:
+        parts = urlsplit(url)
+        plain = url.isprintable() and " " not in url and parts.port != 0
+    except ValueError:
+        raise ValueError(_ADDRESS) from None
+    if not plain or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(_ADDRESS)
     if parts.username or parts.query or parts.fragment:
         raise ValueError("must be an address without user, query and fragment")
     return url.rstrip("/")
