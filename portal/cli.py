@@ -11,9 +11,10 @@ import typer
 import uvicorn
 from rich.console import Console
 from rich.progress import Progress
+from sqlalchemy import select
 
 from mailer import showcase
-from models import Unavailable
+from models import Organization, Unavailable
 from models.migrate import head
 from portal import demo as demonstration
 from portal.populate import populate as fill
@@ -58,7 +59,7 @@ def fail(message: str, status: int = 2) -> None:
 @commands.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen at.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen at.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
 ) -> None:
     """Serve the API, with the courier inside."""
@@ -127,7 +128,7 @@ def create(
 
 @commands.command()
 def demo(
-    port: Annotated[int, typer.Option(help="The port to listen at.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen at.")] = 8000,
     directory: Annotated[
         Path, typer.Option(help="Where the demo keeps its database and mails.")
     ] = Path("var"),
@@ -147,8 +148,11 @@ def populate(
     async def work(progress: Progress) -> None:
         task = progress.add_task("Clients", total=clients)
         async with service(Settings.read()) as made:
+            database = made.services.database
+            if await database.read(lambda c: c.execute(select(Organization.id).limit(1)).first()):
+                fail("The database is not empty: there are organizations in it.", 1)
             await fill(
-                made.services.database,
+                database,
                 organizations=organizations,
                 clients=clients,
                 seed=seed,
