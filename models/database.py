@@ -301,8 +301,9 @@ def _is_away(failure: DBAPIError | OSError) -> bool:
     )
 
 
-# PostgreSQL's classes: connection exception, insufficient resources, operator intervention.
-_AWAY_STATES = ("08", "53", "57")
+# PostgreSQL's classes: connection exception, invalid authorization, unknown database (somebody is
+# changing a password, or restoring a copy), insufficient resources, operator intervention.
+_AWAY_STATES = ("08", "28", "3D", "53", "57")
 
 
 def _lost_race(failure: DBAPIError) -> bool:
