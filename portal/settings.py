@@ -1,5 +1,6 @@
 """What the environment says. Nothing below this room reads it."""
 
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -68,7 +69,7 @@ class Settings(BaseSettings):
         description="`sqlite:///path`, `postgresql://…` or `postgres://…`, with `?sslmode=`.",
     )
     mail_url: Annotated[SecretStr, AfterValidator(_mail)] = Field(
-        default=SecretStr("file:///var/mail/portal"),
+        default_factory=lambda: SecretStr(f"file://{Path('var/mail').resolve()}"),
         description="`smtp://`, `smtp+starttls://`, `smtps://` with user and password, or "
         "`file:///directory` for one `.eml` file a letter.",
     )
