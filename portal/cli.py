@@ -65,8 +65,7 @@ def serve(
     """Serve the API, with the courier inside."""
     settings = Settings.read()
     run(_nothing(settings))
-    # uvicorn raises the signal again when it has served its requests: that is an end in order.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _end_in_order()
     uvicorn.run(
         "portal.app:from_environment",
         factory=True,
@@ -134,6 +133,7 @@ def demo(
     ] = Path("var"),
 ) -> None:
     """Serve a small clinic with a login for every role, on this machine only."""
+    _end_in_order()
     demonstration.run(port, directory.resolve())
 
 
@@ -207,6 +207,11 @@ async def _nothing(settings: Settings) -> Service | None:
     """Start a service, which brings the tables up to date, and end it."""
     async with service(settings):
         return None
+
+
+def _end_in_order() -> None:
+    """Let SIGTERM be no failure: uvicorn raises it again when it has served its requests."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def _printed(path: Path, now: str, check: bool) -> None:
