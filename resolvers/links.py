@@ -130,6 +130,12 @@ def refused_link(state: LinkState, *field: str) -> Refused:
 
 async def use(connection: AsyncConnection, link: Record, now: dt.datetime, *field: str) -> None:
     """Use the link up: it works for one of all who try at once, and is refused to the others."""
+    await hold(
+        connection,
+        organization_id=link.organization_id,
+        registration_id=link.registration_id,
+        account_id=link.account_id,
+    )
     used = await connection.execute(
         update(Link)
         .where(_of(link), Link.used_at.is_(None), Link.superseded_at.is_(None))
@@ -151,7 +157,10 @@ async def make(
     account_id: uuid.UUID | None = None,
     superseded: bool = False,
 ) -> tuple[uuid.UUID, dt.datetime]:
-    """A new link, and when it ends. It supersedes the open ones of its registration or account."""
+    """A new link, and when it ends; its registration or account is on `hold`, or new.
+
+    It supersedes the open ones of the same.
+    """
     owner = (
         Link.registration_id == registration_id
         if registration_id
@@ -172,6 +181,28 @@ async def make(
         )
     )
     return id, ends_at
+
+
+async def hold(
+    connection: AsyncConnection,
+    *,
+    organization_id: uuid.UUID,
+    registration_id: uuid.UUID | None = None,
+    account_id: uuid.UUID | None = None,
+) -> None:
+    """Let those who make or use links of one registration or account go one after the other.
+
+    Two at once would not see each other's new links, nor that the last one was used, and leave
+    more than one good.
+    """
+    model = Registration if registration_id else Account
+    await connection.execute(
+        select(model.id)
+        .where(
+            model.organization_id == organization_id, model.id == (registration_id or account_id)
+        )
+        .with_for_update(key_share=True)
+    )
 
 
 async def supersede(
@@ -200,6 +231,7 @@ async def invite(
 
     Nothing goes to who has credentials already, or is inactive.
     """
+    await hold(connection, organization_id=organization_id, account_id=account_id)
     person = await _awaiting_credentials(connection, organization_id, account_id)
     if person is None:
         return
@@ -252,6 +284,7 @@ async def _awaiting_credentials(
 
 async def _confirm_again(context: Context, connection: AsyncConnection, old: Record) -> None:
     now = context.now()
+    await hold(connection, organization_id=old.organization_id, registration_id=old.registration_id)
     found = await connection.execute(
         select(*Registration.__table__.c).where(
             Registration.organization_id == old.organization_id,
