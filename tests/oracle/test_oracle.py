@@ -57,11 +57,20 @@ def _ids() -> list[str]:
     return [*real, *odd]
 
 
+def _cursors(prefix: str) -> list[str]:
+    return [f"cur_{id[4:]}" for id in _ids() if id.startswith(prefix)]
+
+
 def _pool() -> Pool:
-    cursors = [f"cur_{id[4:]}" for id in _ids() if id[:4] in ("cli_", "asc_", "stf_")]
+    odd = [outside("cur_", CLINIC.ids["speech"]), "", "cur_", "cur_" + "0" * 32, _ids()[0]]
     return Pool(
         ids=_ids(),
-        cursors=[*cursors[:60], *cursors[60:], outside("cur_", CLINIC.ids["speech"]), "", "cur_"],
+        cursors={
+            "ClientConnection": _cursors("cli_"),
+            "StaffConnection": _cursors("stf_"),
+            "AssociationConnection": _cursors("asc_"),
+            "": [*_cursors(""), *odd],
+        },
         slugs=["east", "west", "north", "", "EAST", "east/"],
         tokens=[*LINKS, "", "vtl_" + "A" * 56],
     )

@@ -17,6 +17,14 @@ def _cursor(label: str) -> str:
     return outside("cur_", CLINIC.ids[label])
 
 
+_MERGED = """query Page($with: Boolean!, $without: Boolean! = true) {
+        clients(first: 5) { ...Rows nodes { lastName } ... on ClientConnection { totalCount } }
+        again: clients(first: 5) { ...Rows @include(if: $with) ...Rows @skip(if: $without) }
+    }
+    fragment Rows on ClientConnection { nodes { ...One department { id } } }
+    fragment One on Client { id ...Named ... @skip(if: $with) { status } department { name } }
+    fragment Named on Node { id ... on Client { firstName @include(if: $with) } }"""
+
 WRITTEN = {
     "the page that is measured": Document("""{
         clients(first: 50) { nodes { id department { id name }
@@ -71,16 +79,10 @@ WRITTEN = {
             c: edges { __typename cursor } totalCount n: totalCount
             pageInfo { __typename startCursor endCursor } pageInfo { hasPreviousPage hasNextPage } }
     }"""),
-    "merged through fragments": Document(
-        """query Page($with: Boolean!, $without: Boolean! = true) {
-        clients(first: 5) { ...Rows nodes { lastName } ... on ClientConnection { totalCount } }
-        again: clients(first: 5) { ...Rows @include(if: $with) ...Rows @skip(if: $without) }
-    }
-    fragment Rows on ClientConnection { nodes { ...One department { id } } }
-    fragment One on Client { id ...Named ... @skip(if: $with) { status } department { name } }
-    fragment Named on Node { id ... on Client { firstName @include(if: $with) } }""",
-        {"with": False},
-        "Page",
+    "merged through fragments": Document(_MERGED, {"with": False}, "Page"),
+    "merged through fragments, with more": Document(_MERGED, {"with": True}, "Page"),
+    "merged through fragments, with most": Document(
+        _MERGED, {"with": True, "without": False}, "Page"
     ),
     "the same with the switch turned": Document(
         """query Page($with: Boolean!) {
@@ -172,10 +174,17 @@ WRITTEN = {
                 associations(last: 1) { nodes { client { id email department { name } } }
                     pageInfo { hasPreviousPage } } } } } } } } } } }
     }"""),
-    "one client": Document(
+    "one of each": Document(
         """query One($id: ID!) { client(id: $id) { id email approvedBy { displayName }
-        associations { id department { name } } } staffMember(id: $id) { id } }""",
+            associations { id department { name } } } staffMember(id: $id) { id } node(id: $id) {
+            id } }""",
         {"id": _client("bea")},
+    ),
+    "clients who are managed and clients who are met": Document(
+        """query Managed($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!) {
+            a: client(id: $a) { id } b: client(id: $b) { id } c: client(id: $c) { id }
+            d: client(id: $d) { id } e: client(id: $e) { id } }""",
+        dict(zip("abcde", map(_client, ("ann", "bea", "cas", "bob", "gone")), strict=True)),
     ),
     "an operation that is not chosen": Document(
         """query Chosen { departments { name } }
