@@ -25,7 +25,31 @@ _MERGED = """query Page($with: Boolean!, $without: Boolean! = true) {
     fragment One on Client { id ...Named ... @skip(if: $with) { status } department { name } }
     fragment Named on Node { id ... on Client { firstName @include(if: $with) } }"""
 
+_PREFIXES = {
+    "organizations": "org_",
+    "departments": "dep_",
+    "staff": "stf_",
+    "clients": "cli_",
+    "associations": "asc_",
+}
+IDS = [
+    outside(_PREFIXES[model.__tablename__], row["id"])
+    for model, rows in CLINIC.rows.items()
+    if model.__tablename__ in _PREFIXES
+    for row in rows
+]
+
+
+def _each(field: str, selections: str) -> str:
+    """A field of every id."""
+    asked = (f'a{i}: {field}(id: "{id}") {{ {selections} }}' for i, id in enumerate(IDS))
+    return f"{{ {' '.join(asked)} }}"
+
+
 WRITTEN = {
+    "everything by its id": Document(_each("node", "__typename id")),
+    "every client who is managed": Document(_each("client", "id associations { id }")),
+    "every staff member in reach": Document(_each("staffMember", "id roles { role }")),
     "the page that is measured": Document("""{
         clients(first: 50) { nodes { id department { id name }
             associations { id practitioner { id displayName } department { id name } } } }
