@@ -1,6 +1,7 @@
 """From a token to an actor: what is in the database now counts, and nothing else (`D21`)."""
 
 import datetime as dt
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -196,7 +197,7 @@ async def test_a_new_role_counts_at_once(database: Database) -> None:
         TOKENS.refresh(session_of("oa"), 1),
         TOKENS.link(session_of("oa")),
         Tokens("another secret").access(session_of("oa"), 1),
-        TOKENS.access(new_id(), 1),
+        TOKENS.access(uuid.UUID(int=7), 1),
         TOKENS.access(CLINIC.ids["oa"], 1),
         TOKENS.access(session_of("oa"), 1)[:-1],
     ],
