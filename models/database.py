@@ -199,6 +199,17 @@ class Database:
         `work` is run again when it lost a race, so it must do everything anew each time and touch
         nothing but the connection. Raises `Unavailable`.
         """
+        written = asyncio.ensure_future(self._write(work))
+        try:
+            return await asyncio.shield(written)
+        except asyncio.CancelledError:
+            # A transaction that is left in the middle of a driver's call stays open, and on SQLite
+            # keeps the file locked: whoever gives up on it waits until it has ended, one way or
+            # the other.
+            await asyncio.gather(written, return_exceptions=True)
+            raise
+
+    async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         for attempt in range(1, TRIES + 1):
             try:
                 async with _available(), self._writes.begin() as connection:
