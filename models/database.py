@@ -76,6 +76,8 @@ class _Within(FunctionElement[bool]):
     name = "within"
     type = Boolean()
     inherit_cache = True
+    # Otherwise SQLite is asked for `… IN (…) = 1`, for which it uses no index.
+    _is_implicitly_boolean = True
 
 
 def within(column: SQLColumnExpression[Any], parameter: str) -> ColumnElement[bool]:

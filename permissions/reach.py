@@ -95,6 +95,7 @@ def reading(model: type[Base], shape: Shape, at_least: Scope | None = None) -> C
     return and_(in_organization(model), or_(false(), *ways))
 
 
+@cache
 def guard(model: type[Base], shape: Shape, scope: Scope) -> ColumnElement[bool] | None:
     """Where a guarded column is readable: its scope or more, or one's own row.
 

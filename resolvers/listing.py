@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -67,6 +68,7 @@ def id_of(model: type[Base]) -> ColumnElement[Any]:
     return attribute(model, "id")
 
 
+@cache
 def attribute(model: type[Base], name: str) -> ColumnElement[Any]:
     """The column of an attribute; a word as the text that it is stored as."""
     found = inspect(model).attrs[name]

@@ -36,9 +36,12 @@ class Alias:
     def __init__(self, model: type[Base]) -> None:
         self.table = model.__table__.alias()
         self._adapt = ClauseAdapter(self.table).traverse
+        self._adapted: dict[ColumnElement[Any], ColumnElement[Any]] = {}
 
     def __call__(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        return self._adapt(column)
+        if column not in self._adapted:
+            self._adapted[column] = self._adapt(column)
+        return self._adapted[column]
 
 
 class Join(NamedTuple):
@@ -49,19 +52,35 @@ class Join(NamedTuple):
 
 
 class Columns:
-    """What a statement selects, for all its views, and what it joins to have it."""
+    """What a statement selects, for all its views, and what it joins to have it: each once.
+
+    So however often a document asks for the same thing under other names, the statement is no
+    longer than the model is wide; databases bound both columns and joins.
+    """
 
     def __init__(self) -> None:
         self.selected: list[ColumnElement[Any]] = []
         self.joins: list[Join] = []
+        self._positions: dict[ColumnElement[Any], int] = {}
+        self._aliases: dict[tuple[Place, str, bool], Alias] = {}
 
     def add(self, column: ColumnElement[Any]) -> int:
-        """The position at which rows have the column; each is selected once."""
-        for position, known in enumerate(self.selected):
-            if known is column:
-                return position
-        self.selected.append(column)
-        return len(self.selected) - 1
+        """The position at which rows have the column."""
+        if column not in self._positions:
+            self._positions[column] = len(self.selected)
+            self.selected.append(column)
+        return self._positions[column]
+
+    def join(self, wanted: Wanted, one: One, place: Place, shape: Shape) -> Alias:
+        """Where the row that the field points at is found, within reach."""
+        (there,) = one.candidates
+        key = (place, one.relationship, there.bounded)
+        if key not in self._aliases:
+            alias = self._aliases[key] = Alias(there.model)
+            pointed = place(pointer(relationship(wanted.model, one.relationship)))
+            on = and_(alias(id_of(there.model)) == pointed, alias(reach_of(there, shape)))
+            self.joins.append(Join(alias.table, on))
+        return self._aliases[key]
 
 
 class View:
@@ -144,12 +163,9 @@ class View:
         self, wanted: Wanted, field: One, one: Wanted, place: Place, path: tuple[str, ...]
     ) -> str:
         """The object at the other end, joined within reach; or null, if the schema allows it."""
-        there = Alias(one.model)
+        there = self._columns.join(wanted, field, place, self._shape)
         pointed = place(pointer(relationship(wanted.model, field.relationship)))
-        its_id = there(id_of(one.model))
-        on = and_(its_id == pointed, there(reach_of(one, self._shape)))
-        self._columns.joins.append(Join(there.table, on))
-        present = self._column(its_id)
+        present = self._column(there(id_of(one.model)))
         inner = self._object(one, there, (*path, field.key))
         other = f"absent({field.key!r}, {self._column(pointed)})" if field.required else "None"
         return f"({inner} if {present} is not None else {other})"

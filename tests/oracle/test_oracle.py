@@ -12,25 +12,21 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from models import Database, Surface, outside
-from permissions import ANONYMOUS, Passwords, Tokens, identify
-from resolvers import Context, Services
+from models import outside
 from schema import Api
 from tests.conftest import Databases
-from tests.oracle.clinic import CALLERS, CLINIC, NOW, PUBLIC_URL, SECRET, named
+from tests.oracle.clinic import CALLERS, CLINIC, NOW, PUBLIC_URL, named
 from tests.oracle.documents import Document, Pool, documents
 from tests.oracle.people import Me
 from tests.oracle.plain import Plain
 from tests.oracle.rows import Rows
+from tests.oracle.served import TOKENS, Caller, Served, serving
 from tests.oracle.written import WRITTEN
-
-Caller = tuple[str, Surface] | None
 
 EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "100"))
 """Documents for each kind of caller; `ORACLE_EXAMPLES=2000` looks longer."""
 
 SDL = (Path(__file__).parents[2] / "schema.graphql").read_text()
-TOKENS = Tokens(SECRET)
 LINKS = {TOKENS.link(id): id for label, id in CLINIC.ids.items() if label.startswith("link.")}
 ROWS = Rows(CLINIC.rows)
 PLAIN = Plain(SDL, ROWS, public_url=PUBLIC_URL, now=NOW, link_tokens=LINKS)
@@ -74,14 +70,6 @@ def _pool() -> Pool:
 POOL = _pool()
 
 
-@dataclass(frozen=True)
-class Side:
-    """One of the two executions' databases, and the contexts of all callers over it."""
-
-    name: str
-    contexts: dict[Caller, Context]
-
-
 class Incidents(logging.Handler):
     """Keeps the last fault that an answer hides, and spares the log thousands while shrinking."""
 
@@ -102,8 +90,7 @@ class Incidents(logging.Handler):
 class Oracle:
     """The planned API over both databases."""
 
-    api: Api
-    sides: tuple[Side, ...]
+    sides: tuple[Served, ...]
 
     incidents: "Incidents"
 
@@ -113,11 +100,8 @@ class Oracle:
             _me(caller), document.text, document.variables, document.operation_name
         )
         for side in self.sides:
-            response = await self.api.execute(
-                side.contexts[caller],
-                document.text,
-                document.variables,
-                document.operation_name,
+            response = await side.answer(
+                caller, document.text, document.variables, document.operation_name
             )
             if _is_too_costly(response.body):
                 asked = PLAIN.asked(document.text, document.variables, document.operation_name)
@@ -126,7 +110,7 @@ class Oracle:
             answered = _comparable(response.body, expected)
             if orjson.dumps(answered) != orjson.dumps(expected):
                 pytest.fail(
-                    f"{named(caller)} on {side.name} asked\n\n{document}\n\n"
+                    f"{named(caller)} on {side.database.dialect} asked\n\n{document}\n\n"
                     f"planned: {_pretty(answered)}\n\nplain:   {_pretty(expected)}\n"
                     f"{self.incidents.told(response.body)}",
                     pytrace=False,
@@ -181,32 +165,17 @@ async def oracle(
     databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Oracle]:
     """The same rows in a database of each kind, written once and only read."""
-    urls = {
-        "sqlite": await databases.sqlite(tmp_path_factory.mktemp("oracle")),
-        "postgresql": await databases.postgresql(),
-    }
-    passwords = Passwords(memory=64, rounds=1)
-    opened = {name: Database(url) for name, url in urls.items()}
-    sides = []
-    for name, database in opened.items():
-        await CLINIC.write(database)
-        services = Services(database, TOKENS, passwords, PUBLIC_URL, lambda: NOW, lambda: None)
-        contexts: dict[Caller, Context] = {None: Context(services, ANONYMOUS)}
-        for caller, session in CLINIC.sessions.items():
-            actor = await identify(database, TOKENS, TOKENS.access(session, 1), NOW)
-            assert actor, caller
-            contexts[caller] = Context(services, actor)
-        sides.append(Side(name, contexts))
-    incidents, log = Incidents(), logging.getLogger("portal.graphql")
-    log.addHandler(incidents)
-    log.propagate = False
-    yield Oracle(Api(), tuple(sides), incidents)
-    log.propagate = True
-    log.removeHandler(incidents)
-    for database in opened.values():
-        await database.close()
-    await databases.drop(urls["postgresql"])
-    passwords.close()
+    sqlite = await databases.sqlite(tmp_path_factory.mktemp("oracle"))
+    postgresql = await databases.postgresql()
+    api = Api()
+    async with serving(sqlite, api) as one, serving(postgresql, api) as other:
+        incidents, log = Incidents(), logging.getLogger("portal.graphql")
+        log.addHandler(incidents)
+        log.propagate = False
+        yield Oracle((one, other), incidents)
+        log.propagate = True
+        log.removeHandler(incidents)
+    await databases.drop(postgresql)
 
 
 @pytest.mark.parametrize("document", WRITTEN.values(), ids=WRITTEN.keys())

@@ -1,19 +1,16 @@
 """Letters: when they go, and what stands in them; the first organization (D4, D22, D23, D26)."""
 
-import asyncio
 import datetime as dt
-import os
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from resolvers import Founding, create_organization
+from tests.crash.programs import environment, run
 from tests.mailbox import Fault, Mailbox
 from tests.world import LINK, PUBLIC_URL, SECRET, SENDER, Clinic, Mail, World
 
-ROOT = Path(__file__).parents[2]
 HIRE = """mutation ($input: StaffCreateInput!) {
   staffCreate(input: $input) { staff { id } userErrors { code } }
 }"""
@@ -97,7 +94,7 @@ async def test_d22_a_mail_server_that_never_answers_delays_no_mutation_and_no_ot
     await world.settled()
     world.clock.advance(hours=1)
     await world.service.courier.deliver_due()
-    assert len(world.mailbox.to("slow@home.example")) == 1
+    assert len(await world.mail("slow@home.example")) == 1
 
 
 async def test_d22_every_retry_carries_the_same_working_link(world: World, clinic: Clinic) -> None:
@@ -227,35 +224,21 @@ async def test_d23_no_link_is_built_from_the_request_s_host_header(
 
 
 async def test_d26_the_command_line_makes_an_organization_its_department_and_its_administrator(
-    url: str, mailbox: Mailbox
+    url: str, mailbox: Mailbox, tmp_path: Path
 ) -> None:
     command = [
         *("--name", "Hilltop Clinic", "--slug", "hilltop", "--department", "General"),
         *("--admin-email", "ada@hilltop.example"),
         *("--admin-first-name", "Ada", "--admin-last-name", "Admin"),
     ]
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": url,
-        "MAIL_URL": mailbox.url,
-        "MAIL_FROM": SENDER,
-        "PUBLIC_URL": PUBLIC_URL,
-        "SECRET_KEY": SECRET,
-    }
+    env = environment(url, mailbox, SECRET_KEY=SECRET)
 
-    async def run(*arguments: str) -> tuple[int | None, str, str]:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "portal", "create-organization", *arguments),
-            cwd=ROOT,
-            env=environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        return process.returncode, out.decode(), err.decode()
+    async def create(*arguments: str) -> tuple[int, str, str]:
+        ended = await run("create-organization", *arguments, env=env, folder=tmp_path)
+        return ended.status, ended.said, ended.complained
 
     said = "Hilltop Clinic is at https://portal.example/hilltop; a letter went to %s.\n"
-    assert await run(*command) == (0, said % "ada@hilltop.example", "")
+    assert await create(*command) == (0, said % "ada@hilltop.example", "")
 
     async with World(url, mailbox) as world:
         world.clock.now = dt.datetime.now(dt.UTC)
@@ -288,9 +271,9 @@ async def test_d26_the_command_line_makes_an_organization_its_department_and_its
 
         # The same slug again, or one of the server's own paths (D34): nothing happens.
         async with world.unchanged():
-            again = await run(*command)
+            again = await create(*command)
             command[3] = "graphql"
-            reserved = await run(*command)
+            reserved = await create(*command)
     assert again == (2, "", "--slug: An organization has this slug already.\n")
     assert reserved == (2, "", "--slug: This name is the server's own.\n")
 

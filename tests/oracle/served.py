@@ -1,0 +1,89 @@
+"""The real API over the clinic, with every statement that it runs written down."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import Database, Reading, Surface
+from permissions import ANONYMOUS, Passwords, Tokens, identify
+from resolvers import Context, Services
+from schema import Api, Response
+from tests.oracle.clinic import CLINIC, NOW, PUBLIC_URL, SECRET
+
+T = TypeVar("T")
+
+Caller = tuple[str, Surface] | None
+"""A label of the clinic and a surface; None is the anonymous caller."""
+
+TOKENS = Tokens(SECRET)
+
+
+class Recording(Database):
+    """A database that keeps the text of what is read, and the word "write" for a transaction."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.statements: list[str] = []
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        self.statements.append("read")
+        return await super().read(work)
+
+    async def run(self, make: Callable[[], Reading[T]]) -> T:
+        return await super().run(lambda: self._recorded(make()))
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        self.statements.append("write")
+        return await super().write(work)
+
+    def _recorded(self, reading: Reading[T]) -> Reading[T]:
+        try:
+            statement, values = next(reading)
+            while True:
+                self.statements.append(statement.compiled(self.dialect).text)
+                rows = yield statement, values
+                statement, values = reading.send(rows)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Served:
+    """The API over one database, and the contexts of all callers."""
+
+    api: Api
+    database: Recording
+    contexts: dict[Caller, Context]
+
+    async def answer(
+        self,
+        caller: Caller,
+        text: str,
+        variables: dict[str, Any] | None = None,
+        operation_name: str | None = None,
+    ) -> Response:
+        """The response; afterwards the database's statements are those of this operation."""
+        self.database.statements.clear()
+        return await self.api.execute(self.contexts[caller], text, variables, operation_name)
+
+
+@asynccontextmanager
+async def serving(url: str, api: Api) -> AsyncIterator[Served]:
+    """The API over the clinic, which is written into this empty database."""
+    database, passwords = Recording(url), Passwords(memory=64, rounds=1)
+    await CLINIC.write(database)
+    services = Services(database, TOKENS, passwords, PUBLIC_URL, lambda: NOW, lambda: None)
+    contexts: dict[Caller, Context] = {None: Context(services, ANONYMOUS)}
+    for caller, session in CLINIC.sessions.items():
+        actor = await identify(database, TOKENS, TOKENS.access(session, 1), NOW)
+        assert actor, caller
+        contexts[caller] = Context(services, actor)
+    try:
+        yield Served(api, database, contexts)
+    finally:
+        await database.close()
+        passwords.close()
