@@ -29,7 +29,7 @@ from models import (
 )
 from permissions import Actor, Permission, Scope, reach
 from resolvers.checks import Checks
-from resolvers.errors import Choice, Code, Problem
+from resolvers.errors import Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class _Change:
         practitioner = other if self._from_client else self._one
         if new.department_id is None:
             choices = await self._choices(practitioner)
-            self._choose("Choose the department to move to.", choices, *row)
+            self._checks.choose("Choose the department to move to.", choices, *row, "departmentId")
             return None
         department_id = await self._department(practitioner, new, *row)
         return (found.id, department_id) if department_id else None
@@ -278,7 +278,7 @@ class _Change:
                 return choices[0].id  # type: ignore[no-any-return]
             if choices:
                 message = f"{name} is a practitioner of several departments: choose one."
-                self._choose(message, choices, *row)
+                self._checks.choose(message, choices, *row, "departmentId")
             else:
                 where = "any department" if self._anywhere else "a department of yours"
                 message = f"{name} is not a practitioner of {where}."
@@ -302,16 +302,6 @@ class _Change:
         held = await self._practised(practitioner)
         return [one for one in held if self._anywhere or one.id in self._mine]
 
-    def _choose(self, message: str, choices: Sequence[Record], *row: str) -> None:
-        self._checks.problems.append(
-            Problem(
-                Code.DEPARTMENT_REQUIRED,
-                message,
-                self._checks.path(*row, "departmentId"),
-                tuple(Choice(one.id, one.name) for one in choices),
-            )
-        )
-
     async def _practised(self, practitioner: Record) -> Sequence[Record]:
         """The active departments in which the staff member is a practitioner."""
         found = await self._connection.execute(
@@ -332,6 +322,19 @@ class _Change:
             .order_by(Department.name_key)
         )
         return found.all()
+
+
+async def active_departments(
+    connection: AsyncConnection, organization_id: uuid.UUID
+) -> Sequence[Record]:
+    """The organization's active departments, by name."""
+    rows = await connection.execute(
+        select(Department.id, Department.name)
+        .where(Department.organization_id == organization_id, Department.active)
+        .order_by(Department.name_key)
+        .with_for_update(read=True)
+    )
+    return rows.all()
 
 
 async def in_organization(connection: AsyncConnection, actor: Actor, typed: str) -> Record | None:

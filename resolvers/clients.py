@@ -25,7 +25,13 @@ from models import (
     parse_id,
 )
 from permissions import Actor, Permission, Scope, Shape, reach
-from resolvers.associations import Deltas, NewAssociation, associate, in_organization
+from resolvers.associations import (
+    Deltas,
+    NewAssociation,
+    active_departments,
+    associate,
+    in_organization,
+)
 from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Choice, Code, Problem, Refused, refuse
@@ -336,19 +342,6 @@ async def _home(
     if len(choices) == 1:
         return choices[0].id  # type: ignore[no-any-return]
     raise department_required("Choose the client's department.", choices)
-
-
-async def active_departments(
-    connection: AsyncConnection, organization_id: uuid.UUID
-) -> Sequence[Record]:
-    """The organization's active departments, by name."""
-    rows = await connection.execute(
-        select(Department.id, Department.name)
-        .where(Department.organization_id == organization_id, Department.active)
-        .order_by(Department.name_key)
-        .with_for_update(read=True)
-    )
-    return rows.all()
 
 
 def department_required(message: str, choices: Sequence[Record], key: Key | None = None) -> Refused:

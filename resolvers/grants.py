@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Role
 from permissions import Actor, Permission, Scope
-from resolvers.associations import in_organization
+from resolvers.associations import active_departments, in_organization
 from resolvers.checks import Checks
 from resolvers.errors import Code
 
@@ -57,8 +57,14 @@ async def _checked(
         else:
             return (one.role, None)
     elif one.department_id is None:
-        message = "This role is held in a department: choose one."
-        checks.add(Code.DEPARTMENT_REQUIRED, message, row, "departmentId")
+        active = await active_departments(connection, actor.organization_id)
+        mine = actor.departments(Permission.STAFF_SET_ROLES)
+        checks.choose(
+            "This role is held in a department: choose one.",
+            [department for department in active if anywhere or department.id in mine],
+            row,
+            "departmentId",
+        )
     else:
         department = await in_organization(connection, actor, one.department_id)
         if department is None:

@@ -16,9 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mailer import ClientApproved, post
 from models import Client, ClientStatus, Department, Link, Record, Session, Staff
 from permissions import Actor, Permission, Scope
-from resolvers.associations import Deltas, NewAssociation, associate, in_organization
+from resolvers.associations import (
+    Deltas,
+    NewAssociation,
+    active_departments,
+    associate,
+    in_organization,
+)
 from resolvers.checks import Checks
-from resolvers.clients import active_departments, department_required, found
+from resolvers.clients import department_required, found
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
 from resolvers.links import invite, supersede
@@ -216,10 +222,11 @@ async def _department(
         )
         if own.first() is not None:
             return client.department_id  # type: ignore[no-any-return]
+    message = "The client was not sure of the department: choose one."
+    if client.department_id is not None:
+        message = "The client's department is closed: choose another one."
     choices = await active_departments(connection, client.organization_id)
-    raise department_required(
-        "The client needs a department: choose one.", choices, Key(Client, client.id)
-    )
+    raise department_required(message, choices, Key(Client, client.id))
 
 
 async def _not_pending(connection: AsyncConnection, client: Record) -> Refused:

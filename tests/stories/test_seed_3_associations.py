@@ -143,7 +143,7 @@ async def test_s17_an_inactive_practitioner_meets_nobody_new(world: World, clini
             associations=asked(clinic, ("petra", "mental")),
         )
 
-    assert problems(payload) == [("NOT_FOUND", "input.associations.0.practitionerId")]
+    assert problems(payload) == [("NOT_ACTIVE", "input.associations.0.practitionerId")]
 
 
 # S20: Be sure to click "Save": every save is all or nothing.
@@ -218,4 +218,4 @@ async def test_s21_one_pair_meets_in_one_department(world: World, clinic: Clinic
             clinic.ids["chloe"], clinic.token("olivia"), associations=pairs
         )
 
-    assert problems(payload) == [("ALREADY_ASSOCIATED", "input.associations.1.practitionerId")]
+    assert problems(payload) == [("INVALID", "input.associations.1.practitionerId")]
