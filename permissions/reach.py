@@ -138,10 +138,10 @@ def rights(
 _RIGHTS: dict[type[Base], tuple[Permission, ...]] = {
     Client: tuple(one for one in Permission if one.startswith("CLIENT_")),
     Staff: (
+        Permission.CLIENT_ASSOCIATE,
         Permission.STAFF_READ,
         Permission.STAFF_UPDATE,
         Permission.STAFF_SET_ROLES,
-        Permission.CLIENT_ASSOCIATE,
     ),
 }
 
@@ -156,8 +156,12 @@ def _right(model: type[Base], shape: Shape, permission: Permission) -> ColumnEle
         return None
     if permission in _BY_READING:
         managed = [way for way in _ways(model, shape) if way.scope and way.scope is not Scope.OWN]
-        everywhere = any(way.scope is Scope.ORGANIZATION for way in managed)
-        return None if everywhere else or_(false(), *(way.rows for way in managed))
+        if any(way.scope is Scope.ORGANIZATION for way in managed):
+            return None
+        where = or_(false(), *(way.rows for way in managed))
+        # Nobody but an Organizational Administrator changes their own roles (D6).
+        others = permission is Permission.STAFF_SET_ROLES
+        return and_(where, Staff.id != _ACTOR) if others else where
     where = changing(model, shape, permission)
     # Of one's own record only the notifications can be changed (D6).
     return and_(where, Staff.id != _ACTOR) if model is Staff else where
