@@ -46,12 +46,13 @@ class Document:
 
 @dataclass(frozen=True)
 class Pool:
-    """What arguments can be: ids and cursors of rows in and out of reach, and of none."""
+    """What arguments can be: ids and cursors of rows in and out of reach, and of none; words."""
 
     ids: Sequence[str]
     cursors: Sequence[str]
     slugs: Sequence[str]
     tokens: Sequence[str]
+    searches: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -275,15 +276,16 @@ class _Writer:
         return f"${variable}"
 
     def _values_of(self, name: str, named: Any) -> st.SearchStrategy[Any]:
-        match name:
-            case "first" | "last":
-                return st.sampled_from(self._sizes)
-            case "after" | "before":
-                return st.sampled_from(self._pool.cursors)
-            case "slug":
-                return st.sampled_from(self._pool.slugs)
-            case "token":
-                return st.sampled_from(self._pool.tokens)
+        pool = self._pool
+        values: dict[str, Sequence[Any]] = {
+            **dict.fromkeys(("first", "last"), self._sizes),
+            **dict.fromkeys(("after", "before"), pool.cursors),
+            "slug": pool.slugs,
+            "token": pool.tokens,
+            "search": pool.searches,
+        }
+        if name in values:
+            return st.sampled_from(values[name])
         if isinstance(named, GraphQLEnumType):
             return st.sampled_from((*named.values, None))
         prefix = {"departmentId": "dep_", "practitionerId": "stf_"}.get(name, "")
