@@ -57,7 +57,6 @@ async def client_approve(context: Context, id: str, approval: Approval) -> Key:
 
 async def client_reject(context: Context, id: str, reason: str | None) -> Key:
     """Turn a pending client down: into the Inactive list, with a reason for staff (`D20`)."""
-    said = _reason(reason)
 
     async def work(connection: AsyncConnection) -> Key:
         now = context.now()
@@ -67,7 +66,7 @@ async def client_reject(context: Context, id: str, reason: str | None) -> Key:
             client,
             ClientStatus.PENDING,
             status=ClientStatus.INACTIVE,
-            status_reason=said,
+            status_reason=_reason(reason),
             decided_at=now,
             decided_by_id=context.actor.id,
         )
@@ -83,7 +82,6 @@ async def client_reject(context: Context, id: str, reason: str | None) -> Key:
 
 async def client_deactivate(context: Context, id: str, reason: str | None) -> Key:
     """Make an active client inactive; they are out at once (`S27`, `S32`)."""
-    said = _reason(reason)
 
     async def work(connection: AsyncConnection) -> Key:
         client = await found(connection, context.actor, id, Permission.CLIENT_SET_STATUS)
@@ -92,7 +90,7 @@ async def client_deactivate(context: Context, id: str, reason: str | None) -> Ke
             client,
             ClientStatus.ACTIVE,
             status=ClientStatus.INACTIVE,
-            status_reason=said,
+            status_reason=_reason(reason),
         )
         if not done:
             key = Key(Client, client.id)
