@@ -46,6 +46,7 @@ TRIES = 5
 BUSY_SECONDS = 5
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 SQLITE_READERS = 4
 
 
@@ -116,11 +117,15 @@ def address(url: str) -> tuple[URL, dict[str, Any]]:
         case "postgresql" | "postgres":
             query = dict(parsed.query)
             ssl = query.pop("sslmode", None)
+            if query:
+                raise ValueError("asks for more than ?sslmode= with its question mark")
+            if ssl not in (None, *SSL_MODES):
+                raise ValueError(f"has a sslmode that is none of {', '.join(SSL_MODES)}")
             arguments: dict[str, Any] = {"timeout": CONNECT_SECONDS}
             arguments["command_timeout"] = STATEMENT_SECONDS
             if ssl:
                 arguments["ssl"] = ssl
-            return parsed.set(drivername="postgresql+asyncpg", query=query), arguments
+            return parsed.set(drivername="postgresql+asyncpg", query={}), arguments
         case other:
             raise ValueError(f"names {other!r}; sqlite and postgresql are supported")
 
@@ -194,6 +199,17 @@ class Database:
         `work` is run again when it lost a race, so it must do everything anew each time and touch
         nothing but the connection. Raises `Unavailable`.
         """
+        written = asyncio.ensure_future(self._write(work))
+        try:
+            return await asyncio.shield(written)
+        except asyncio.CancelledError:
+            # A transaction that is left in the middle of a driver's call stays open, and on SQLite
+            # keeps the file locked: whoever gives up on it waits until it has ended, one way or
+            # the other.
+            await asyncio.gather(written, return_exceptions=True)
+            raise
+
+    async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         for attempt in range(1, TRIES + 1):
             try:
                 async with _available(), self._writes.begin() as connection:
@@ -296,8 +312,9 @@ def _is_away(failure: DBAPIError | OSError) -> bool:
     )
 
 
-# PostgreSQL's classes: connection exception, insufficient resources, operator intervention.
-_AWAY_STATES = ("08", "53", "57")
+# PostgreSQL's classes: connection exception, invalid authorization, unknown database (somebody is
+# changing a password, or restoring a copy), insufficient resources, operator intervention.
+_AWAY_STATES = ("08", "28", "3D", "53", "57")
 
 
 def _lost_race(failure: DBAPIError) -> bool:

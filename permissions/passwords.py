@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
 LONGEST = 1024
+_LONGEST_TYPED = 4 * LONGEST  # NFC makes one character of at most four, and is slow on very many
 _READ_BY_ZXCVBN = 72
 _GUESSABLE_BELOW = 3
 
@@ -44,22 +45,23 @@ class Passwords:
 
     async def weakness(self, password: str, own_words: Iterable[str]) -> str | None:
         """Why the password will not do, as a sentence; None when it will."""
-        length = len(unicodedata.normalize("NFC", password))
-        if length < self.shortest:
-            return f"Use at least {self.shortest} characters: a few words in a row do well."
-        if length > LONGEST:
+        if len(password) > _LONGEST_TYPED:
             return f"Use at most {LONGEST} characters."
-        return await self._run(_guessable, _normal(password), [word for word in own_words if word])
+        normal = _normal(password)
+        if len(normal) < self.shortest:
+            return f"Use at least {self.shortest} characters: a few words in a row do well."
+        if len(normal) > LONGEST:
+            return f"Use at most {LONGEST} characters."
+        return await self._run(_guessable, normal, [word for word in own_words if word])
 
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, stored: str, password: str) -> bool:
-        if len(password) > LONGEST:
-            password = ""
+        normal = _normal(password) if len(password) <= _LONGEST_TYPED else ""
         try:
-            return self._hasher.verify(stored, _normal(password))
+            return self._hasher.verify(stored, normal if len(normal) <= LONGEST else "")
         except VerificationError:
             return False
 

@@ -31,15 +31,19 @@ def app(settings: Settings, clock: Callable[[], dt.datetime] = utc_now) -> Starl
             yield
 
     edge = Edge(Api())
-    return Starlette(
+    made = Starlette(
         routes=[
             Route("/graphql", edge, methods=["GET", "POST"]),
+            Route("/graphql/", edge, methods=["GET", "POST"]),
             Route("/schema.graphql", _schema),
             Route("/healthz", _alive),
             Route("/readyz", _ready),
         ],
         lifespan=lifespan,
     )
+    # Who forgets a slash, or adds one, would be sent wherever the Host header says.
+    made.router.redirect_slashes = False
+    return made
 
 
 def from_environment() -> Starlette:

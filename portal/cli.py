@@ -11,9 +11,10 @@ import typer
 import uvicorn
 from rich.console import Console
 from rich.progress import Progress
+from sqlalchemy import select
 
 from mailer import showcase
-from models import Unavailable
+from models import Organization, Unavailable
 from models.migrate import head
 from portal import demo as demonstration
 from portal.populate import populate as fill
@@ -58,14 +59,13 @@ def fail(message: str, status: int = 2) -> None:
 @commands.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen at.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen at.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
 ) -> None:
     """Serve the API, with the courier inside."""
     settings = Settings.read()
     run(_nothing(settings))
-    # uvicorn raises the signal again when it has served its requests: that is an end in order.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _end_in_order()
     uvicorn.run(
         "portal.app:from_environment",
         factory=True,
@@ -127,12 +127,13 @@ def create(
 
 @commands.command()
 def demo(
-    port: Annotated[int, typer.Option(help="The port to listen at.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen at.")] = 8000,
     directory: Annotated[
         Path, typer.Option(help="Where the demo keeps its database and mails.")
     ] = Path("var"),
 ) -> None:
     """Serve a small clinic with a login for every role, on this machine only."""
+    _end_in_order()
     demonstration.run(port, directory.resolve())
 
 
@@ -147,8 +148,11 @@ def populate(
     async def work(progress: Progress) -> None:
         task = progress.add_task("Clients", total=clients)
         async with service(Settings.read()) as made:
+            database = made.services.database
+            if await database.read(lambda c: c.execute(select(Organization.id).limit(1)).first()):
+                fail("The database is not empty: there are organizations in it.", 1)
             await fill(
-                made.services.database,
+                database,
                 organizations=organizations,
                 clients=clients,
                 seed=seed,
@@ -203,6 +207,11 @@ async def _nothing(settings: Settings) -> Service | None:
     """Start a service, which brings the tables up to date, and end it."""
     async with service(settings):
         return None
+
+
+def _end_in_order() -> None:
+    """Let SIGTERM be no failure: uvicorn raises it again when it has served its requests."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def _printed(path: Path, now: str, check: bool) -> None:

@@ -54,11 +54,12 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
-        response = self._explain() if request.method == "GET" else await self._answer(request)
+        asking = request.method == "POST"
+        response = await self._answer(request) if asking else self._explain()
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        media = NEW if NEW in request.headers.get("accept", "") else OLD
+        media = NEW if NEW in request.headers.get("accept", "").lower() else OLD
         try:
             asked = _asked(await _body(request))
             context = await self.service.context(_token(request))

@@ -5,9 +5,11 @@ import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from mailer import Courier, transport
-from models import Database
+from models import Database, Unavailable
+from models.database import address
 from models.migrate import current, head, migrate
 from permissions import ANONYMOUS, Passwords, Tokens, identify
 from portal.settings import Settings
@@ -44,6 +46,7 @@ async def service(
     settings: Settings, clock: Callable[[], dt.datetime] = utc_now
 ) -> AsyncIterator[Service]:
     """The service, its tables brought up to date; everything is closed afterwards."""
+    _make_room(settings.database_url)
     database = Database(settings.database_url)
     post = transport(settings.mail_url.get_secret_value())
     passwords = Passwords(shortest=settings.password_length)
@@ -73,6 +76,16 @@ async def service(
         await post.close()
         passwords.close()
         await database.close()
+
+
+def _make_room(url: str) -> None:
+    """Make the folder of an SQLite file, which nobody has made before the first start."""
+    parsed, _ = address(url)
+    if parsed.database and parsed.drivername.startswith("sqlite"):
+        try:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as failure:
+            raise Unavailable("the folder of the database cannot be made") from failure
 
 
 @contextlib.asynccontextmanager

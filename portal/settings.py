@@ -1,5 +1,6 @@
 """What the environment says. Nothing below this room reads it."""
 
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -10,6 +11,8 @@ from mailer import mailbox, transport
 from models.database import address
 
 SECRET_LENGTH = 32
+
+_ADDRESS = "must be an address as in https://portal.example.org"
 
 
 class BadSettings(Exception):
@@ -32,9 +35,13 @@ def _sender(text: str) -> str:
 
 
 def _public(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an address as in https://portal.example.org")
+    try:
+        parts = urlsplit(url)
+        plain = url.isprintable() and " " not in url and parts.port != 0
+    except ValueError:
+        raise ValueError(_ADDRESS) from None
+    if not plain or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(_ADDRESS)
     if parts.username or parts.query or parts.fragment:
         raise ValueError("must be an address without user, query and fragment")
     return url.rstrip("/")
@@ -62,7 +69,7 @@ class Settings(BaseSettings):
         description="`sqlite:///path`, `postgresql://…` or `postgres://…`, with `?sslmode=`.",
     )
     mail_url: Annotated[SecretStr, AfterValidator(_mail)] = Field(
-        default=SecretStr("file:///var/mail/portal"),
+        default_factory=lambda: SecretStr(f"file://{Path('var/mail').resolve()}"),
         description="`smtp://`, `smtp+starttls://`, `smtps://` with user and password, or "
         "`file:///directory` for one `.eml` file a letter.",
     )

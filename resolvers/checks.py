@@ -16,8 +16,12 @@ from resolvers.errors import Choice, Code, Problem, Refused
 
 NAME_LENGTH = 100
 TEXT_LENGTH = 2000
+USERNAME_LENGTH = 64
 EMAIL_LENGTH = 254
 EARLIEST_BIRTH = dt.date(1900, 1, 1)
+
+# Normalization makes one character of at most four, and takes minutes for a megabyte of accents.
+_MOST_OF_ONE = 4
 
 _USERNAME = re.compile(r"[A-Za-z0-9._-]{3,64}")
 _PHONE = re.compile(r"[0-9+()./ -]{3,40}")
@@ -85,7 +89,11 @@ class Checks:
 
     def text(self, typed: str, *field: str, longest: int = TEXT_LENGTH) -> str:
         """One line of text, NFC, without white space at its ends."""
-        text = unicodedata.normalize("NFC", typed).strip()
+        text = typed.strip()
+        if len(text) > _MOST_OF_ONE * longest:
+            self.add(Code.TOO_LONG, f"Use at most {longest} characters.", *field)
+            return ""
+        text = unicodedata.normalize("NFC", text).strip()
         if not _writable(text):
             self.add(Code.INVALID, "This holds characters that cannot be written.", *field)
             return ""
@@ -127,8 +135,9 @@ class Checks:
 
     def username(self, typed: str, *field: str) -> tuple[str, str]:
         """A username: as typed, and as compared (`D16`)."""
-        text = unicodedata.normalize("NFKC", typed)
-        if not text:
+        short_enough = len(typed) <= _MOST_OF_ONE * USERNAME_LENGTH
+        text = unicodedata.normalize("NFKC", typed) if short_enough else ""
+        if not typed:
             self.add(Code.REQUIRED, "Please choose a username.", *field)
         elif not _USERNAME.fullmatch(text):
             self.add(
@@ -157,6 +166,8 @@ def is_slug(text: str) -> bool:
 
 def username_key(text: str) -> str | None:
     """The username as compared; None for what nobody can have chosen."""
+    if len(text) > _MOST_OF_ONE * USERNAME_LENGTH:
+        return None
     normal = unicodedata.normalize("NFKC", text)
     return canonical_username(normal) if _USERNAME.fullmatch(normal) else None
 

@@ -19,6 +19,7 @@ from models import (
     LinkState,
     Organization,
     Record,
+    Registration,
     Staff,
     StaffStatus,
     new_id,
@@ -113,6 +114,12 @@ def refused_link(state: LinkState, *field: str) -> Refused:
 
 async def use(connection: AsyncConnection, link: Record, now: dt.datetime, *field: str) -> None:
     """Use the link up: it works for one of all who try at once, and is refused to the others."""
+    await hold(
+        connection,
+        organization_id=link.organization_id,
+        registration_id=link.registration_id,
+        account_id=link.account_id,
+    )
     used = await connection.execute(
         update(Link)
         .where(_of(link), Link.used_at.is_(None), Link.superseded_at.is_(None))
@@ -135,9 +142,10 @@ async def make(
     email: tuple[str, str] | None = None,
     superseded: bool = False,
 ) -> tuple[uuid.UUID, dt.datetime]:
-    """A new link, and when it ends. It supersedes the open ones of its registration or account.
+    """A new link, and when it ends; its registration or account is on `hold`, or new.
 
-    `email`: the new address that it confirms, as typed and as compared.
+    It supersedes the open ones of the same. `email`: the new address that it confirms, as typed
+    and as compared.
     """
     owner = (
         Link.registration_id == registration_id
@@ -161,6 +169,28 @@ async def make(
         )
     )
     return id, ends_at
+
+
+async def hold(
+    connection: AsyncConnection,
+    *,
+    organization_id: uuid.UUID,
+    registration_id: uuid.UUID | None = None,
+    account_id: uuid.UUID | None = None,
+) -> None:
+    """Let those who make or use links of one registration or account go one after the other.
+
+    Two at once would not see each other's new links, nor that the last one was used, and leave
+    more than one good.
+    """
+    model = Registration if registration_id else Account
+    await connection.execute(
+        select(model.id)
+        .where(
+            model.organization_id == organization_id, model.id == (registration_id or account_id)
+        )
+        .with_for_update(key_share=True)
+    )
 
 
 async def supersede(
@@ -189,6 +219,7 @@ async def invite(
 
     Nothing goes to who has credentials already, or is inactive.
     """
+    await hold(connection, organization_id=organization_id, account_id=account_id)
     person = await _awaiting_credentials(connection, organization_id, account_id)
     if person is None:
         return

@@ -26,7 +26,7 @@ from resolvers.context import Context
 from resolvers.credentials import Onboarded
 from resolvers.errors import Code, refuse
 from resolvers.finding import index
-from resolvers.links import invite, make, supersede, usable, use
+from resolvers.links import hold, invite, make, supersede, usable, use
 from resolvers.posting import addressed, sender
 
 _KINDS = {AccountKind.CLIENT: "client", AccountKind.STAFF: "staff member"}
@@ -61,6 +61,7 @@ async def send_password_reset(
     if person.username is None or _is_out(person):
         return
     now = context.now()
+    await hold(connection, organization_id=person.organization_id, account_id=person.id)
     link_id, ends_at = await make(
         connection,
         organization_id=person.organization_id,
@@ -143,6 +144,7 @@ async def send_email_confirmation(
     if _is_out(person) or await _is_taken(connection, model, person.organization_id, email_key):
         return
     now = context.now()
+    await hold(connection, organization_id=person.organization_id, account_id=person.id)
     link_id, ends_at = await make(
         connection,
         organization_id=person.organization_id,

@@ -142,6 +142,7 @@ async def registration_confirm(
 
     async def work(connection: AsyncConnection) -> Onboarded:
         now = context.now()
+        await _queue(connection, registration)
         await use(connection, link, now, "input", "token")
         await claim(connection, link.organization_id, credentials)
         department = await _department(connection, registration)
@@ -312,6 +313,22 @@ async def _become_client(
         )
     )
     return client_id
+
+
+async def _queue(connection: AsyncConnection, registration: Record) -> None:
+    """Let those who confirm registrations of one address at once go one after the other.
+
+    Each ends the others' links, so they would wait for each other in a circle.
+    """
+    await connection.execute(
+        select(Registration.id)
+        .where(
+            Registration.organization_id == registration.organization_id,
+            Registration.email_key == registration.email_key,
+        )
+        .order_by(Registration.id)
+        .with_for_update(key_share=True)
+    )
 
 
 async def _end_registrations(

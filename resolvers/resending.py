@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mailer import ConfirmRegistration, post
 from models import LinkPurpose, Record, Registration
 from resolvers.context import Context
-from resolvers.links import invite, look_up, make
+from resolvers.links import hold, invite, look_up, make
 from resolvers.own import person_of, send_email_confirmation, send_password_reset
 from resolvers.posting import addressed, sender
 
@@ -45,6 +45,7 @@ async def link_resend(context: Context, token: str) -> None:
 
 async def _confirm_again(context: Context, connection: AsyncConnection, old: Record) -> None:
     now = context.now()
+    await hold(connection, organization_id=old.organization_id, registration_id=old.registration_id)
     found = await connection.execute(
         select(*Registration.__table__.c).where(
             Registration.organization_id == old.organization_id,

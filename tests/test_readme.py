@@ -90,7 +90,7 @@ async def perform(steps: list[Step], folder: Path, address: str, path: str) -> N
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(4 * SECONDS):
         out, err = await process.communicate(script.encode())
     *outputs, rest = out.decode().split(_END)
     for step, output in zip(steps, outputs, strict=False):

@@ -56,7 +56,7 @@ START = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 """When every test begins."""
 
 SECRET = "a secret of the tests, 0123456789 abcdefgh"
-_PATIENCE = 10
+_PATIENCE = 30
 
 LOGIN = """
 mutation ($organization: String!, $username: String!, $password: String!, $surface: Surface!) {

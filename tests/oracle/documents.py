@@ -5,7 +5,7 @@ and type in the whole document, so whatever is merged can be merged.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ _BAD_SIZES = (0, 101, -1)
 _KEYS = ("a", "b", "id", "node", "nodes", "edges", "totalCount", "cursor", "client", "__typename_")
 _ROOTS = {"clients": 4, "viewer": 3, "node": 3, "staff": 2, "client": 2, "staffMember": 2}
 _FRAGMENTS = 8
+_PREFIXES = {"departmentId": "dep_", "practitionerId": "stf_", "Client": "cli_", "Staff": "stf_"}
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,13 @@ class Document:
 
 @dataclass(frozen=True)
 class Pool:
-    """What arguments can be: ids and cursors of rows in and out of reach, and of none; words."""
+    """What arguments can be: ids and cursors of rows in and out of reach, and of none; words.
+
+    `cursors` has those of each type of connection, and `""` those of none.
+    """
 
     ids: Sequence[str]
-    cursors: Sequence[str]
+    cursors: Mapping[str, Sequence[str]]
     slugs: Sequence[str]
     tokens: Sequence[str]
     searches: Sequence[str]
@@ -250,12 +254,13 @@ class _Writer:
         for name, argument in definition.args.items():
             if not is_required_argument(argument) and not self._one_in(4):
                 continue
-            said.append(f"{name}: {self._value(name, argument.type)}")
+            returned = get_named_type(definition.type).name
+            said.append(f"{name}: {self._value(name, argument.type, returned)}")
         return f"({', '.join(said)})" if said else ""
 
-    def _value(self, name: str, type_: Any) -> str:
-        """The value, as a literal or by a variable."""
-        value = self._draw(self._values_of(name, get_named_type(type_)))
+    def _value(self, name: str, type_: Any, returned: str) -> str:
+        """The value of an argument of a field that returns such, as a literal or by a variable."""
+        value = self._draw(self._values_of(name, get_named_type(type_), returned))
         if isinstance(type_, GraphQLNonNull) and value is None:
             value = ""
         is_word = isinstance(get_named_type(type_), GraphQLEnumType) and value is not None
@@ -275,21 +280,27 @@ class _Writer:
             self._values[variable] = value
         return f"${variable}"
 
-    def _values_of(self, name: str, named: Any) -> st.SearchStrategy[Any]:
-        pool = self._pool
-        values: dict[str, Sequence[Any]] = {
-            **dict.fromkeys(("first", "last"), self._sizes),
-            **dict.fromkeys(("after", "before"), pool.cursors),
-            "slug": pool.slugs,
-            "token": pool.tokens,
-            "search": pool.searches,
-        }
-        if name in values:
-            return st.sampled_from(values[name])
+    def _values_of(self, name: str, named: Any, returned: str) -> st.SearchStrategy[Any]:
+        match name:
+            case "first" | "last":
+                return st.sampled_from(self._sizes)
+            case "after" | "before":
+                return self._cursors(returned)
+            case "slug" | "token" | "search":
+                pool = self._pool
+                texts = {"slug": pool.slugs, "token": pool.tokens, "search": pool.searches}
+                return st.sampled_from(texts[name])
         if isinstance(named, GraphQLEnumType):
             return st.sampled_from((*named.values, None))
-        prefix = {"departmentId": "dep_", "practitionerId": "stf_"}.get(name, "")
-        return st.sampled_from([one for one in self._pool.ids if one.startswith(prefix)])
+        return self._ids(self._pool.ids, _PREFIXES.get(name) or _PREFIXES.get(returned, ""))
+
+    def _cursors(self, connection: str) -> st.SearchStrategy[str]:
+        return st.sampled_from(self._pool.cursors["" if self._one_in(8) else connection])
+
+    def _ids(self, ids: Sequence[str], prefix: str) -> st.SearchStrategy[str]:
+        """Mostly of what is asked for; sometimes of anything."""
+        fitting = [id for id in ids if id.startswith(prefix)]
+        return st.sampled_from(ids if self._one_in(8) else fitting)
 
     def _switches(self) -> str:
         """`@include` and `@skip`, mostly none."""

@@ -21,7 +21,7 @@ from tests.oracle.people import Me
 from tests.oracle.plain import Plain
 from tests.oracle.rows import Rows
 from tests.oracle.served import TOKENS, Caller, Served, serving
-from tests.oracle.written import WRITTEN
+from tests.oracle.written import IDS, WRITTEN
 
 EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "100"))
 """Documents for each kind of caller; `ORACLE_EXAMPLES=2000` looks longer."""
@@ -76,20 +76,6 @@ SEARCHES = (
 
 
 def _ids() -> list[str]:
-    prefixes = {
-        "organizations": "org_",
-        "departments": "dep_",
-        "staff": "stf_",
-        "clients": "cli_",
-        "associations": "asc_",
-    }
-    real = [
-        outside(prefix, row["id"])
-        for model, rows in CLINIC.rows.items()
-        for table, prefix in prefixes.items()
-        if model.__tablename__ == table
-        for row in rows
-    ]
     one = CLINIC.ids["ann"]
     odd = [
         *("", "cli_", "dep_", "stf_", "asc_☃", "cli_" + "0" * 32, str(one), one.hex),
@@ -97,14 +83,23 @@ def _ids() -> list[str]:
         *(f"stf_{one.hex}", f"dep_{one.hex}", f"cur_{one.hex}", "stf_" + "f" * 32),
         *("dep_" + "0" * 32, "' OR 1=1 --"),
     ]
-    return [*real, *odd]
+    return [*IDS, *odd]
+
+
+def _cursors(prefix: str) -> list[str]:
+    return [f"cur_{id[4:]}" for id in _ids() if id.startswith(prefix)]
 
 
 def _pool() -> Pool:
-    cursors = [f"cur_{id[4:]}" for id in _ids() if id[:4] in ("cli_", "asc_", "stf_")]
+    odd = [outside("cur_", CLINIC.ids["speech"]), "", "cur_", "cur_" + "0" * 32, _ids()[0]]
     return Pool(
         ids=_ids(),
-        cursors=[*cursors[:60], *cursors[60:], outside("cur_", CLINIC.ids["speech"]), "", "cur_"],
+        cursors={
+            "ClientConnection": _cursors("cli_"),
+            "StaffConnection": _cursors("stf_"),
+            "AssociationConnection": _cursors("asc_"),
+            "": [*_cursors(""), *odd],
+        },
         slugs=["east", "west", "north", "", "EAST", "east/"],
         tokens=[*LINKS, "", "vtl_" + "A" * 56],
         searches=SEARCHES,

@@ -17,7 +17,39 @@ def _cursor(label: str) -> str:
     return outside("cur_", CLINIC.ids[label])
 
 
+_MERGED = """query Page($with: Boolean!, $without: Boolean! = true) {
+        clients(first: 5) { ...Rows nodes { lastName } ... on ClientConnection { totalCount } }
+        again: clients(first: 5) { ...Rows @include(if: $with) ...Rows @skip(if: $without) }
+    }
+    fragment Rows on ClientConnection { nodes { ...One department { id } } }
+    fragment One on Client { id ...Named ... @skip(if: $with) { status } department { name } }
+    fragment Named on Node { id ... on Client { firstName @include(if: $with) } }"""
+
+_PREFIXES = {
+    "organizations": "org_",
+    "departments": "dep_",
+    "staff": "stf_",
+    "clients": "cli_",
+    "associations": "asc_",
+}
+IDS = [
+    outside(_PREFIXES[model.__tablename__], row["id"])
+    for model, rows in CLINIC.rows.items()
+    if model.__tablename__ in _PREFIXES
+    for row in rows
+]
+
+
+def _each(field: str, selections: str) -> str:
+    """A field of every id."""
+    asked = (f'a{i}: {field}(id: "{id}") {{ {selections} }}' for i, id in enumerate(IDS))
+    return f"{{ {' '.join(asked)} }}"
+
+
 WRITTEN = {
+    "everything by its id": Document(_each("node", "__typename id")),
+    "every client who is managed": Document(_each("client", "id associations { id }")),
+    "every staff member in reach": Document(_each("staffMember", "id roles { role }")),
     "the page that is measured": Document("""{
         clients(first: 50) { nodes { id department { id name }
             associations { id practitioner { id displayName } department { id name } } } }
@@ -72,16 +104,10 @@ WRITTEN = {
             c: edges { __typename cursor } totalCount n: totalCount
             pageInfo { __typename startCursor endCursor } pageInfo { hasPreviousPage hasNextPage } }
     }"""),
-    "merged through fragments": Document(
-        """query Page($with: Boolean!, $without: Boolean! = true) {
-        clients(first: 5) { ...Rows nodes { lastName } ... on ClientConnection { totalCount } }
-        again: clients(first: 5) { ...Rows @include(if: $with) ...Rows @skip(if: $without) }
-    }
-    fragment Rows on ClientConnection { nodes { ...One department { id } } }
-    fragment One on Client { id ...Named ... @skip(if: $with) { status } department { name } }
-    fragment Named on Node { id ... on Client { firstName @include(if: $with) } }""",
-        {"with": False},
-        "Page",
+    "merged through fragments": Document(_MERGED, {"with": False}, "Page"),
+    "merged through fragments, with more": Document(_MERGED, {"with": True}, "Page"),
+    "merged through fragments, with most": Document(
+        _MERGED, {"with": True, "without": False}, "Page"
     ),
     "the same with the switch turned": Document(
         """query Page($with: Boolean!) {
@@ -199,10 +225,17 @@ WRITTEN = {
                 associations(last: 1) { nodes { client { id email department { name } } }
                     pageInfo { hasPreviousPage } } } } } } } } } } }
     }"""),
-    "one client": Document(
+    "one of each": Document(
         """query One($id: ID!) { client(id: $id) { id email approvedBy { displayName }
-        associations { id department { name } } } staffMember(id: $id) { id } }""",
+            associations { id department { name } } } staffMember(id: $id) { id } node(id: $id) {
+            id } }""",
         {"id": _client("bea")},
+    ),
+    "clients who are managed and clients who are met": Document(
+        """query Managed($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!) {
+            a: client(id: $a) { id } b: client(id: $b) { id } c: client(id: $c) { id }
+            d: client(id: $d) { id } e: client(id: $e) { id } }""",
+        dict(zip("abcde", map(_client, ("ann", "bea", "cas", "bob", "gone")), strict=True)),
     ),
     "an operation that is not chosen": Document(
         """query Chosen { departments { name } }

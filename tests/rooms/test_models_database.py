@@ -140,6 +140,30 @@ class TestWrites:
                 await other.close()
         assert await database.read(lambda c: c.scalar(select(generation))) == 1 + 40
 
+    async def test_a_write_that_is_given_up_blocks_nobody(self, database: Database) -> None:
+        started = asyncio.Event()
+
+        async def slow(connection: AsyncConnection) -> None:
+            started.set()
+            await connection.execute(text(_SLOW))
+
+        async def quick(connection: AsyncConnection) -> int:
+            return int((await connection.execute(text("SELECT 1"))).scalar_one())
+
+        task = asyncio.create_task(database.write(slow))
+        await started.wait()
+        task.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await database.write(quick) == 1
+
+
+_SLOW = """
+    WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 300000)
+    SELECT count(*) FROM numbers
+"""
+
 
 class TestReads:
     async def test_a_read_sees_nothing_that_is_not_committed(self, database: Database) -> None:

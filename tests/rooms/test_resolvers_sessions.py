@@ -619,7 +619,12 @@ async def test_dead_token_is_ignored_where_every_root_field_is_public(
     async with world.unchanged():
         answer = (await world.http.post("/graphql", json=body, headers=headers)).json()
     assert code_of(answer) == code
-    assert code or answer["data"].get("viewer") is None
+    if code:
+        assert answer["errors"][0]["message"] == (
+            "The session is over. Refresh it, or sign in again."
+        )
+    else:
+        assert answer["data"].get("viewer") is None
 
 
 # --- signing out --------------------------------------------------------------------------------

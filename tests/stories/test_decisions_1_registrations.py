@@ -343,3 +343,27 @@ async def test_d05_who_awaits_credentials_and_registers_gets_the_invitation_agai
     assert accepted == {"username": "una", "status": "ACTIVE", "userErrors": []}
     assert await world.new_mail() == []
     assert (await world.login("una", "APP"))["userErrors"] == []
+
+
+async def test_d03_who_confirms_and_asks_for_a_new_link_at_once_ends_with_one_way_in(
+    world: World, clinic: Clinic
+) -> None:
+    token = await world.registered(departmentId=clinic.ids["mental"])
+
+    *asked, confirmed = await asyncio.gather(
+        *(world.do(RESEND, {"token": token}) for _ in range(5)), world.confirm(token, "nora")
+    )
+
+    assert asked == [{"accepted": True, "userErrors": []}] * 5
+    if confirmed["userErrors"]:
+        # The new link came first; it, the last one, is good.
+        assert problems(confirmed) == [("LINK_SUPERSEDED", "input.token")]
+        states = [
+            await world.link_state(one.token) for one in await world.mail("nora@home.example")
+        ]
+        assert states.count("VALID") == 1
+    else:
+        assert [
+            one.to for one in await world.new_mail() if "approval" in one.subject
+        ] == clinic.told("mental")
+    assert await world.count("clients") == (20 if confirmed["userErrors"] else 21)

@@ -1,0 +1,206 @@
+"""From a token to an actor: what is in the database now counts, and nothing else (`D21`)."""
+
+import datetime as dt
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, insert, update
+
+from models import (
+    AccountKind,
+    Base,
+    Client,
+    ClientStatus,
+    Database,
+    Department,
+    Role,
+    RoleGrant,
+    Session,
+    Staff,
+    StaffStatus,
+    Surface,
+    new_id,
+)
+from permissions import Actor, Tokens, identify
+from tests.conftest import Databases
+from tests.oracle.clinic import CLINIC, NOW, SECRET
+
+TOKENS = Tokens(SECRET)
+PORTAL, APP = Surface.PORTAL, Surface.APP
+SECOND = dt.timedelta(seconds=1)
+MINUTES = dt.timedelta(minutes=15)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(
+    request: pytest.FixtureRequest, databases: Databases, tmp_path: Any
+) -> AsyncIterator[Database]:
+    """The clinic, in a database of the test's own."""
+    is_sqlite = request.param == "sqlite"
+    url = await databases.sqlite(tmp_path) if is_sqlite else await databases.postgresql()
+    database = Database(url)
+    await CLINIC.write(database)
+    yield database
+    await database.close()
+    if not is_sqlite:
+        await databases.drop(url)
+
+
+async def who(
+    database: Database,
+    label: str,
+    surface: Surface = PORTAL,
+    *,
+    generation: int = 1,
+    now: dt.datetime = NOW,
+) -> Actor | None:
+    token = TOKENS.access(CLINIC.sessions[label, surface], generation)
+    return await identify(database, TOKENS, token, now)
+
+
+async def change(database: Database, model: type[Base], id: Any, **values: Any) -> None:
+    table = model.__table__
+    assert isinstance(table, Table)
+    await database.write(lambda c: c.execute(update(table).where(table.c.id == id).values(values)))
+
+
+def session_of(label: str) -> Any:
+    return CLINIC.sessions[label, PORTAL]
+
+
+async def test_an_actor_has_who_where_and_what(database: Database) -> None:
+    actor = await who(database, "cc.pr", APP)
+    assert actor
+    assert (actor.id, actor.organization_id) == (CLINIC.ids["cc.pr"], CLINIC.ids["east"])
+    assert actor.session_id == CLINIC.sessions["cc.pr", APP]
+    assert actor.shape.kind is AccountKind.STAFF
+    assert actor.shape.surface is APP
+    assert actor.shape.roles == {Role.CARE_COORDINATOR, Role.PRACTITIONER}
+    assert set(actor.grants) == {
+        (Role.PRACTITIONER, CLINIC.ids["speech"]),
+        (Role.CARE_COORDINATOR, CLINIC.ids["adults"]),
+    }
+
+
+async def test_a_client_is_an_actor_without_roles(database: Database) -> None:
+    actor = await who(database, "ann")
+    assert actor
+    assert actor.shape == (AccountKind.CLIENT, PORTAL, frozenset())
+    assert actor.grants == ()
+
+
+async def test_staff_without_a_role_is_an_actor(database: Database) -> None:
+    actor = await who(database, "nobody")
+    assert actor and actor.shape.kind is AccountKind.STAFF and not actor.shape.roles
+
+
+async def test_grants_in_a_closed_department_do_not_count(database: Database) -> None:
+    """`D13`."""
+    actor = await who(database, "closed.da")
+    assert actor and actor.grants == ((Role.PRACTITIONER, CLINIC.ids["kids"]),)
+    actor = await who(database, "closed.only")
+    assert actor and actor.grants == () and not actor.shape.roles
+    await change(database, Department, CLINIC.ids["closed"], active=True)
+    actor = await who(database, "closed.only")
+    assert actor and actor.shape.roles == {Role.CARE_COORDINATOR}
+
+
+async def test_an_administrator_s_grant_needs_no_department(database: Database) -> None:
+    actor = await who(database, "oa")
+    assert actor and actor.grants == ((Role.ORGANIZATION_ADMINISTRATOR, None),)
+
+
+@pytest.mark.parametrize(
+    ("after", "lives"),
+    [(dt.timedelta(), True), (MINUTES - SECOND, True), (MINUTES, False), (MINUTES * 99, False)],
+)
+async def test_a_token_expires(database: Database, after: dt.timedelta, lives: bool) -> None:
+    assert (await who(database, "oa", now=NOW + after) is not None) is lives
+
+
+@pytest.mark.parametrize(
+    ("generation", "after", "lives"),
+    [
+        (5, 0, True),
+        (4, 0, True),  # requests may be under way
+        (4, 9.999, True),
+        (4, 10, False),
+        (3, 0, False),
+        (6, 0, False),
+        (0, 0, False),
+    ],
+)
+async def test_a_replaced_token_is_good_for_ten_seconds(
+    database: Database, generation: int, after: float, lives: bool
+) -> None:
+    await change(database, Session, session_of("oa"), generation=5)
+    now = NOW + dt.timedelta(seconds=after)
+    found = await who(database, "oa", generation=generation, now=now)
+    assert (found is not None) is lives
+
+
+async def test_an_ended_session_is_nobody_s(database: Database) -> None:
+    await change(database, Session, session_of("oa"), ended_at=NOW)
+    assert await who(database, "oa") is None
+    assert await who(database, "oa", APP) is not None  # another session
+
+
+@pytest.mark.parametrize("surface", [PORTAL, APP])
+async def test_inactive_staff_is_out_at_once(database: Database, surface: Surface) -> None:
+    await change(database, Staff, CLINIC.ids["oa"], status=StaffStatus.INACTIVE)
+    assert await who(database, "oa", surface) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "surface", "lives"),
+    [
+        (ClientStatus.ACTIVE, PORTAL, True),
+        (ClientStatus.ACTIVE, APP, True),
+        (ClientStatus.INACTIVE, PORTAL, False),
+        (ClientStatus.INACTIVE, APP, False),
+        (ClientStatus.PENDING, PORTAL, True),
+        (ClientStatus.PENDING, APP, False),
+    ],
+)
+async def test_a_client_s_status_counts_at_once(
+    database: Database, status: ClientStatus, surface: Surface, lives: bool
+) -> None:
+    """`S26` to `S28`."""
+    pending = {"approved_at": None, "approved_by_id": None}
+    more = pending if status is ClientStatus.PENDING else {}
+    await change(database, Client, CLINIC.ids["ann"], status=status, **more)
+    assert (await who(database, "ann", surface) is not None) is lives
+
+
+async def test_a_new_role_counts_at_once(database: Database) -> None:
+    grant = {
+        "organization_id": CLINIC.ids["east"],
+        "id": new_id(),
+        "staff_id": CLINIC.ids["nobody"],
+        "department_id": CLINIC.ids["kids"],
+        "role": Role.CARE_COORDINATOR,
+        "created_at": NOW,
+    }
+    table: Any = RoleGrant.__table__
+    await database.write(lambda c: c.execute(insert(table).values(grant)))
+    actor = await who(database, "nobody")
+    assert actor and actor.shape.roles == {Role.CARE_COORDINATOR}
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "anything",
+        TOKENS.refresh(session_of("oa"), 1),
+        TOKENS.link(session_of("oa")),
+        Tokens("another secret").access(session_of("oa"), 1),
+        TOKENS.access(uuid.UUID(int=7), 1),
+        TOKENS.access(CLINIC.ids["oa"], 1),
+        TOKENS.access(session_of("oa"), 1)[:-1],
+    ],
+)
+async def test_no_other_text_is_anybody(database: Database, token: str) -> None:
+    assert await identify(database, TOKENS, token, NOW) is None

@@ -1,0 +1,290 @@
+"""The command line, as operators and CI use it."""
+
+import datetime as dt
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, func, select
+
+from models import (
+    Account,
+    Association,
+    Base,
+    Client,
+    ClientStatus,
+    Database,
+    Department,
+    Letter,
+    Organization,
+    Staff,
+)
+from models.migrate import migrate as tables
+from permissions import Passwords
+from portal import cli
+from portal.cli import POPULATED_PASSWORD, commands, main
+from portal.populate import populate
+from tests.crash.programs import PUBLIC_URL, SECRET_KEY, Ended, environment, run
+from tests.mailbox import Mailbox
+
+HELP = {
+    "serve": ["--host", "--port", "--workers", "Serve the API, with the courier inside."],
+    "migrate": ["Bring the database's tables up to date."],
+    "courier": ["Deliver letters, and nothing else. Any number may run at once."],
+    "create-organization": [
+        "--name",
+        "--slug",
+        "--department",
+        "--admin-email",
+        "--admin-first-name",
+        "--admin-last-name",
+    ],
+    "demo": ["--port", "--directory"],
+    "populate": ["--organizations", "--clients", "--seed"],
+    "schema": ["--check"],
+    "permissions": ["--check"],
+    "docs": ["--check"],
+}
+
+Says = Callable[..., Ended]
+
+
+@pytest.fixture
+def says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Says:
+    """How a command ends, and what it prints and complains."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("SECRET_KEY", SECRET_KEY)
+
+    def command(*words: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["python -m portal", *words])
+        try:
+            main()
+            status = 0
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        printed = capsys.readouterr()
+        return Ended(status, printed.out, printed.err)
+
+    return command
+
+
+def founding(slug: str = "hilltop", **other: str) -> list[str]:
+    """The words that make an organization."""
+    said = {
+        "name": "Hilltop Clinic",
+        "slug": slug,
+        "department": "Mental Health",
+        "admin-email": "olivia@hilltop.example",
+        "admin-first-name": "Olivia",
+        "admin-last-name": "Hart",
+        **other,
+    }
+    return ["create-organization", *(word for k, v in said.items() for word in (f"--{k}", v))]
+
+
+# --- help ---------------------------------------------------------------------------------------
+
+
+def test_every_command_is_listed_and_says_what_it_does(says: Says) -> None:
+    ended = says("--help")
+    assert (ended.status, ended.complained) == (0, "")
+    names = [one.name or one.callback.__name__ for one in commands.registered_commands]  # type: ignore[union-attr]
+    assert sorted(names) == sorted(HELP)
+    for name in HELP:
+        assert f" {name} " in ended.said
+
+
+@pytest.mark.parametrize("command", HELP)
+def test_help_names_every_option(says: Says, command: str) -> None:
+    ended = says(command, "--help")
+    assert (ended.status, ended.complained) == (0, "")
+    for word in HELP[command]:
+        assert word in ended.said
+    options = {word for word in ended.said.split() if word.startswith("--")}
+    assert options == {*(word for word in HELP[command] if word.startswith("--")), "--help"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nothing"],
+        ["serve", "--port", "65536"],
+        ["serve", "--port", "-1"],
+        ["serve", "--workers", "0"],
+        ["serve", "now"],
+        ["demo", "--port", "0"],
+        ["populate"],
+        ["populate", "--organizations", "0", "--clients", "1"],
+        ["populate", "--organizations", "1", "--clients", "many"],
+        ["create-organization", "--name", "X"],
+        ["schema", "--chek"],
+    ],
+)
+def test_what_cannot_be_meant_is_refused(says: Says, words: list[str], tmp_path: Path) -> None:
+    ended = says(*words)
+    assert (ended.status, ended.said) == (2, "")
+    assert "Traceback" not in ended.complained
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_command_is_a_question_for_help(says: Says) -> None:
+    ended = says()
+    assert ended.status == 2
+    assert "Usage: python -m portal" in ended.said + ended.complained
+
+
+# --- what is printed from the code --------------------------------------------------------------
+
+
+PRINTED = {
+    "schema": "schema.graphql",
+    "permissions": "docs/permissions.md",
+    "docs": "docs/letters.md",
+}
+
+
+@pytest.mark.parametrize("command", PRINTED)
+def test_what_is_committed_is_what_the_code_prints(says: Says, command: str) -> None:
+    assert says(command, "--check") == Ended(0, "", "")
+
+
+@pytest.mark.parametrize("command", ["schema", "permissions"])
+def test_what_is_printed_is_what_is_committed(says: Says, command: str) -> None:
+    assert says(command) == Ended(0, (cli.ROOT / PRINTED[command]).read_text(), "")
+
+
+@pytest.fixture
+def copies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A root of one's own, with copies of what is printed from the code."""
+    (tmp_path / "docs").mkdir()
+    for name in ("SCHEMA", "PERMISSIONS", "LETTERS"):
+        at: Path = getattr(cli, name)
+        copy = tmp_path / at.relative_to(cli.ROOT)
+        copy.write_text(at.read_text())
+        monkeypatch.setattr(cli, name, copy)
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("command", "path"), [*PRINTED.items(), ("docs", "docs/permissions.md")])
+@pytest.mark.parametrize("change", ["more", "less", "gone"])
+def test_drift_fails_the_check_and_is_left_as_it_is(
+    says: Says, copies: Path, command: str, path: str, change: str
+) -> None:
+    assert says(command, "--check").status == 0
+    at = copies / path
+    if change == "gone":
+        at.unlink()
+    else:
+        text = at.read_text()
+        at.write_text(text + "\n" if change == "more" else text[:-1])
+    before = at.exists() and at.read_text()
+    told = f"{path} is not what the code prints: run make schema docs.\n"
+    assert says(command, "--check") == Ended(1, "", told)
+    assert (at.exists() and at.read_text()) == before
+
+
+def test_docs_are_written_anew(says: Says, copies: Path) -> None:
+    for path in ("docs/permissions.md", "docs/letters.md"):
+        (copies / path).write_text("old")
+    assert says("docs") == Ended(0, "", "")
+    assert says("docs", "--check").status == 0
+
+
+# --- what changes a database --------------------------------------------------------------------
+
+
+async def test_tables_are_made_by_whoever_comes_first(
+    url: str, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    if url.startswith("sqlite"):
+        url = f"sqlite:///{tmp_path / 'new' / 'portal.sqlite3'}"
+    env = environment(url, mailbox)
+    for _ in range(2):
+        ended = await run("migrate", env=env, folder=tmp_path)
+        assert ended == Ended(0, "The database is at revision 0001.\n", "")
+
+
+async def test_first_organization_is_made_on_the_command_line(
+    url: str, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    env = environment(url, mailbox)
+    made = await run(*founding(), env=env, folder=tmp_path)
+    assert made.status == 0
+    assert made.said == (
+        f"Hilltop Clinic is at {PUBLIC_URL}/hilltop; a letter went to olivia@hilltop.example.\n"
+    )
+    (letter,) = mailbox.messages
+    assert letter["To"] == "olivia@hilltop.example"
+    assert Mailbox.link(letter).startswith(f"{PUBLIC_URL}/hilltop/invitation#token=vtl_")
+
+    again = await run(*founding(), env=env, folder=tmp_path)
+    assert again == Ended(2, "", "--slug: An organization has this slug already.\n")
+    wrong = founding("graphql", department=" ", **{"admin-email": "olivia"})
+    told = (
+        "--slug: This name is the server's own.\n"
+        "--department: Please fill this in.\n"
+        "--admin-email: This is not an e-mail address.\n"
+    )
+    assert await run(*wrong, env=env, folder=tmp_path) == Ended(2, "", told)
+    assert len(mailbox.messages) == 1
+
+    database = Database(url)
+    assert await _count(database, Organization, Department, Staff, Letter) == [1, 1, 1, 1]
+    await database.close()
+
+
+async def test_database_is_populated_in_the_same_way_by_the_same_seed(
+    url: str, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    env = environment(url, mailbox)
+    asked = ["populate", "--organizations", "2", "--clients", "40", "--seed", "7"]
+    ended = await run(*asked, env=env, folder=tmp_path)
+    told = f"2 organizations, 40 clients. Password: {POPULATED_PASSWORD}\n"
+    assert ended == Ended(0, told, "")
+
+    database = Database(url)
+    counts = await _count(database, Organization, Client, Account, Association, Letter)
+    assert counts[:2] == [2, 40]
+    assert counts[2] > 40
+    assert counts[3] > 0
+    assert counts[4] == 0
+    statuses = select(Client.status).distinct()
+    found = await database.read(lambda one: set(one.execute(statuses).scalars()))
+    assert found == set(ClientStatus)
+    hashes = select(Account.password_hash).where(Account.password_hash.is_not(None)).distinct()
+    (stored,) = await database.read(lambda one: list(one.execute(hashes).scalars()))
+    passwords = Passwords()
+    assert await passwords.verify(stored, POPULATED_PASSWORD)
+    passwords.close()
+    people = await _names(database)
+    await database.close()
+
+    again = await run(*asked, env=env, folder=tmp_path)
+    told = "The database is not empty: there are organizations in it.\n"
+    assert again == Ended(1, "", told)
+
+    other = Database(f"sqlite:///{tmp_path / 'other.sqlite3'}")
+    await tables(other)
+    await populate(
+        other, organizations=2, clients=40, seed=7, password_hash="x", now=dt.datetime.now(dt.UTC)
+    )
+    assert await _names(other) == people
+    await other.close()
+
+
+async def _names(database: Database) -> list[tuple[str, ...]]:
+    named = select(Client.first_name, Client.last_name, Client.email).order_by(Client.email_key)
+    return await database.read(lambda one: sorted(tuple(row) for row in one.execute(named)))
+
+
+async def _count(database: Database, *models: type[Base]) -> list[int]:
+    def count(connection: Connection) -> list[int]:
+        return [connection.scalar(select(func.count()).select_from(one)) or 0 for one in models]
+
+    return await database.read(count)

@@ -1,0 +1,136 @@
+"""The demo, as whoever has just cloned the repository starts it."""
+
+import re
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.crash.programs import SECONDS, Program, program
+
+LOGIN = """
+mutation ($username: String!, $password: String!, $surface: Surface!) {
+  login(input: {
+    organization: "riverside", username: $username, password: $password, surface: $surface
+  }) {
+    session { accessToken }
+    userErrors { code }
+  }
+}
+"""
+WHO = """{ viewer {
+  staff { roles { role department { name } } }
+  client { status department { name } associations { practitioner { firstName } } }
+} }"""
+
+PR, CC, DA, OA = (
+    "PRACTITIONER",
+    "CARE_COORDINATOR",
+    "DEPARTMENT_ADMINISTRATOR",
+    "ORGANIZATION_ADMINISTRATOR",
+)
+FAMILY, MENTAL, PHYSIO = "Family Medicine", "Mental Health", "Physiotherapy"
+
+STAFF: dict[str, tuple[str, set[tuple[str, str | None]]]] = {
+    "olivia.admin": ("Organizational Administrator", {(OA, None)}),
+    "dora.admin": ("Department Administrator, Mental Health", {(DA, MENTAL)}),
+    "carl.care": ("Care Coordinator, Mental Health", {(CC, MENTAL)}),
+    "petra.practice": (
+        "Practitioner, Mental Health and Family Medicine",
+        {(PR, MENTAL), (PR, FAMILY)},
+    ),
+    "paul.practice": ("Practitioner, Physiotherapy", {(PR, PHYSIO)}),
+}
+CLIENTS: dict[str, tuple[str, str, str | None]] = {
+    "amy.client": ("active client of Petra's, Mental Health", "ACTIVE", MENTAL),
+    "ben.client": ("active client, Family Medicine", "ACTIVE", FAMILY),
+    "chloe.client": ("pending client, Mental Health", "PENDING", MENTAL),
+    "dan.client": ("pending client, not sure of the department", "PENDING", None),
+}
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free: int = probe.getsockname()[1]
+        return free
+
+
+async def greeted(running: Program) -> str:
+    """What the demo prints before it serves."""
+    return (await running.until(r"(?s)Riverside Clinic is open\..*Ctrl-C ends it; .* keeps it"))[0]
+
+
+async def ask(client: httpx2.AsyncClient, document: str, token: str = "", **variables: Any) -> Any:
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    body = {"query": document, "variables": variables}
+    answer = (await client.post("/graphql", json=body, headers=headers)).json()
+    assert "errors" not in answer, answer
+    (value,) = answer["data"].values()
+    return value
+
+
+async def test_demo_makes_a_clinic_once_and_everybody_in_it_signs_in(
+    port: int, tmp_path: Path
+) -> None:
+    words = ["demo", "--port", str(port), "--directory", "clinic"]
+    address = f"http://127.0.0.1:{port}"
+    retries = httpx2.AsyncHTTPTransport(retries=8)  # it prints before it listens
+    async with program(*words, env={}, folder=tmp_path) as running:
+        greeting = await greeted(running)
+        printed = dict(re.findall(r"^  ([a-z]+\.[a-z]+) +(.+)$", greeting, re.MULTILINE))
+        said = {name: title for name, (title, *_) in (STAFF | CLIENTS).items()}
+        assert printed == said
+        (password,) = re.findall(r'and the password "([^"]+)"', greeting)
+        for place in (f"{address}/graphql", f"{address}/schema.graphql", f"{address}/riverside"):
+            assert place in greeting
+        mails = sorted((tmp_path / "clinic" / "mail").glob("*.eml"))
+        assert len(mails) >= len(said)
+
+        async with httpx2.AsyncClient(
+            base_url=address, timeout=SECONDS, transport=retries
+        ) as client:
+            assert (await client.get("/readyz")).status_code == 200
+            for surface in ("PORTAL", "APP"):
+                for name in printed:
+                    login = {"username": name, "password": password, "surface": surface}
+                    payload = await ask(client, LOGIN, **login)
+                    if surface == "APP" and CLIENTS.get(name, ("", ""))[1] == "PENDING":
+                        assert payload["session"] is None
+                        assert payload["userErrors"] == [{"code": "CLIENT_PENDING_APPROVAL"}]
+                        continue
+                    viewer = await ask(client, WHO, payload["session"]["accessToken"])
+                    check(name, viewer)
+        running.signal(signal.SIGINT)
+        ended = await running.end()
+        assert (ended.status, "Traceback" in ended.complained) == (0, False)
+
+    async with program(*words, env={}, folder=tmp_path) as running:
+        assert await greeted(running) == greeting
+        async with httpx2.AsyncClient(
+            base_url=address, timeout=SECONDS, transport=httpx2.AsyncHTTPTransport(retries=8)
+        ) as client:
+            login = {"username": "amy.client", "password": password, "surface": "APP"}
+            assert (await ask(client, LOGIN, **login))["session"]
+        running.signal(signal.SIGTERM)
+        ended = await running.end()
+        assert (ended.status, "Traceback" in ended.complained) == (0, False)
+    assert sorted((tmp_path / "clinic" / "mail").glob("*.eml")) == mails
+
+
+def check(name: str, viewer: Any) -> None:
+    """Who signed in is what the demo says of them."""
+    if name in STAFF:
+        roles = viewer["staff"]["roles"]
+        found = {(one["role"], one["department"] and one["department"]["name"]) for one in roles}
+        assert found == STAFF[name][1]
+        return
+    client = viewer["client"]
+    department = client["department"] and client["department"]["name"]
+    assert (client["status"], department) == CLIENTS[name][1:]
+    met = [{"practitioner": {"firstName": "Petra"}}] if client["status"] == "ACTIVE" else []
+    assert client["associations"] == met

@@ -1,0 +1,242 @@
+"""What the environment may say, and what a program answers that cannot work with it."""
+
+import secrets
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+
+from models import Database
+from portal.cli import main
+from portal.settings import BadSettings, Settings
+from tests.conftest import Databases
+from tests.crash.programs import SECRET_KEY, environment, run
+from tests.mailbox import Mailbox
+
+NAMES = (
+    "DATABASE_URL",
+    "MAIL_URL",
+    "MAIL_FROM",
+    "PUBLIC_URL",
+    "SECRET_KEY",
+    "PASSWORD_LENGTH",
+    "COURIER_LEASE",
+)
+
+BAD = [
+    ("DATABASE_URL", "", "is not the URL of a database"),
+    ("DATABASE_URL", "portal.sqlite3", "is not the URL of a database"),
+    ("DATABASE_URL", "postgresql://u:hunter2@h:port/d", "is not the URL of a database"),
+    ("DATABASE_URL", "mysql://u:hunter2@h/d", "'mysql'; sqlite and postgresql are supported"),
+    ("DATABASE_URL", "sqlite://", "must name a file, as in sqlite:///var/portal.sqlite3"),
+    ("DATABASE_URL", "sqlite:///:memory:", "must name a file"),
+    ("DATABASE_URL", "postgresql://u:hunter2@h/d?sslmode=hunter2", "has a sslmode that is none of"),
+    ("DATABASE_URL", "postgresql://u@h/d?passfile=hunter2", "asks for more than ?sslmode="),
+    ("MAIL_URL", "", "must begin with smtp://, smtp+starttls://, smtps:// or file:///"),
+    ("MAIL_URL", "mail.example.org", "must begin with smtp://"),
+    ("MAIL_URL", "http://u:hunter2@h", "must begin with smtp://"),
+    ("MAIL_URL", "smtp://u:hunter2@", "must name a host"),
+    ("MAIL_URL", "smtp://hunter2@h", "must have a user and a password, or neither"),
+    ("MAIL_URL", "smtp://u:hunter2@h:port", "is not a URL with a host and a port"),
+    ("MAIL_URL", "smtp://u:hunter#2@h", "is not a URL with a host and a port"),
+    ("MAIL_URL", "smtp://u:hunter2@h/?tls", "must not contain ? or #"),
+    ("MAIL_URL", "file://var/mail", "must name a directory from the root"),
+    ("MAIL_FROM", "", "is not one e-mail address"),
+    ("MAIL_FROM", "hunter2", "is not one e-mail address"),
+    ("MAIL_FROM", "a@hunter2.example, b@b.example", "is not one e-mail address"),
+    ("MAIL_FROM", "a@b.example\r\nBcc: hunter2@b.example", "is not one e-mail address"),
+    ("PUBLIC_URL", "", "must be an address as in https://portal.example.org"),
+    ("PUBLIC_URL", "portal.example.org", "must be an address as in"),
+    ("PUBLIC_URL", "javascript:hunter2()", "must be an address as in"),
+    ("PUBLIC_URL", "ftp://portal.example.org", "must be an address as in"),
+    ("PUBLIC_URL", "https://", "must be an address as in"),
+    ("PUBLIC_URL", "//portal.example.org", "must be an address as in"),
+    ("PUBLIC_URL", "https://[::1", "must be an address as in"),
+    ("PUBLIC_URL", "https://portal.example.org:port", "must be an address as in"),
+    ("PUBLIC_URL", "https://portal.example.org:99999", "must be an address as in"),
+    ("PUBLIC_URL", "https://portal .example.org", "must be an address as in"),
+    ("PUBLIC_URL", "https://u:hunter2@portal.example.org", "without user, query and fragment"),
+    ("PUBLIC_URL", "https://portal.example.org/?hunter2", "without user, query and fragment"),
+    ("PUBLIC_URL", "https://portal.example.org/#hunter2", "without user, query and fragment"),
+    ("SECRET_KEY", None, "is not set: it must be at least 32 random characters"),
+    ("SECRET_KEY", "", "must be at least 32 random characters; make one with python3 -c"),
+    ("SECRET_KEY", "hunter2", "must be at least 32 random characters"),
+    ("SECRET_KEY", "hunter2" * 30, "must be at least 32 random characters"),
+    ("SECRET_KEY", "a" * 64, "must be at least 32 random characters"),
+    ("PASSWORD_LENGTH", "7", "greater than or equal to 8"),
+    ("PASSWORD_LENGTH", "65", "less than or equal to 64"),
+    ("PASSWORD_LENGTH", "hunter2", "valid integer"),
+    ("COURIER_LEASE", "4", "greater than or equal to 5"),
+    ("COURIER_LEASE", "61", "less than or equal to 60"),
+]
+
+AWAY = "postgresql://u:hunter2@127.0.0.1:1/d"
+
+Says = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Says:
+    """How a command ends in this environment, and what it prints and complains."""
+    monkeypatch.chdir(tmp_path)
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SECRET_KEY", SECRET_KEY)
+    monkeypatch.setenv("DATABASE_URL", AWAY)  # what is let in by mistake ends all the same
+
+    def command(*words: str, **values: str | None) -> tuple[int, str, str]:
+        for name, value in values.items():
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["portal", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return command
+
+
+@pytest.mark.parametrize(("name", "value", "told"), BAD)
+def test_bad_setting_is_one_clear_line_without_its_value(
+    says: Says, tmp_path: Path, name: str, value: str | None, told: str
+) -> None:
+    status, printed, complained = says("migrate", **{name: value})
+    assert (status, printed) == (2, "")
+    assert complained.startswith(f"{name}")
+    assert told in complained
+    assert complained.count("\n") == 1
+    assert "hunter2" not in complained
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_that_is_wrong_is_told_at_once(says: Says) -> None:
+    status, _, complained = says(
+        "migrate", DATABASE_URL="x", MAIL_URL="smtp://u:hunter2@", SECRET_KEY="short"
+    )
+    assert status == 2
+    assert [part.partition(":")[0] for part in complained.split("; ")[:3]] == [
+        "DATABASE_URL",
+        "MAIL_URL",
+        "SECRET_KEY",
+    ]
+    assert complained.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["courier"],
+        ["populate", "--organizations", "1", "--clients", "1"],
+        [
+            "create-organization", "--name", "X", "--slug", "x", "--department", "D",
+            "--admin-email", "o@x.example", "--admin-first-name", "O", "--admin-last-name", "H",
+        ],
+    ],
+)  # fmt: skip
+def test_every_command_that_needs_settings_refuses_a_weak_secret(
+    says: Says, words: list[str]
+) -> None:
+    status, printed, complained = says(*words, SECRET_KEY="hunter2")
+    assert (status, printed) == (2, "")
+    assert complained.startswith("SECRET_KEY: must be at least 32 random characters")
+    assert "hunter2" not in complained
+
+
+def test_secrets_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = "smtps://portal:hunter2@mail.example.org"
+    settings = Settings.read(secret_key=SECRET_KEY, mail_url=url)
+    assert "hunter2" not in f"{settings!r} {settings}"
+    assert SECRET_KEY not in f"{settings!r} {settings}"
+
+
+def test_address_of_the_portal_is_taken_without_its_last_slash() -> None:
+    settings = Settings.read(secret_key=SECRET_KEY, public_url="https://portal.example.org/x/")
+    assert settings.public_url == "https://portal.example.org/x"
+
+
+def test_env_file_is_read_and_the_environment_goes_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    with pytest.raises(BadSettings, match=r"^SECRET_KEY is not set"):
+        Settings.read()
+    written, given = secrets.token_urlsafe(48), secrets.token_urlsafe(48)
+    (tmp_path / ".env").write_text(f"SECRET_KEY={written}\nPASSWORD_LENGTH=20\nOTHER=1\n")
+    assert Settings.read().secret_key.get_secret_value() == written
+    assert Settings.read().password_length == 20
+    monkeypatch.setenv("SECRET_KEY", given)
+    assert Settings.read().secret_key.get_secret_value() == given
+
+
+def test_database_that_is_away_is_one_line(says: Says) -> None:
+    assert says("migrate", DATABASE_URL=AWAY) == (1, "", "DATABASE_URL: the database is away\n")
+
+
+def test_folder_of_the_database_is_made_or_told(says: Says, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    url = f"sqlite:///{tmp_path / 'file' / 'portal.sqlite3'}"
+    told = "DATABASE_URL: the folder of the database cannot be made\n"
+    assert says("migrate", DATABASE_URL=url) == (1, "", told)
+    assert says("migrate", DATABASE_URL=None)[0] == 0
+    assert (tmp_path / "var" / "portal.sqlite3").exists()
+
+
+@pytest.fixture
+async def server(databases: Databases) -> AsyncIterator[str]:
+    """A fresh database of PostgreSQL: SQLite asks nobody for a password, and has no TLS."""
+    url = await databases.postgresql()
+    yield url
+    await databases.drop(url)
+
+
+@pytest.mark.parametrize("suffix", ["", "?sslmode=disable", "?sslmode=prefer"])
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+async def test_postgresql_is_understood_in_both_spellings_and_with_sslmode(
+    server: str, scheme: str, suffix: str
+) -> None:
+    spelled = server.replace("postgresql://", f"{scheme}://") + suffix
+    database = Database(spelled)
+    one = await database.read(lambda connection: connection.execute(text("SELECT 1")).scalar_one())
+    await database.close()
+    assert one == 1
+
+
+@pytest.mark.parametrize("wrong", [{"password": "hunter2"}, {"database": "nowhere"}])
+async def test_database_that_lets_nobody_in_is_one_line(
+    server: str, mailbox: Mailbox, tmp_path: Path, wrong: dict[str, str]
+) -> None:
+    spelled = make_url(server).set(**wrong).render_as_string(hide_password=False)  # type: ignore[arg-type]
+    ended = await run("migrate", env=environment(spelled, mailbox), folder=tmp_path)
+    assert (ended.status, ended.said) == (1, "")
+    assert ended.complained == "DATABASE_URL: the database is away\n"
+
+
+async def test_server_without_tls_is_refused_where_it_is_required(
+    server: str, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    env = environment(f"{server}?sslmode=require", mailbox)
+    ended = await run("migrate", env=env, folder=tmp_path)
+    assert (ended.status, ended.said) == (1, "")
+    assert ended.complained == "DATABASE_URL: the database is away\n"
+
+
+@pytest.mark.parametrize("secret", [{}, {"SECRET_KEY": "0" * 40}])
+async def test_serve_refuses_a_weak_secret_before_it_listens(
+    mailbox: Mailbox, tmp_path: Path, secret: dict[str, str]
+) -> None:
+    env = environment(f"sqlite:///{tmp_path / 'x.sqlite3'}", mailbox)
+    del env["SECRET_KEY"]
+    ended = await run("serve", "--port", "0", env=env | secret, folder=tmp_path)
+    assert (ended.status, ended.said) == (2, "")
+    assert ended.complained.startswith("SECRET_KEY")
+    assert "must be at least 32 random characters" in ended.complained
+    assert ended.complained.count("\n") == 1
