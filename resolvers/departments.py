@@ -100,7 +100,10 @@ async def department_deactivate(context: Context, id: str) -> Key:
         )
         clients = await _count(connection, here)
         if clients:
-            message = f"{clients} active or pending clients belong to {department.name}."
+            many = "1 active or pending client belongs"
+            if clients > 1:
+                many = f"{clients} active or pending clients belong"
+            message = f"{many} to {department.name}."
             raise refuse(Code.HAS_CLIENTS, message, "id", key=key)
         there = and_(
             Association.organization_id == department.organization_id,
@@ -108,7 +111,8 @@ async def department_deactivate(context: Context, id: str) -> Key:
         )
         associations = await _count(connection, there)
         if associations:
-            message = f"There are {associations} associations in {department.name}."
+            many = "is 1 association" if associations == 1 else f"are {associations} associations"
+            message = f"There {many} in {department.name}."
             raise refuse(Code.HAS_ASSOCIATIONS, message, "id", key=key)
         return key
 
