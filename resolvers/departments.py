@@ -131,9 +131,14 @@ async def department_reactivate(context: Context, id: str) -> Key:
 
 
 async def lock(connection: AsyncConnection, actor: Actor) -> None:
-    """Hold the organization until the transaction ends: for what must be true of all its rows."""
+    """Hold the organization until the transaction ends: for what must be true of all its rows.
+
+    Nobody's new rows wait for it: those who make them may hold what the caller will wait for.
+    """
     await connection.execute(
-        select(Organization.id).where(Organization.id == actor.organization_id).with_for_update()
+        select(Organization.id)
+        .where(Organization.id == actor.organization_id)
+        .with_for_update(key_share=True)
     )
 
 

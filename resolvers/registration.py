@@ -142,6 +142,7 @@ async def registration_confirm(
 
     async def work(connection: AsyncConnection) -> Onboarded:
         now = context.now()
+        await _lock(connection, registration)
         await use(connection, link, now, "input", "token")
         await claim(connection, link.organization_id, credentials)
         department = await _department(connection, registration)
@@ -261,6 +262,22 @@ def _registration(connection: Connection, link: Record) -> Record:
             Registration.id == link.registration_id,
         )
     ).one()
+
+
+async def _lock(connection: AsyncConnection, registration: Record) -> None:
+    """Hold all registrations of the address until the transaction ends.
+
+    Of many that are confirmed at once each would otherwise wait for the others' links.
+    """
+    await connection.execute(
+        select(Registration.id)
+        .where(
+            Registration.organization_id == registration.organization_id,
+            Registration.email_key == registration.email_key,
+        )
+        .order_by(Registration.id)
+        .with_for_update()
+    )
 
 
 async def _department(connection: AsyncConnection, registration: Record) -> Record | None:
