@@ -153,7 +153,7 @@ class _Change:
         if other is None or not self._is_new(other.id, *row, self._other_field):
             return None
         client, practitioner = (self._one, other) if self._from_client else (other, self._one)
-        if practitioner.status is not StaffStatus.ACTIVE:
+        if not await self._is_active(practitioner):
             message = f"{_name(practitioner)} is inactive."
             self._checks.add(Code.NOT_ACTIVE, message, *row, self._other_field)
             return None
@@ -298,12 +298,27 @@ class _Change:
             return department.id  # type: ignore[no-any-return]
         return None
 
+    async def _is_active(self, practitioner: Record) -> bool:
+        """Whether the staff member is active now, and until the transaction ends."""
+        found = await self._connection.execute(
+            select(Staff.status)
+            .where(
+                Staff.organization_id == self._actor.organization_id,
+                Staff.id == practitioner.id,
+            )
+            .with_for_update(read=True)
+        )
+        return found.scalar_one() is StaffStatus.ACTIVE
+
     async def _choices(self, practitioner: Record) -> list[Record]:
         held = await self._practised(practitioner)
         return [one for one in held if self._anywhere or one.id in self._mine]
 
     async def _practised(self, practitioner: Record) -> Sequence[Record]:
-        """The active departments in which the staff member is a practitioner."""
+        """The active departments in which the staff member is a practitioner.
+
+        They stay active until the transaction ends.
+        """
         found = await self._connection.execute(
             select(Department.id, Department.name)
             .join(
@@ -320,6 +335,7 @@ class _Change:
                 Department.active,
             )
             .order_by(Department.name_key)
+            .with_for_update(read=True, of=Department)
         )
         return found.all()
 

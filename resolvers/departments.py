@@ -100,7 +100,10 @@ async def department_deactivate(context: Context, id: str) -> Key:
         )
         clients = await _count(connection, here)
         if clients:
-            message = f"{clients} active or pending clients belong to {department.name}."
+            many = "1 active or pending client belongs"
+            if clients > 1:
+                many = f"{clients} active or pending clients belong"
+            message = f"{many} to {department.name}."
             raise refuse(Code.HAS_CLIENTS, message, "id", key=key)
         there = and_(
             Association.organization_id == department.organization_id,
@@ -108,7 +111,8 @@ async def department_deactivate(context: Context, id: str) -> Key:
         )
         associations = await _count(connection, there)
         if associations:
-            message = f"There are {associations} associations in {department.name}."
+            many = "is 1 association" if associations == 1 else f"are {associations} associations"
+            message = f"There {many} in {department.name}."
             raise refuse(Code.HAS_ASSOCIATIONS, message, "id", key=key)
         return key
 
@@ -127,9 +131,14 @@ async def department_reactivate(context: Context, id: str) -> Key:
 
 
 async def lock(connection: AsyncConnection, actor: Actor) -> None:
-    """Hold the organization until the transaction ends: for what must be true of all its rows."""
+    """Hold the organization until the transaction ends: for what must be true of all its rows.
+
+    Nobody's new rows wait for it: those who make them may hold what the caller will wait for.
+    """
     await connection.execute(
-        select(Organization.id).where(Organization.id == actor.organization_id).with_for_update()
+        select(Organization.id)
+        .where(Organization.id == actor.organization_id)
+        .with_for_update(key_share=True)
     )
 
 

@@ -48,11 +48,11 @@ async def staff_roles_update(context: Context, id: str, changes: RoleChanges) ->
         held = await _held(connection, member)
         for i, grant in enumerate(revoked):
             await _revoke(connection, member, held, grant, ("input", "revoke", str(i)))
-        if (Role.ORGANIZATION_ADMINISTRATOR, None) in revoked:
-            await _keep_an_administrator(connection, actor, "input", "revoke")
         new = [grant for grant in granted if grant not in held or grant in revoked]
         if new:
             await connection.execute(insert(RoleGrant), _rows(member, new, context))
+        if (Role.ORGANIZATION_ADMINISTRATOR, None) in revoked:
+            await _keep_an_administrator(connection, actor, "input", "revoke")
         return Key(Staff, member.id)
 
     return await context.write(work)
@@ -188,9 +188,8 @@ async def _meets_nobody(
     associations = counted.scalar_one()
     if associations:
         name = f"{member.first_name} {member.last_name}"
-        message = (
-            f"{name} has {associations} associations with clients there, which must end first."
-        )
+        many = "1 association" if associations == 1 else f"{associations} associations"
+        message = f"{name} has {many} with clients there, which must end first."
         raise refuse(Code.HAS_ASSOCIATIONS, message, *path, key=Key(Staff, member.id))
 
 
