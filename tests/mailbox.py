@@ -92,7 +92,7 @@ class Mailbox:
     async def wait(
         self,
         count: int = 1,
-        timeout: float = 10,  # noqa: ASYNC109 - an answer is given after it, in words
+        timeout: float = 40,  # noqa: ASYNC109 - an answer is given after it, in words
         to: str | None = None,
     ) -> list[EmailMessage]:
         """What came (for the address), when there are `count` of them."""
