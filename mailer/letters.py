@@ -4,10 +4,14 @@
     ├── AlreadyRegistered
     ├── ClientApproved
     ├── ClientAwaitsApproval
+    ├── PasswordChanged
+    ├── EmailChanged
     └── Linked                 its link carries a token, works once, and ends
         ├── ConfirmRegistration
         ├── ClientInvitation
-        └── StaffInvitation
+        ├── StaffInvitation
+        ├── PasswordReset
+        └── ConfirmEmail
 
 A letter's words are in `templates/{name}/`: `subject.txt`, `body.txt`, `body.html`.
 """
@@ -133,6 +137,42 @@ class StaffInvitation(Linked):
     page: ClassVar[str] = "invitation"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordReset(Linked):
+    """To somebody who asked for a new password: one letter a person, naming which (`D14`).
+
+    `kind` is "client" or "staff member": one address may be both.
+    """
+
+    name: ClassVar[str] = "password_reset"
+    page: ClassVar[str] = "reset"
+
+    username: str = field(metadata={"sample": "jane_doe"})
+    kind: str = field(metadata={"sample": "client"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordChanged(Contents):
+    """To somebody whose password was changed, by a link or while signed in (`D21`)."""
+
+    name: ClassVar[str] = "password_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmEmail(Linked):
+    """To the new address of somebody who changes theirs (`D28`)."""
+
+    name: ClassVar[str] = "confirm_email"
+    page: ClassVar[str] = "email"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailChanged(Contents):
+    """To the old address of somebody who has changed theirs; it does not name the new (`D28`)."""
+
+    name: ClassVar[str] = "email_changed"
+
+
 LETTERS: dict[str, type[Contents]] = {
     letter.name: letter
     for letter in (
@@ -142,5 +182,9 @@ LETTERS: dict[str, type[Contents]] = {
         ClientApproved,
         ClientInvitation,
         StaffInvitation,
+        PasswordReset,
+        PasswordChanged,
+        ConfirmEmail,
+        EmailChanged,
     )
 }

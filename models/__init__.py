@@ -1,6 +1,6 @@
 """What is true: the tables, their words, the database that holds them, and its migrations."""
 
-from models.account import Account, Link, Session
+from models.account import Account, Link, SearchWord, Session
 from models.base import Base
 from models.client import Association, Client, Registration
 from models.database import Database, Unavailable, within
@@ -9,7 +9,7 @@ from models.letter import Letter
 from models.organization import Department, Organization
 from models.staff import RoleGrant, Staff
 from models.statement import Query, Reading, Record, Rows, Statement
-from models.text import canonical_email, canonical_username, name_key, sort_key
+from models.text import canonical_email, canonical_username, name_key, sort_key, words_of
 from models.words import (
     AccountKind,
     ClientStatus,
@@ -45,6 +45,7 @@ __all__ = [
     "Role",
     "RoleGrant",
     "Rows",
+    "SearchWord",
     "Session",
     "Staff",
     "StaffStatus",
@@ -59,4 +60,5 @@ __all__ = [
     "parse_id",
     "sort_key",
     "within",
+    "words_of",
 ]

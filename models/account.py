@@ -10,7 +10,7 @@ import uuid
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Owned, belongs, word
+from models.base import Base, ByCodePoint, Owned, belongs, word
 from models.organization import Organization
 from models.words import AccountKind, LinkPurpose, Surface
 
@@ -42,8 +42,29 @@ class Account(Owned, Base):
     created_at: Mapped[dt.datetime]
 
 
+class SearchWord(Base):
+    """A word by which a person is found: of their names, address and username (`words_of`).
+
+    A prefix of a word is a range of this table's key, so finding people walks an index, and the
+    same one on every database.
+    """
+
+    __tablename__ = "search_words"
+    __table_args__ = (
+        belongs("account_id", "accounts"),
+        Index(None, "organization_id", "account_id"),
+    )
+
+    organization_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    word: Mapped[str] = mapped_column(ByCodePoint, primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+
+
 class Link(Owned, Base):
-    """A link in a letter: bound to its purpose and to one registration or account, used once."""
+    """A link in a letter: bound to its purpose and to one registration or account, used once.
+
+    One that confirms a new address (`CONFIRM_EMAIL`) holds that address, and no other does.
+    """
 
     __tablename__ = "links"
     __table_args__ = (
@@ -53,6 +74,7 @@ class Link(Owned, Base):
         CheckConstraint(
             "(registration_id IS NULL) <> (account_id IS NULL)", name="one_registration_or_account"
         ),
+        CheckConstraint("(email IS NULL) = (email_key IS NULL)", name="email_whole"),
         Index(None, "organization_id", "registration_id"),
         Index(None, "organization_id", "account_id"),
     )
@@ -60,6 +82,8 @@ class Link(Owned, Base):
     purpose: Mapped[LinkPurpose] = mapped_column(word(LinkPurpose))
     registration_id: Mapped[uuid.UUID | None]
     account_id: Mapped[uuid.UUID | None]
+    email: Mapped[str | None]
+    email_key: Mapped[str | None]
     created_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime]
     used_at: Mapped[dt.datetime | None]

@@ -119,13 +119,17 @@ class Association(Owned, Base):
 
 
 class Client(Owned, Base):
-    """A person in the organization's care."""
+    """A person in the organization's care.
+
+    `decided_at` and `decided_by_id` tell of the last word on a pending client, yes or no.
+    """
 
     __tablename__ = "clients"
     __table_args__ = (
         belongs("id", "accounts"),
         belongs("department_id", "departments"),
         belongs("approved_by_id", "staff"),
+        belongs("decided_by_id", "staff"),
         UniqueConstraint("organization_id", "email_key"),
         CheckConstraint(
             "(status <> 'PENDING') OR (approved_at IS NULL)", name="pending_not_approved"
@@ -161,6 +165,8 @@ class Client(Owned, Base):
         doc="When the client was approved; null for one who never was (`D20`)."
     )
     approved_by_id: Mapped[uuid.UUID | None]
+    decided_at: Mapped[dt.datetime | None]
+    decided_by_id: Mapped[uuid.UUID | None]
     status_reason: Mapped[str | None] = mapped_column(
         doc="Why the client was rejected or made inactive, where staff said so."
     )

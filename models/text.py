@@ -1,8 +1,11 @@
 """The one spelling in which names, addresses and usernames are compared, on every database."""
 
+import re
 import unicodedata
 
 import idna
+
+_WORD = re.compile(r"[^\W_]+")
 
 
 def canonical_username(text: str) -> str:
@@ -34,3 +37,13 @@ def sort_key(text: str) -> str:
 def name_key(first_name: str, last_name: str) -> str:
     """The stored key of NAME order: family name, then given name (`D29`)."""
     return f"{sort_key(last_name)}\t{sort_key(first_name)}"
+
+
+def words_of(*texts: str | None) -> frozenset[str]:
+    """The words of these texts, for finding: letters and digits, casefolded, without accents."""
+    return frozenset(
+        word
+        for text in texts
+        if text
+        for word in _WORD.findall(sort_key(unicodedata.normalize("NFKC", text)))
+    )

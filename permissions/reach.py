@@ -52,25 +52,34 @@ class _Way(NamedTuple):
 
 
 def _departments(permission: Permission) -> str:
-    return f"reach_{permission.lower()}"
+    """The parameter for the departments in which the permission is held for all rows.
 
-
-def values(actor: Actor, *changing: Permission) -> dict[str, Any]:
-    """What the actor fills the parameters of predicates with.
-
-    Those of `reading` and `guard`, and of `changing` with these permissions.
+    It is named after the roles that hold it so: permissions held alike share it.
     """
+    return _HELD_IN[permission]
+
+
+_HELD_BY = {
+    permission: tuple(role for role in Role if HOLDS[role].get(permission) is Scope.DEPARTMENT)
+    for permission in Permission
+}
+_HELD_IN = {
+    permission: "_".join(["reach", *(role.lower() for role in roles)])
+    for permission, roles in _HELD_BY.items()
+}
+# One permission for each of these parameters.
+_PARAMETERS = {_HELD_IN[one]: one for one in Permission if _HELD_BY[one]}
+
+
+def values(actor: Actor) -> dict[str, Any]:
+    """What the actor fills the parameters of every predicate with."""
     filled: dict[str, Any] = {
         "reach_organization": actor.organization_id,
         "reach_actor": actor.id,
     }
-    for permission in (*_READS, *changing):
-        if Scope.DEPARTMENT in actor.shape.scopes(permission):
-            filled[_departments(permission)] = actor.departments(permission)
+    for parameter, permission in _PARAMETERS.items():
+        filled[parameter] = actor.departments(permission)
     return filled
-
-
-_READS = (Permission.CLIENT_READ, Permission.STAFF_READ)
 
 
 def reading(model: type[Base], shape: Shape, at_least: Scope | None = None) -> ColumnElement[bool]:
@@ -110,10 +119,59 @@ def changing(model: type[Base], shape: Shape, permission: Permission) -> ColumnE
     return and_(in_organization(model), or_(false(), *ways))
 
 
-def notified(department_id: uuid.UUID | None) -> Query:
+def rights(
+    model: type[Base], shape: Shape
+) -> tuple[tuple[Permission, ColumnElement[bool] | None], ...]:
+    """What callers of this shape may do with a row that they read: where, or None for everywhere.
+
+    Clients have no permissions, and one's own record needs none (`D31`). Permissions that they
+    hold nowhere are left out.
+    """
+    return tuple(
+        (permission, _right(model, shape, permission))
+        for permission in _RIGHTS[model]
+        if shape.scopes(permission)
+    )
+
+
+# Over a client: all that is about clients. Over staff: also whom they meet.
+_RIGHTS: dict[type[Base], tuple[Permission, ...]] = {
+    Client: tuple(one for one in Permission if one.startswith("CLIENT_")),
+    Staff: (
+        Permission.CLIENT_ASSOCIATE,
+        Permission.STAFF_READ,
+        Permission.STAFF_UPDATE,
+        Permission.STAFF_SET_ROLES,
+    ),
+}
+
+# Held over every row that is read as its manager; the rows of the input say for which departments
+# (S15, D6).
+_BY_READING = (Permission.STAFF_READ, Permission.STAFF_SET_ROLES, Permission.CLIENT_ASSOCIATE)
+
+
+def _right(model: type[Base], shape: Shape, permission: Permission) -> ColumnElement[bool] | None:
+    """Where the permission holds over rows that are read; None for all of them."""
+    if permission is Permission.CLIENT_READ:
+        return None
+    if permission in _BY_READING:
+        managed = [way for way in _ways(model, shape) if way.scope and way.scope is not Scope.OWN]
+        if any(way.scope is Scope.ORGANIZATION for way in managed):
+            return None
+        where = or_(false(), *(way.rows for way in managed))
+        # Nobody but an Organizational Administrator changes their own roles (D6).
+        others = permission is Permission.STAFF_SET_ROLES
+        return and_(where, Staff.id != _ACTOR) if others else where
+    where = changing(model, shape, permission)
+    # Of one's own record only the notifications can be changed (D6).
+    return and_(where, Staff.id != _ACTOR) if model is Staff else where
+
+
+def notified(department_id: uuid.UUID | None, *, told_before: bool = False) -> Query:
     """The staff who may approve a client of the department, and want to be told (`S4` to `S8`).
 
-    Without a department: of a client who is not sure. The role table decides, as it does for the
+    Without a department: of a client who is not sure. `told_before`: those who may approve such
+    a client know already, and are left out (`D19`). The role table decides, as it does for the
     approval itself, so who is told and who may approve cannot disagree.
     """
     held = [
@@ -121,25 +179,32 @@ def notified(department_id: uuid.UUID | None) -> Query:
         for role in Role
         if Permission.CLIENT_APPROVE in HOLDS[role]
     ]
-    anywhere = RoleGrant.role.in_([role for role, scope in held if scope is Scope.ORGANIZATION])
-    there = and_(
+    anywhere = _grants(
+        RoleGrant.role.in_([role for role, scope in held if scope is Scope.ORGANIZATION])
+    )
+    there = _grants(
         RoleGrant.role.in_([role for role, scope in held if scope is Scope.DEPARTMENT]),
         RoleGrant.department_id == department_id,
     )
-    granted = (
-        exists()
-        .where(
-            RoleGrant.organization_id == Staff.organization_id,
-            RoleGrant.staff_id == Staff.id,
-            anywhere if department_id is None else or_(anywhere, there),
-        )
-        .correlate_except(RoleGrant)
-    )
+    told = and_(there, ~anywhere) if told_before else or_(there, anywhere)
     return select(Staff.id, Staff.first_name, Staff.last_name, Staff.email).where(
         in_organization(Staff),
         Staff.status == StaffStatus.ACTIVE,
         Staff.receive_new_client_notifications,
-        granted,
+        told,
+    )
+
+
+def _grants(*such: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The staff member holds such a grant."""
+    return (
+        exists()
+        .where(
+            RoleGrant.organization_id == Staff.organization_id,
+            RoleGrant.staff_id == Staff.id,
+            *such,
+        )
+        .correlate_except(RoleGrant)
     )
 
 

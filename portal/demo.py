@@ -9,7 +9,7 @@ import email.policy
 import os
 import re
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -26,9 +26,11 @@ from resolvers import (
     Context,
     Founding,
     NewAssociation,
+    NewClient,
     NewGrant,
     NewRegistration,
     NewStaff,
+    StaffChange,
 )
 from schema import Api
 
@@ -37,36 +39,79 @@ PASSWORD = "seven herons over the river"  # noqa: S105 - printed for everybody t
 
 DEPARTMENTS = ("Family Medicine", "Mental Health", "Physiotherapy")
 
-STAFF = (
-    ("dora.admin", "Dora", "Silva", [(Role.DEPARTMENT_ADMINISTRATOR, "Mental Health")]),
-    ("carl.care", "Carl", "Okafor", [(Role.CARE_COORDINATOR, "Mental Health")]),
-    (
-        "petra.practice",
-        "Petra",
-        "Novák",
-        [(Role.PRACTITIONER, "Mental Health"), (Role.PRACTITIONER, "Family Medicine")],
-    ),
-    ("paul.practice", "Paul", "Lindqvist", [(Role.PRACTITIONER, "Physiotherapy")]),
-)
+_OA, _DA, _CC, _PR = Role
+_FAMILY, _MENTAL, _PHYSIO = DEPARTMENTS
 
-CLIENTS = (
-    ("amy.client", "Amy", "Adams", "Mental Health", True),
-    ("ben.client", "Ben", "Brown", "Family Medicine", True),
-    ("chloe.client", "Chloé", "Côté", "Mental Health", False),
-    ("dan.client", "Dan", "Davies", None, False),
+STAFF = (
+    ("dora.admin", "Dora", "Silva", [(_DA, _MENTAL)]),
+    ("carl.care", "Carl", "Okafor", [(_CC, _MENTAL)]),
+    ("cora.care", "Cora", "Weiss", [(_CC, _FAMILY)]),
+    ("petra.practice", "Petra", "Novák", [(_PR, _MENTAL), (_PR, _FAMILY)]),
+    ("paul.practice", "Paul", "Lindqvist", [(_PR, _PHYSIO)]),
+    ("ivan.practice", "Ivan", "Horvat", [(_PR, _PHYSIO)]),
 )
+OPTED_OUT = "cora.care"
+FORMER_STAFF = "ivan.practice"
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """A client of the clinic: whom they meet and where; and the words of whoever turned them out.
+
+    `department` is None for one who was not sure.
+    """
+
+    username: str
+    first_name: str
+    last_name: str
+    department: str | None
+    met: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+
+
+_PETRA_IN_MENTAL = ("petra.practice", _MENTAL)
+_PETRA_IN_FAMILY = ("petra.practice", _FAMILY)
+
+# Who registered, by what became of them.
+APPROVED = (
+    _Client("amy.client", "Amy", "Adams", _MENTAL, (_PETRA_IN_MENTAL,)),
+    _Client("ben.client", "Ben", "Brown", _FAMILY, (_PETRA_IN_FAMILY,)),
+)
+REJECTED = _Client("rita.client", "Rita", "Rossi", _FAMILY, reason="Registered twice.")
+PENDING = (
+    _Client("chloe.client", "Chloé", "Côté", _MENTAL),
+    _Client("dan.client", "Dan", "Davies", None),
+)
+# Whom staff made.
+MADE = _Client(
+    "bea.client", "Bea", "Baker", _FAMILY, (_PETRA_IN_FAMILY, ("paul.practice", _PHYSIO))
+)
+DEACTIVATED = _Client(
+    "gil.client", "Gil", "Grant", _MENTAL, (_PETRA_IN_MENTAL,), "Moved to another town."
+)
+INVITED = _Client("una.client", "Una", "Unwin", _FAMILY)
 
 ROLES = {
     "olivia.admin": "Organizational Administrator",
     "dora.admin": "Department Administrator, Mental Health",
     "carl.care": "Care Coordinator, Mental Health",
+    "cora.care": "Care Coordinator, Family Medicine; is not mailed of new clients",
     "petra.practice": "Practitioner, Mental Health and Family Medicine",
     "paul.practice": "Practitioner, Physiotherapy",
     "amy.client": "active client of Petra's, Mental Health",
-    "ben.client": "active client, Family Medicine",
+    "ben.client": "active client of Petra's, Family Medicine",
+    "bea.client": "active client of Petra's and Paul's, Family Medicine; made by staff",
     "chloe.client": "pending client, Mental Health",
     "dan.client": "pending client, not sure of the department",
 }
+"""Who can sign in."""
+
+OUT = {
+    "gil.client": "inactive client, Mental Health",
+    "rita.client": "rejected client, Family Medicine",
+    "ivan.practice": "inactive Practitioner, Physiotherapy",
+}
+"""Who cannot, and is told so."""
 
 
 def run(port: int, directory: Path) -> None:
@@ -109,12 +154,14 @@ class _Founders:
         self._made = made
         self._mail = mail
         self._api = Api()
+        self._nobody = made.anonymous()
+        # Outside ids, by the name of a department or the username of staff.
+        self._ids: dict[str, str] = {}
 
     async def found(self) -> None:
-        """The clinic: three departments, staff of every role, clients of several kinds."""
-        nobody = self._made.anonymous()
+        """The clinic: three departments, staff of every role, clients of every kind."""
         await resolvers.create_organization(
-            nobody,
+            self._nobody,
             Founding(
                 name="Riverside Clinic",
                 slug=SLUG,
@@ -128,67 +175,106 @@ class _Founders:
         olivia = await self._sign_in("olivia.admin")
         for name in DEPARTMENTS[1:]:
             await resolvers.department_create(olivia, name)
-        profile = await resolvers.organization(nobody, SLUG)
+        profile = await resolvers.organization(self._nobody, SLUG)
         assert profile
-        ids = {one.name: outside("dep_", one.id) for one in profile.departments}
-        staff = {}
+        self._ids |= {one.name: outside("dep_", one.id) for one in profile.departments}
+        await self._hire(olivia)
+        await self._welcome(olivia)
+        await self._made.courier.deliver_due()
+
+    async def _hire(self, olivia: Context) -> None:
+        """The staff. One wants no letters of new clients, and one has left."""
         for username, first_name, last_name, roles in STAFF:
-            grants = [NewGrant(role, ids[department]) for role, department in roles]
             key = await resolvers.staff_create(
                 olivia,
                 NewStaff(
                     first_name=first_name,
                     last_name=last_name,
                     email=_address(username),
-                    roles=grants,
+                    roles=[NewGrant(role, self._ids[department]) for role, department in roles],
                     receive_new_client_notifications=True,
                 ),
             )
-            staff[username] = outside("stf_", key.id)
+            self._ids[username] = outside("stf_", key.id)
             await self._define_credentials(username)
-        for username, first_name, last_name, department, approved in CLIENTS:
-            await resolvers.client_register(
-                nobody,
-                NewRegistration(
-                    organization=SLUG,
-                    first_name=first_name,
-                    last_name=last_name,
-                    email=_address(username),
-                    date_of_birth=date(1990, 5, 17),
-                    phone=None,
-                    department_id=ids[department] if department else None,
-                ),
-            )
-            token = await self._token(_address(username))
-            await resolvers.registration_confirm(nobody, token, username, PASSWORD)
-            if approved:
-                petra = NewAssociation(staff["petra.practice"], ids[department or ""])
-                approval = Approval(associations=[petra])
-                await self._approve_newest(olivia, approval)
-        await self._made.courier.deliver_due()
+        cora = await self._sign_in(OPTED_OUT)
+        unchecked = StaffChange(receive_new_client_notifications=False)
+        await resolvers.staff_update(cora, self._ids[OPTED_OUT], unchecked)
+        await resolvers.staff_deactivate(olivia, self._ids[FORMER_STAFF])
+
+    async def _welcome(self, olivia: Context) -> None:
+        """The clients: first who registered, then whom staff made."""
+        for client in APPROVED:
+            await self._register(client)
+            approval = Approval(associations=self._associations(client))
+            await resolvers.client_approve(olivia, await self._newest(olivia), approval)
+        await self._register(REJECTED)
+        await resolvers.client_reject(olivia, await self._newest(olivia), REJECTED.reason)
+        for client in PENDING:
+            await self._register(client)
+        for client in (MADE, DEACTIVATED, INVITED):
+            id = await self._create(olivia, client)
+            if client is not INVITED:
+                await self._define_credentials(client.username)
+            if client is DEACTIVATED:
+                await resolvers.client_deactivate(olivia, id, client.reason)
+
+    async def _register(self, client: _Client) -> None:
+        """By themself: the form, and the link in the letter."""
+        await resolvers.client_register(
+            self._nobody,
+            NewRegistration(
+                organization=SLUG,
+                first_name=client.first_name,
+                last_name=client.last_name,
+                email=_address(client.username),
+                date_of_birth=date(1990, 5, 17),
+                phone=None,
+                department_id=self._ids[client.department] if client.department else None,
+            ),
+        )
+        token = await self._token(_address(client.username))
+        await resolvers.registration_confirm(self._nobody, token, client.username, PASSWORD)
+
+    async def _create(self, staff: Context, client: _Client) -> str:
+        """By staff, who choose the practitioners at once; the answer is the client's id."""
+        assert client.department
+        key = await resolvers.client_create(
+            staff,
+            NewClient(
+                first_name=client.first_name,
+                last_name=client.last_name,
+                email=_address(client.username),
+                date_of_birth=date(1984, 2, 29),
+                phone="+1 202 555 0123",
+                department_id=self._ids[client.department],
+                associations=self._associations(client),
+            ),
+        )
+        return outside("cli_", key.id)
+
+    def _associations(self, client: _Client) -> list[NewAssociation]:
+        return [NewAssociation(self._ids[who], self._ids[where]) for who, where in client.met]
 
     async def _define_credentials(self, username: str) -> None:
         token = await self._token(_address(username))
-        nobody = self._made.anonymous()
-        await resolvers.invitation_accept(nobody, token, username, PASSWORD)
+        await resolvers.invitation_accept(self._nobody, token, username, PASSWORD)
 
     async def _sign_in(self, username: str) -> Context:
         services = self._made.services
-        opened = await resolvers.login(
-            self._made.anonymous(), SLUG, username, PASSWORD, Surface.PORTAL
-        )
+        opened = await resolvers.login(self._nobody, SLUG, username, PASSWORD, Surface.PORTAL)
         actor = await identify(
             services.database, services.tokens, opened.access_token, services.clock()
         )
         assert actor
-        return replace(self._made.anonymous(), actor=actor)
+        return replace(self._nobody, actor=actor)
 
-    async def _approve_newest(self, staff: Context, approval: Approval) -> None:
-        """Approve from the Pending list, as staff do."""
+    async def _newest(self, staff: Context) -> str:
+        """The newest client of the Pending list, where staff find whom to approve."""
         query = "{ clients(status: PENDING, orderBy: NEWEST, first: 1) { nodes { id } } }"
         answer = await self._api.execute(staff, query)
         (newest,) = answer.body["data"]["clients"]["nodes"]
-        await resolvers.client_approve(staff, newest["id"], approval)
+        return str(newest["id"])
 
     async def _token(self, address: str) -> str:
         """The token in the last letter to the address."""
@@ -216,7 +302,11 @@ def _secret(path: Path) -> str:
 
 def _greeting(public_url: str, directory: Path) -> str:
     width = max(map(len, ROLES))
-    logins = "\n".join(f"  {username:<{width}}  {role}" for username, role in ROLES.items())
+    invited = f"{INVITED.first_name} {INVITED.last_name}"
+
+    def table(people: dict[str, str]) -> str:
+        return "\n".join(f"  {username:<{width}}  {who}" for username, who in people.items())
+
     return f"""
 Riverside Clinic is open.
 
@@ -227,7 +317,13 @@ Riverside Clinic is open.
 
 Sign in to the organization "{SLUG}" with one of these, and the password "{PASSWORD}":
 
-{logins}
+{table(ROLES)}
+
+These are told why they cannot:
+
+{table(OUT)}
+
+{invited}, a client made by staff, has yet to accept the invitation that is among the mails.
 
 Try it in another terminal:
 

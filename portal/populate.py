@@ -251,6 +251,7 @@ class _Clinic:
             models.Account: [],
             models.Staff: [],
             models.RoleGrant: [],
+            models.SearchWord: [],
         }
         for n in range(1, self._chance.randint(2, 4) + 1):
             administrator = self._hire(rows, f"admin.{n}")
@@ -280,7 +281,12 @@ class _Clinic:
 
     def clients(self, numbers: range) -> Rows:
         """The clients of these numbers, the oldest first, and whom they meet."""
-        rows: Rows = {models.Account: [], models.Client: [], models.Association: []}
+        rows: Rows = {
+            models.Account: [],
+            models.Client: [],
+            models.Association: [],
+            models.SearchWord: [],
+        }
         for number in numbers:
             self._client(rows, number)
         return rows
@@ -336,6 +342,7 @@ class _Clinic:
                 "created_at": self._opened,
             }
         )
+        self._findable(rows, key, name.first, name.last, email, username)
         return key
 
     def _grant(
@@ -392,6 +399,7 @@ class _Clinic:
                 "status_reason": chance.choice(_REASONS) if told else None,
             }
         )
+        self._findable(rows, key, name.first, name.last, email, username)
         if approved:
             self._associate(rows, key, home, approved_at)
 
@@ -417,6 +425,13 @@ class _Clinic:
                 "created_at": moment,
             }
             for post in met.values()
+        )
+
+    def _findable(self, rows: Rows, key: uuid.UUID, *texts: str | None) -> None:
+        """The words by which the person is found."""
+        rows[models.SearchWord].extend(
+            {"organization_id": self._id, "word": word, "account_id": key}
+            for word in sorted(models.words_of(*texts))
         )
 
     def _account(

@@ -5,56 +5,86 @@ values or the `Key` of a row, which is then read within the caller's reach. What
 raises as `Refused`, and nothing is done.
 """
 
-from resolvers.associations import NewAssociation
+from resolvers.associations import Deltas, NewAssociation
 from resolvers.clients import (
-    Approval,
+    ClientFilter,
     ClientOrder,
+    NewClient,
     client,
-    client_approve,
+    client_associations_update,
+    client_create,
+    client_invitation_resend,
+    client_update,
     clients,
 )
 from resolvers.context import Context, Services
 from resolvers.credentials import Onboarded, invitation_accept
-from resolvers.departments import department_create, departments
+from resolvers.departments import (
+    department_create,
+    department_deactivate,
+    department_reactivate,
+    department_update,
+    departments,
+)
 from resolvers.errors import Choice, Code, Problem, Refused
-from resolvers.links import LinkView, link, link_resend
+from resolvers.grants import NewGrant
+from resolvers.links import LinkView, link
 from resolvers.listing import Listing
 from resolvers.organizations import (
     Founding,
     Profile,
     create_organization,
     organization,
+    organization_update,
     portal_url,
+)
+from resolvers.own import (
+    email_change_confirm,
+    email_change_request,
+    password_change,
+    password_reset,
+    password_reset_request,
 )
 from resolvers.reading import Asked, read
 from resolvers.registration import NewRegistration, client_register, registration_confirm
+from resolvers.resending import link_resend
 from resolvers.sessions import Opened, login, logout, session_refresh
-from resolvers.staff import (
-    NewGrant,
-    NewStaff,
-    StaffChange,
-    staff,
-    staff_create,
-    staff_member,
-    staff_update,
+from resolvers.staff import NewStaff, StaffChange, staff, staff_create, staff_member, staff_update
+from resolvers.staffing import (
+    RoleChanges,
+    staff_associations_update,
+    staff_deactivate,
+    staff_invitation_resend,
+    staff_reactivate,
+    staff_roles_update,
 )
-from resolvers.steps import BadCursor, Missing
+from resolvers.statuses import (
+    Approval,
+    client_approve,
+    client_deactivate,
+    client_reactivate,
+    client_reject,
+)
+from resolvers.steps import BadArgument, Missing
 from resolvers.tree import Key
 
 __all__ = [
     "Approval",
     "Asked",
-    "BadCursor",
+    "BadArgument",
     "Choice",
+    "ClientFilter",
     "ClientOrder",
     "Code",
     "Context",
+    "Deltas",
     "Founding",
     "Key",
     "LinkView",
     "Listing",
     "Missing",
     "NewAssociation",
+    "NewClient",
     "NewGrant",
     "NewRegistration",
     "NewStaff",
@@ -63,27 +93,49 @@ __all__ = [
     "Problem",
     "Profile",
     "Refused",
+    "RoleChanges",
     "Services",
     "StaffChange",
     "client",
     "client_approve",
+    "client_associations_update",
+    "client_create",
+    "client_deactivate",
+    "client_invitation_resend",
+    "client_reactivate",
     "client_register",
+    "client_reject",
+    "client_update",
     "clients",
     "create_organization",
     "department_create",
+    "department_deactivate",
+    "department_reactivate",
+    "department_update",
     "departments",
+    "email_change_confirm",
+    "email_change_request",
     "invitation_accept",
     "link",
     "link_resend",
     "login",
     "logout",
     "organization",
+    "organization_update",
+    "password_change",
+    "password_reset",
+    "password_reset_request",
     "portal_url",
     "read",
     "registration_confirm",
     "session_refresh",
     "staff",
+    "staff_associations_update",
     "staff_create",
+    "staff_deactivate",
+    "staff_invitation_resend",
     "staff_member",
+    "staff_reactivate",
+    "staff_roles_update",
     "staff_update",
 ]

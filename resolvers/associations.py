@@ -1,16 +1,23 @@
-"""Who meets whom, and in which department: one rule, from both tabs (`S12`, `S15` to `S25`)."""
+"""Who meets whom, and in which department: one rule, from both tabs (`S12`, `S15` to `S25`).
+
+Changes are deltas. Those of the Clients tab name practitioners for one client, those of the Staff
+tab clients for one practitioner; here both are pairs, and one rule decides on each.
+"""
 
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, insert, select
+from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import (
     Association,
+    Base,
+    Client,
+    ClientStatus,
     Department,
     Record,
     Role,
@@ -22,163 +29,349 @@ from models import (
 )
 from permissions import Actor, Permission, Scope, reach
 from resolvers.checks import Checks
-from resolvers.errors import Choice, Code, Problem
+from resolvers.errors import Code
 
 
 @dataclass(frozen=True, slots=True)
 class NewAssociation:
-    """A practitioner to meet, in one of their departments; the only one need not be named."""
+    """The other side of a pair, and the department; the only one need not be named."""
 
-    practitioner_id: str
+    id: str
     department_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deltas:
+    """What to add, to change and to remove.
+
+    What to remove is named by the association's id, or by the other side's.
+    """
+
+    add: Sequence[NewAssociation] = field(default=())
+    change: Sequence[NewAssociation] = field(default=())
+    remove: Sequence[str] = field(default=())
 
 
 async def associate(
     connection: AsyncConnection,
     actor: Actor,
-    client_id: uuid.UUID,
-    asked: Sequence[NewAssociation],
+    one: Record,
+    deltas: Deltas,
     now: dt.datetime,
-    *field: str,
+    added: str = "add",
 ) -> None:
-    """Associate the client with these practitioners, all of them or (`Refused`) none.
+    """Change whom this client, or this staff member, meets: all of it or (`Refused`) nothing.
 
-    `field` is the path of the list in the input; each problem adds its row and its own field.
+    `one` is the row of the side that all pairs share. Each problem names its list in the input,
+    its row and its own field; `added` is what the input calls the list of new ones.
     """
-    checks = Checks(*field)
-    rows: list[dict[str, Any]] = []
-    met = await _met(connection, actor, client_id)
-    for i, one in enumerate(asked):
-        practitioner = await _practitioner(connection, actor, one.practitioner_id)
-        if practitioner is None:
-            message = "There is no such staff member."
-            checks.add(Code.NOT_FOUND, message, str(i), "practitionerId")
-            continue
-        if any(row["practitioner_id"] == practitioner.id for row in rows):
-            message = "This practitioner is named twice: a client meets each in one department."
-            checks.add(Code.ALREADY_ASSOCIATED, message, str(i), "practitionerId")
-            continue
-        if practitioner.id in met:
-            message = "The client is associated with this practitioner already."
-            checks.add(Code.ALREADY_ASSOCIATED, message, str(i), "practitionerId")
-            continue
-        department_id = await _department(connection, actor, practitioner, one, checks, str(i))
-        if department_id is not None:
-            rows.append(
-                {
-                    "organization_id": actor.organization_id,
-                    "id": new_id(),
-                    "client_id": client_id,
-                    "practitioner_id": practitioner.id,
-                    "department_id": department_id,
-                    "role": Role.PRACTITIONER,
-                    "created_at": now,
-                }
+    await _Change(connection, actor, one, now).make(deltas, added)
+
+
+class _Change:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        actor: Actor,
+        one: Record,
+        now: dt.datetime,
+    ) -> None:
+        self._connection = connection
+        self._actor = actor
+        self._one = one
+        self._now = now
+        self._checks = Checks("input")
+        # A client's row says when it was approved; a staff member's has no such thing.
+        self._from_client = hasattr(one, "approved_at")
+        self._named: set[uuid.UUID] = set()
+        self._mine = actor.departments(Permission.CLIENT_ASSOCIATE)
+        self._anywhere = actor.holds(Permission.CLIENT_ASSOCIATE, Scope.ORGANIZATION)
+
+    async def make(self, deltas: Deltas, adding: str) -> None:
+        """Look at every row first, then change them: removed, changed, added."""
+        removed = [
+            await self._to_remove(typed, "remove", str(i)) for i, typed in enumerate(deltas.remove)
+        ]
+        changed = [
+            await self._to_change(new, "change", str(i)) for i, new in enumerate(deltas.change)
+        ]
+        added = [await self._to_add(new, adding, str(i)) for i, new in enumerate(deltas.add)]
+        self._checks.done()
+        rows = [row for row in added if row]
+        for association_id in removed:
+            await self._connection.execute(delete(Association).where(self._is(association_id)))
+        for changes in changed:
+            assert changes
+            association_id, department_id = changes
+            await self._connection.execute(
+                update(Association)
+                .where(self._is(association_id))
+                .values(department_id=department_id)
             )
-    checks.done()
-    if rows:
-        await connection.execute(insert(Association), rows)
+        if rows:
+            await self._connection.execute(insert(Association), rows)
 
+    # --- rows of the input: each answers what to do, or adds a problem
 
-async def _met(
-    connection: AsyncConnection, actor: Actor, client_id: uuid.UUID
-) -> frozenset[uuid.UUID]:
-    """The practitioners whom the client meets, in any department (`D8`: this must be told)."""
-    found = await connection.execute(
-        select(Association.practitioner_id).where(
-            Association.organization_id == actor.organization_id,
-            Association.client_id == client_id,
-        )
-    )
-    return frozenset(found.scalars())
-
-
-async def _practitioner(connection: AsyncConnection, actor: Actor, typed: str) -> Record | None:
-    id = parse_id("stf_", typed)
-    if id is None:
+    async def _to_remove(self, typed: str, *row: str) -> uuid.UUID | None:
+        id = parse_id("asc_", typed)
+        other = parse_id("stf_" if self._from_client else "cli_", typed)
+        found = None
+        if id is not None:
+            found = await self._association(Association.id == id)
+        elif other is not None:
+            found = await self._association(self._other_is(other))
+        if found is None:
+            self._checks.add(Code.NOT_FOUND, "There is no such association.", *row)
+        elif self._is_new(self._other_of(found), *row) and self._may(found, *row):
+            return found.id  # type: ignore[no-any-return]
         return None
-    found = await connection.execute(
-        select(Staff.id, Staff.first_name, Staff.last_name).where(
-            Staff.id == id,
-            Staff.status == StaffStatus.ACTIVE,
-            reach.reading(Staff, actor.shape, Scope.DEPARTMENT),
-        ),
-        reach.values(actor),
-    )
-    return found.one_or_none()
 
+    async def _to_change(
+        self, new: NewAssociation, *row: str
+    ) -> tuple[uuid.UUID, uuid.UUID] | None:
+        other = await self._other(new.id, *row)
+        if other is None or not self._is_new(other.id, *row, self._other_field):
+            return None
+        found = await self._association(self._other_is(other.id))
+        if found is None:
+            message = "The two are not associated."
+            self._checks.add(Code.NOT_FOUND, message, *row, self._other_field)
+            return None
+        if not self._may(found, *row, self._other_field):
+            return None
+        practitioner = other if self._from_client else self._one
+        if new.department_id is None:
+            choices = await self._choices(practitioner)
+            self._checks.choose("Choose the department to move to.", choices, *row, "departmentId")
+            return None
+        department_id = await self._department(practitioner, new, *row)
+        return (found.id, department_id) if department_id else None
 
-async def _department(
-    connection: AsyncConnection,
-    actor: Actor,
-    practitioner: Record,
-    asked: NewAssociation,
-    checks: Checks,
-    row: str,
-) -> uuid.UUID | None:
-    """The one department of the association (`S21`), or a problem."""
-    found = await connection.execute(
-        select(Department.id, Department.name)
-        .join(
-            RoleGrant,
-            and_(
-                RoleGrant.organization_id == Department.organization_id,
-                RoleGrant.department_id == Department.id,
-                RoleGrant.role == Role.PRACTITIONER,
+    async def _to_add(self, new: NewAssociation, *row: str) -> dict[str, Any] | None:
+        other = await self._other(new.id, *row)
+        if other is None or not self._is_new(other.id, *row, self._other_field):
+            return None
+        client, practitioner = (self._one, other) if self._from_client else (other, self._one)
+        if not await self._is_active(practitioner):
+            message = f"{_name(practitioner)} is inactive."
+            self._checks.add(Code.NOT_ACTIVE, message, *row, self._other_field)
+            return None
+        department_id = await self._department(practitioner, new, *row)
+        if await self._meet(other.id):
+            message = f"The client and {_name(practitioner)} are associated already."
+            self._checks.add(Code.ALREADY_ASSOCIATED, message, *row, self._other_field)
+            return None
+        return department_id and {
+            "organization_id": self._actor.organization_id,
+            "id": new_id(),
+            "client_id": client.id,
+            "practitioner_id": practitioner.id,
+            "department_id": department_id,
+            "role": Role.PRACTITIONER,
+            "created_at": self._now,
+        }  # type: ignore[return-value]
+
+    # --- what is there, as far as the caller reaches
+
+    @property
+    def _other_field(self) -> str:
+        return "practitionerId" if self._from_client else "clientId"
+
+    async def _other(self, typed: str, *row: str) -> Record | None:
+        """The other side's row, if the caller manages it and it can be associated."""
+        model: type[Base] = Staff if self._from_client else Client
+        prefix, what = ("stf_", "staff member") if self._from_client else ("cli_", "client")
+        id = parse_id(prefix, typed)
+        found = None
+        if id is not None:
+            rows = await self._connection.execute(
+                select(*model.__table__.c).where(
+                    model.__table__.c.id == id,
+                    reach.reading(model, self._actor.shape, Scope.DEPARTMENT),
+                ),
+                reach.values(self._actor),
+            )
+            found = rows.one_or_none()
+        if found is None:
+            self._checks.add(Code.NOT_FOUND, f"There is no such {what}.", *row, self._other_field)
+        elif not self._from_client and found.status is not ClientStatus.ACTIVE:
+            message = f"{_name(found)} is not an active client."
+            self._checks.add(Code.NOT_ACTIVE, message, *row, self._other_field)
+            found = None
+        return found
+
+    async def _association(self, which: Any) -> Record | None:
+        """The association within the caller's reach."""
+        mine = (
+            Association.client_id == self._one.id
+            if self._from_client
+            else Association.practitioner_id == self._one.id
+        )
+        rows = await self._connection.execute(
+            select(*Association.__table__.c).where(
+                which, mine, reach.reading(Association, self._actor.shape)
             ),
+            reach.values(self._actor),
         )
-        .where(
-            RoleGrant.organization_id == actor.organization_id,
-            RoleGrant.staff_id == practitioner.id,
-            Department.active,
+        return rows.one_or_none()
+
+    async def _meet(self, other: uuid.UUID) -> bool:
+        """Whether the two meet, in any department (`D8`: this must be told)."""
+        mine = (
+            Association.client_id == self._one.id
+            if self._from_client
+            else Association.practitioner_id == self._one.id
         )
-        .order_by(Department.name_key)
-    )
-    anywhere = actor.holds(Permission.CLIENT_ASSOCIATE, Scope.ORGANIZATION)
-    mine = actor.departments(Permission.CLIENT_ASSOCIATE)
-    held = found.all()
-    choices = [one for one in held if anywhere or one.id in mine]
-    name = f"{practitioner.first_name} {practitioner.last_name}"
-    if asked.department_id is None:
-        if len(choices) == 1:
-            return choices[0].id  # type: ignore[no-any-return]
-        if choices:
-            checks.problems.append(
-                Problem(
-                    Code.DEPARTMENT_REQUIRED,
-                    f"{name} is a practitioner of several departments: choose one.",
-                    checks.path(row, "departmentId"),
-                    tuple(Choice(one.id, one.name) for one in choices),
-                )
+        found = await self._connection.execute(
+            select(Association.id).where(
+                Association.organization_id == self._actor.organization_id,
+                mine,
+                self._other_is(other),
             )
+        )
+        return found.first() is not None
+
+    def _other_is(self, id: uuid.UUID) -> Any:
+        if self._from_client:
+            return Association.practitioner_id == id
+        return Association.client_id == id
+
+    def _other_of(self, association: Record) -> uuid.UUID:
+        return (  # type: ignore[no-any-return]
+            association.practitioner_id if self._from_client else association.client_id
+        )
+
+    def _is(self, association_id: uuid.UUID | None) -> Any:
+        return and_(
+            Association.organization_id == self._actor.organization_id,
+            Association.id == association_id,
+        )
+
+    def _is_new(self, other: uuid.UUID, *path: str) -> bool:
+        """A pair is named once in all the lists."""
+        if other in self._named:
+            self._checks.add(Code.INVALID, "This pair is named twice.", *path)
+            return False
+        self._named.add(other)
+        return True
+
+    def _may(self, association: Record, *path: str) -> bool:
+        """Whether the association's department is the caller's (`S15`)."""
+        if self._anywhere or association.department_id in self._mine:
+            return True
+        message = "You cannot change associations of this department."
+        self._checks.add(Code.OUT_OF_SCOPE, message, *path)
+        return False
+
+    # --- the one department
+
+    async def _department(
+        self, practitioner: Record, new: NewAssociation, *row: str
+    ) -> uuid.UUID | None:
+        """The one department of the association (`S21`), or a problem."""
+        held = await self._practised(practitioner)
+        choices = [one for one in held if self._anywhere or one.id in self._mine]
+        name = _name(practitioner)
+        if new.department_id is None:
+            if len(choices) == 1:
+                return choices[0].id  # type: ignore[no-any-return]
+            if choices:
+                message = f"{name} is a practitioner of several departments: choose one."
+                self._checks.choose(message, choices, *row, "departmentId")
+            else:
+                where = "any department" if self._anywhere else "a department of yours"
+                message = f"{name} is not a practitioner of {where}."
+                self._checks.add(Code.NOT_A_PRACTITIONER, message, *row, self._other_field)
+            return None
+        field = (*row, "departmentId")
+        department = await in_organization(self._connection, self._actor, new.department_id)
+        if department is None:
+            self._checks.add(Code.NOT_FOUND, "There is no such department.", *field)
+        elif not self._anywhere and department.id not in self._mine:
+            message = f"You cannot associate clients in {department.name}."
+            self._checks.add(Code.OUT_OF_SCOPE, message, *field)
+        elif all(one.id != department.id for one in held):
+            message = f"{name} is not a practitioner of {department.name}."
+            self._checks.add(Code.NOT_A_PRACTITIONER, message, *field)
         else:
-            message = f"{name} is not a practitioner of a department of yours."
-            checks.add(Code.NOT_A_PRACTITIONER, message, row, "practitionerId")
+            return department.id  # type: ignore[no-any-return]
         return None
-    department = await in_organization(connection, actor, asked.department_id)
-    if department is None:
-        checks.add(Code.NOT_FOUND, "There is no such department.", row, "departmentId")
-    elif not anywhere and department.id not in mine:
-        message = f"You cannot associate clients in {department.name}."
-        checks.add(Code.OUT_OF_SCOPE, message, row, "departmentId")
-    elif all(one.id != department.id for one in held):
-        message = f"{name} is not a practitioner of {department.name}."
-        checks.add(Code.NOT_A_PRACTITIONER, message, row, "departmentId")
-    else:
-        return department.id  # type: ignore[no-any-return]
-    return None
+
+    async def _is_active(self, practitioner: Record) -> bool:
+        """Whether the staff member is active now, and until the transaction ends."""
+        found = await self._connection.execute(
+            select(Staff.status)
+            .where(
+                Staff.organization_id == self._actor.organization_id,
+                Staff.id == practitioner.id,
+            )
+            .with_for_update(read=True)
+        )
+        return found.scalar_one() is StaffStatus.ACTIVE
+
+    async def _choices(self, practitioner: Record) -> list[Record]:
+        held = await self._practised(practitioner)
+        return [one for one in held if self._anywhere or one.id in self._mine]
+
+    async def _practised(self, practitioner: Record) -> Sequence[Record]:
+        """The active departments in which the staff member is a practitioner.
+
+        They stay active until the transaction ends.
+        """
+        found = await self._connection.execute(
+            select(Department.id, Department.name)
+            .join(
+                RoleGrant,
+                and_(
+                    RoleGrant.organization_id == Department.organization_id,
+                    RoleGrant.department_id == Department.id,
+                    RoleGrant.role == Role.PRACTITIONER,
+                ),
+            )
+            .where(
+                RoleGrant.organization_id == self._actor.organization_id,
+                RoleGrant.staff_id == practitioner.id,
+                Department.active,
+            )
+            .order_by(Department.name_key)
+            .with_for_update(read=True, of=Department)
+        )
+        return found.all()
+
+
+async def active_departments(
+    connection: AsyncConnection, organization_id: uuid.UUID
+) -> Sequence[Record]:
+    """The organization's active departments, by name."""
+    rows = await connection.execute(
+        select(Department.id, Department.name)
+        .where(Department.organization_id == organization_id, Department.active)
+        .order_by(Department.name_key)
+        .with_for_update(read=True)
+    )
+    return rows.all()
 
 
 async def in_organization(connection: AsyncConnection, actor: Actor, typed: str) -> Record | None:
-    """The active department of the caller's organization with this outside id."""
+    """The active department of the caller's organization with this outside id.
+
+    It stays active until the caller's transaction ends.
+    """
     id = parse_id("dep_", typed)
     if id is None:
         return None
     found = await connection.execute(
-        select(Department.id, Department.name).where(
+        select(Department.id, Department.name)
+        .where(
             Department.organization_id == actor.organization_id,
             Department.id == id,
             Department.active,
         )
+        .with_for_update(read=True)
     )
     return found.one_or_none()
+
+
+def _name(person: Record) -> str:
+    return f"{person.first_name} {person.last_name}"

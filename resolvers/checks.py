@@ -6,13 +6,13 @@ A `Checks` collects every problem of an input, so that a form can show them all 
 import datetime as dt
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from email_validator import EmailNotValidError, validate_email
 
-from models import canonical_email, canonical_username
-from resolvers.errors import Code, Problem, Refused
+from models import Record, canonical_email, canonical_username
+from resolvers.errors import Choice, Code, Problem, Refused
 
 NAME_LENGTH = 100
 TEXT_LENGTH = 2000
@@ -62,6 +62,12 @@ class Checks:
     def add(self, code: Code, message: str, *field: str) -> None:
         """One more problem, of the field at this path below the prefix."""
         self.problems.append(Problem(code, message, self.path(*field)))
+
+    def choose(self, message: str, choices: Iterable[Record], *field: str) -> None:
+        """One of several departments must be named; these are they (`DEPARTMENT_REQUIRED`)."""
+        listed = tuple(Choice(one.id, one.name) for one in choices)
+        code = Code.DEPARTMENT_REQUIRED
+        self.problems.append(Problem(code, message, self.path(*field), listed))
 
     def path(self, *field: str) -> tuple[str, ...]:
         """The path of a field below the prefix."""

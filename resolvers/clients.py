@@ -1,4 +1,4 @@
-"""Clients as staff manage them: the lists, the record, the approval."""
+"""Clients as staff manage them: the lists, the record, new ones, edits, whom they meet."""
 
 import datetime as dt
 import uuid
@@ -8,17 +8,37 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, false, select, update
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, false, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mailer import ClientApproved, post
-from models import Association, Client, ClientStatus, Department, Record, Staff, parse_id
+from models import (
+    Account,
+    AccountKind,
+    Association,
+    Client,
+    ClientStatus,
+    Department,
+    Link,
+    Record,
+    name_key,
+    new_id,
+    parse_id,
+)
 from permissions import Actor, Permission, Scope, Shape, reach
-from resolvers.associations import NewAssociation, associate, in_organization
+from resolvers.associations import (
+    Deltas,
+    NewAssociation,
+    active_departments,
+    associate,
+    in_organization,
+)
+from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Choice, Code, Problem, Refused, refuse
+from resolvers.finding import index, search
+from resolvers.links import invite, supersede
 from resolvers.listing import Listing, Order
-from resolvers.posting import addressed, sender
+from resolvers.registration import end_registrations, tell_managers
 from resolvers.tree import Key
 
 
@@ -41,30 +61,38 @@ _OF_DEPARTMENT = Client.department_id == bindparam("department", type_=Uuid())
 _NONE = false()
 
 
-def clients(
-    context: Context,
-    status: ClientStatus | None,
-    department_id: str | None,
-    practitioner_id: str | None,
-    order: ClientOrder,
-) -> Listing:
+@dataclass(frozen=True, slots=True)
+class ClientFilter:
+    """Which clients to list; None does not filter."""
+
+    status: ClientStatus | None
+    department_id: str | None
+    practitioner_id: str | None
+    search: str | None
+
+
+def clients(context: Context, wanted: ClientFilter, order: ClientOrder) -> Listing:
     """The clients whom the caller manages (`S29` to `S31`, `D29`).
 
-    A filter by an id that is unknown or out of reach gives the empty list.
+    A filter by an id that is unknown or out of reach gives the empty list. Raises `BadArgument`.
     """
     where: list[ColumnElement[bool]] = []
     values: dict[str, Any] = {}
-    if status is not None:
+    if wanted.status is not None:
         where.append(_OF_STATUS)
-        values["status"] = status
+        values["status"] = wanted.status
     for typed, prefix, name, predicate in (
-        (department_id, "dep_", "department", _OF_DEPARTMENT),
-        (practitioner_id, "stf_", "practitioner", _of_practitioner(context.actor.shape)),
+        (wanted.department_id, "dep_", "department", _OF_DEPARTMENT),
+        (wanted.practitioner_id, "stf_", "practitioner", _of_practitioner(context.actor.shape)),
     ):
         if typed is not None:
             id = parse_id(prefix, typed)
             where.append(_NONE if id is None else predicate)
             values[name] = id
+    if wanted.search and wanted.search.strip():
+        found, words = search(Client, wanted.search)
+        where += found or (_NONE,)
+        values |= words
     return Listing(Client, tuple(where), _ORDERS[order], values, at_least=Scope.DEPARTMENT)
 
 
@@ -75,143 +103,281 @@ def client(id: str) -> Key | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """What an approval may add: the department of a client who was not sure, practitioners."""
+class NewClient:
+    """A client whom staff create (`S11`, `S12`)."""
 
-    department_id: str | None = None
+    first_name: str
+    last_name: str
+    email: str
+    date_of_birth: dt.date
+    phone: str | None
+    department_id: str | None
     associations: Sequence[NewAssociation] = field(default=())
 
 
-async def client_approve(context: Context, id: str, approval: Approval) -> Key:
-    """Approve a pending client: into the Active list, and a letter says so (`S7`, `S8`, `S34`).
+async def client_create(context: Context, typed: NewClient) -> Key:
+    """A new client, active at once, who is mailed a link to define credentials (`S10` to `S14`).
 
-    Of two who approve at once, one does; the other is told who did, and when (`D18`).
+    Made by staff counts as approved by them (`D20`). Open registrations of the address end (`D1`).
     """
+    checks = Checks("input")
+    first_name = checks.name(typed.first_name, "firstName")
+    last_name = checks.name(typed.last_name, "lastName")
+    email, email_key = checks.email(typed.email, "email")
+    born = checks.date_of_birth(typed.date_of_birth, context.now().date(), "dateOfBirth")
+    phone = checks.phone(typed.phone, "phone")
+    checks.done()
+    actor = context.actor
 
     async def work(connection: AsyncConnection) -> Key:
         now = context.now()
-        client = await _found(connection, context.actor, id, Permission.CLIENT_APPROVE)
-        if client.status is not ClientStatus.PENDING:
-            raise await _not_pending(connection, client)
-        department_id = await _department(connection, context.actor, client, approval)
-        approved = await connection.execute(
-            update(Client)
-            .where(
-                Client.organization_id == client.organization_id,
-                Client.id == client.id,
-                Client.status == ClientStatus.PENDING,
+        organization_id = actor.organization_id
+        department_id = await _home(
+            connection, actor, typed.department_id, Permission.CLIENT_CREATE
+        )
+        await _free(connection, organization_id, email_key)
+        client_id = new_id()
+        await connection.execute(
+            insert(Account).values(
+                organization_id=organization_id,
+                id=client_id,
+                kind=AccountKind.CLIENT,
+                created_at=now,
             )
-            .values(
+        )
+        await connection.execute(
+            insert(Client).values(
+                organization_id=organization_id,
+                id=client_id,
                 status=ClientStatus.ACTIVE,
+                first_name=first_name,
+                last_name=last_name,
+                name_key=name_key(first_name, last_name),
+                email=email,
+                email_key=email_key,
+                phone=phone,
+                date_of_birth=born,
                 department_id=department_id,
+                created_at=now,
                 approved_at=now,
-                approved_by_id=context.actor.id,
+                approved_by_id=actor.id,
             )
         )
-        if approved.rowcount != 1:
-            now_is = await _found(connection, context.actor, id, Permission.CLIENT_APPROVE)
-            raise await _not_pending(connection, now_is)
-        await associate(
-            connection,
-            context.actor,
-            client.id,
-            approval.associations,
-            now,
-            "input",
-            "associations",
+        await index(connection, organization_id, client_id)
+        await end_registrations(connection, organization_id, email_key, now)
+        made = await found(connection, actor, _outside(client_id), Permission.CLIENT_CREATE)
+        deltas = Deltas(add=typed.associations)
+        await associate(connection, actor, made, deltas, now, "associations")
+        await invite(context, connection, organization_id, client_id)
+        return Key(Client, client_id)
+
+    return await context.write(work)
+
+
+async def client_invitation_resend(context: Context, id: str) -> Key:
+    """Send the letter again that lets a client define credentials, with a new link (`D5`)."""
+
+    async def work(connection: AsyncConnection) -> Key:
+        client = await found(connection, context.actor, id, Permission.CLIENT_CREATE)
+        key = Key(Client, client.id)
+        if client.username is not None:
+            message = "The client has a username and a password already."
+            raise refuse(Code.ALREADY_ONBOARDED, message, "id", key=key)
+        if client.status is not ClientStatus.ACTIVE:
+            raise refuse(Code.NOT_ACTIVE, "This client is not active.", "id", key=key)
+        await invite(context, connection, client.organization_id, client.id)
+        return key
+
+    return await context.write(work)
+
+
+async def client_update(context: Context, id: str, change: dict[str, Any]) -> Key:
+    """Edit a client's details (`D28`, `D32`). `change` holds what was said, by column.
+
+    A pending client who is given a department is told of there, once (`D19`).
+    """
+    checks = Checks("input")
+    new = _checked(checks, change, context.now().date())
+    actor = context.actor
+
+    async def work(connection: AsyncConnection) -> Key:
+        client = await found(connection, actor, id, Permission.CLIENT_UPDATE)
+        checks.done()
+        values = dict(new)
+        readdressed = new.get("email_key", client.email_key) != client.email_key
+        if readdressed:
+            await _may_readdress(connection, client, new["email_key"], context.now())
+        if "department_id" in change:
+            values["department_id"] = await _home(
+                connection, actor, change["department_id"], Permission.CLIENT_UPDATE
+            )
+        if not values:
+            return Key(Client, client.id)
+        names = new.get("first_name", client.first_name), new.get("last_name", client.last_name)
+        await connection.execute(
+            update(Client).where(_is(client)).values(**values, name_key=name_key(*names))
         )
-        await _tell_approved(connection, client, now)
+        await index(connection, client.organization_id, client.id)
+        if readdressed:
+            theirs = Link.account_id == client.id
+            await supersede(connection, client.organization_id, theirs, context.now())
+            await invite(context, connection, client.organization_id, client.id)
+        home = values.get("department_id", client.department_id)
+        if client.status is ClientStatus.PENDING and home != client.department_id:
+            await tell_managers(
+                connection,
+                client.organization_id,
+                client.id,
+                await _named(connection, client.organization_id, home),
+                context.now(),
+                told_before=True,
+            )
         return Key(Client, client.id)
 
     return await context.write(work)
 
 
-async def _found(
-    connection: AsyncConnection, actor: Actor, typed: str, permission: Permission
+def _checked(checks: Checks, change: dict[str, Any], today: dt.date) -> dict[str, Any]:
+    """The columns to write of what was said, but for the department."""
+    new: dict[str, Any] = {}
+    if "first_name" in change:
+        new["first_name"] = checks.name(change["first_name"], "firstName")
+    if "last_name" in change:
+        new["last_name"] = checks.name(change["last_name"], "lastName")
+    if "email" in change:
+        new["email"], new["email_key"] = checks.email(change["email"], "email")
+    if "date_of_birth" in change:
+        born = change["date_of_birth"]
+        new["date_of_birth"] = checks.date_of_birth(born, today, "dateOfBirth")
+    if "phone" in change:
+        new["phone"] = checks.phone(change["phone"], "phone")
+    return new
+
+
+async def _may_readdress(
+    connection: AsyncConnection, client: Record, email_key: str, now: dt.datetime
+) -> None:
+    """Only who has no credentials yet is given another address by staff (`D28`)."""
+    if client.username is not None:
+        raise refuse(
+            Code.EMAIL_LOCKED,
+            "Only the client can change an address that they sign in with.",
+            "input",
+            "email",
+            key=Key(Client, client.id),
+        )
+    await _free(connection, client.organization_id, email_key)
+    await end_registrations(connection, client.organization_id, email_key, now)
+
+
+async def client_associations_update(context: Context, id: str, deltas: Deltas) -> Key:
+    """Change whom a client meets, from the Clients tab (`S22` to `S25`)."""
+
+    async def work(connection: AsyncConnection) -> Key:
+        actor = context.actor
+        client = await found(connection, actor, id, None)
+        if (deltas.add or deltas.change) and client.status is not ClientStatus.ACTIVE:
+            message = "Only an active client can be associated with practitioners."
+            raise refuse(Code.NOT_ACTIVE, message, "id", key=Key(Client, client.id))
+        await associate(connection, actor, client, deltas, context.now())
+        return Key(Client, client.id)
+
+    return await context.write(work)
+
+
+async def found(
+    connection: AsyncConnection, actor: Actor, typed: str, permission: Permission | None
 ) -> Record:
     """The client of this id, as far as the caller may change it with the permission.
 
-    Out of reach it is NOT_FOUND, in reach but not the caller's to change OUT_OF_SCOPE (`D8`).
+    Without one: as far as the caller reads it as a manager. Out of reach it is NOT_FOUND, in reach
+    but not the caller's to change OUT_OF_SCOPE (`D8`).
     """
     id = parse_id("cli_", typed)
-    found = None
+    row = None
     if id is not None:
+        may_change = (
+            reach.changing(Client, actor.shape, permission)
+            if permission
+            else reach.reading(Client, actor.shape, Scope.DEPARTMENT)
+        )
         rows = await connection.execute(
             select(
                 *Client.__table__.c,
-                reach.changing(Client, actor.shape, permission).label("may_change"),
+                Client.username.label("username"),
+                may_change.label("may_change"),
             ).where(Client.id == id, reach.reading(Client, actor.shape)),
-            reach.values(actor, permission),
+            reach.values(actor),
         )
-        found = rows.one_or_none()
-    if found is None:
+        row = rows.one_or_none()
+    if row is None:
         raise refuse(Code.NOT_FOUND, "There is no such client.", "id")
-    if not found.may_change:
+    if not row.may_change:
         raise refuse(
             Code.OUT_OF_SCOPE,
             "This client belongs to another department, whose staff may do this.",
             "id",
-            key=Key(Client, found.id),
+            key=Key(Client, row.id),
         )
-    return found
+    return row
 
 
-async def _department(
-    connection: AsyncConnection, actor: Actor, client: Record, approval: Approval
+async def _home(
+    connection: AsyncConnection, actor: Actor, typed: str | None, permission: Permission
 ) -> uuid.UUID:
-    """The department that the client will be in: the one named, or its own."""
+    """The department that a client is to be in: the one named, or the only choice (`D10`)."""
     path = ("input", "departmentId")
-    if approval.department_id is not None:
-        department = await in_organization(connection, actor, approval.department_id)
+    anywhere = actor.holds(permission, Scope.ORGANIZATION)
+    mine = actor.departments(permission)
+    if typed is not None:
+        department = await in_organization(connection, actor, typed)
         if department is None:
             raise refuse(Code.NOT_FOUND, "There is no such department.", *path)
-        mine = actor.departments(Permission.CLIENT_APPROVE)
-        anywhere = actor.holds(Permission.CLIENT_APPROVE, Scope.ORGANIZATION)
         if not anywhere and department.id not in mine:
-            message = f"You cannot move clients to {department.name}."
+            message = f"{department.name} is not a department of yours."
             raise refuse(Code.OUT_OF_SCOPE, message, *path)
         return department.id  # type: ignore[no-any-return]
-    if client.department_id is not None:
-        return client.department_id  # type: ignore[no-any-return]
-    found = await connection.execute(
-        select(Department.id, Department.name)
-        .where(Department.organization_id == actor.organization_id, Department.active)
-        .order_by(Department.name_key)
-    )
-    raise Refused(
-        Problem(
-            Code.DEPARTMENT_REQUIRED,
-            "The client was not sure of the department: choose one.",
-            path,
-            tuple(Choice(one.id, one.name) for one in found),
-        ),
-        key=Key(Client, client.id),
-    )
+    active = await active_departments(connection, actor.organization_id)
+    choices = [one for one in active if anywhere or one.id in mine]
+    if len(choices) == 1:
+        return choices[0].id  # type: ignore[no-any-return]
+    raise department_required("Choose the client's department.", choices)
 
 
-async def _not_pending(connection: AsyncConnection, client: Record) -> Refused:
-    """What somebody is told who comes too late: who decided, and when (`D18`)."""
-    message = "This client is not pending any more."
-    if client.approved_at is not None:
-        found = await connection.execute(
-            select(Staff.first_name, Staff.last_name).where(
-                Staff.organization_id == client.organization_id, Staff.id == client.approved_by_id
-            )
+def department_required(message: str, choices: Sequence[Record], key: Key | None = None) -> Refused:
+    """The refusal of who left out a department, where there are several."""
+    listed = tuple(Choice(one.id, one.name) for one in choices)
+    path = ("input", "departmentId")
+    return Refused(Problem(Code.DEPARTMENT_REQUIRED, message, path, listed), key=key)
+
+
+async def _free(connection: AsyncConnection, organization_id: uuid.UUID, email_key: str) -> None:
+    same = await connection.execute(
+        select(Client.id).where(
+            Client.organization_id == organization_id, Client.email_key == email_key
         )
-        by = found.one()
-        when = client.approved_at.strftime("%Y-%m-%d %H:%M UTC")
-        message = f"This client was approved already, by {by.first_name} {by.last_name} on {when}."
-    return refuse(Code.NOT_PENDING, message, "id", key=Key(Client, client.id))
-
-
-async def _tell_approved(connection: AsyncConnection, client: Record, now: dt.datetime) -> None:
-    await post(
-        connection,
-        ClientApproved(**addressed(await sender(connection, client.organization_id), client)),
-        organization_id=client.organization_id,
-        recipient=client.email,
-        now=now,
     )
+    if same.first() is not None:
+        raise refuse(Code.TAKEN, "A client has this address already.", "input", "email")
+
+
+async def _named(
+    connection: AsyncConnection, organization_id: uuid.UUID, department_id: uuid.UUID
+) -> Record:
+    rows = await connection.execute(
+        select(Department.id, Department.name).where(
+            Department.organization_id == organization_id, Department.id == department_id
+        )
+    )
+    return rows.one()
+
+
+def _is(client: Record) -> Any:
+    return and_(Client.organization_id == client.organization_id, Client.id == client.id)
+
+
+def _outside(client_id: uuid.UUID) -> str:
+    return f"cli_{client_id.hex}"
 
 
 @cache

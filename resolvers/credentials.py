@@ -10,6 +10,7 @@ from models import Account, Client, ClientStatus, Link, LinkPurpose, Record, Sta
 from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
+from resolvers.finding import index
 from resolvers.links import supersede, usable, use
 
 
@@ -87,6 +88,7 @@ async def invitation_accept(
                 password_hash=credentials.password_hash,
             )
         )
+        await index(connection, link.organization_id, link.account_id)
         await supersede(connection, link.organization_id, Link.account_id == link.account_id, now)
         status = await connection.execute(
             select(Client.status).where(

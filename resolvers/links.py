@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mailer import ClientInvitation, ConfirmRegistration, Contents, StaffInvitation, post
+from mailer import ClientInvitation, Contents, StaffInvitation, post
 from models import (
     Account,
     AccountKind,
@@ -34,7 +34,6 @@ LIVES = {
     LinkPurpose.RESET_PASSWORD: dt.timedelta(hours=1),
     LinkPurpose.CONFIRM_EMAIL: dt.timedelta(hours=24),
 }
-REGISTRATION_KEPT = dt.timedelta(days=30)
 
 _REFUSALS = {
     LinkState.USED: (Code.LINK_USED, "This link was used already: a link works once."),
@@ -65,21 +64,6 @@ async def link(context: Context, token: str) -> LinkView:
     return LinkView(
         state_of(found, context.now()), found.purpose, found.organization_name, found.expires_at
     )
-
-
-async def link_resend(context: Context, token: str) -> None:
-    """Send a new link for one that was not used. Never tells whether a letter went out (`D3`)."""
-    found = await look_up(context, token)
-    if found is None or found.used_at is not None:
-        return
-
-    async def work(connection: AsyncConnection) -> None:
-        if found.purpose is LinkPurpose.CONFIRM_REGISTRATION:
-            await _confirm_again(context, connection, found)
-        elif found.purpose is LinkPurpose.DEFINE_CREDENTIALS:
-            await invite(context, connection, found.organization_id, found.account_id)
-
-    await context.write(work)
 
 
 async def look_up(context: Context, token: str) -> Record | None:
@@ -155,11 +139,13 @@ async def make(
     now: dt.datetime,
     registration_id: uuid.UUID | None = None,
     account_id: uuid.UUID | None = None,
+    email: tuple[str, str] | None = None,
     superseded: bool = False,
 ) -> tuple[uuid.UUID, dt.datetime]:
     """A new link, and when it ends; its registration or account is on `hold`, or new.
 
-    It supersedes the open ones of the same.
+    It supersedes the open ones of the same. `email`: the new address that it confirms, as typed
+    and as compared.
     """
     owner = (
         Link.registration_id == registration_id
@@ -175,6 +161,8 @@ async def make(
             purpose=purpose,
             registration_id=registration_id,
             account_id=account_id,
+            email=email[0] if email else None,
+            email_key=email[1] if email else None,
             created_at=now,
             expires_at=ends_at,
             superseded_at=now if superseded else None,
@@ -280,38 +268,6 @@ async def _awaiting_credentials(
         if person is not None:
             return person
     return None
-
-
-async def _confirm_again(context: Context, connection: AsyncConnection, old: Record) -> None:
-    now = context.now()
-    await hold(connection, organization_id=old.organization_id, registration_id=old.registration_id)
-    found = await connection.execute(
-        select(*Registration.__table__.c).where(
-            Registration.organization_id == old.organization_id,
-            Registration.id == old.registration_id,
-            Registration.ended_at.is_(None),
-            Registration.created_at > now - REGISTRATION_KEPT,
-        )
-    )
-    registration = found.one_or_none()
-    if registration is None:
-        return
-    link_id, ends_at = await make(
-        connection,
-        organization_id=old.organization_id,
-        purpose=LinkPurpose.CONFIRM_REGISTRATION,
-        now=now,
-        registration_id=registration.id,
-    )
-    organization = await sender(connection, old.organization_id)
-    await post(
-        connection,
-        ConfirmRegistration(**addressed(organization, registration), ends_at=ends_at),
-        organization_id=old.organization_id,
-        recipient=registration.email,
-        now=now,
-        link_id=link_id,
-    )
 
 
 def _of(link: Record) -> Any:

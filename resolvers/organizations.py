@@ -2,8 +2,9 @@
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Department, Organization, Role, new_id, sort_key
@@ -11,6 +12,7 @@ from resolvers.checks import Checks, is_slug
 from resolvers.context import Context
 from resolvers.errors import Choice, Code, refuse
 from resolvers.staff import hire
+from resolvers.tree import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +119,29 @@ async def create_organization(context: Context, typed: Founding) -> uuid.UUID:
             receive_new_client_notifications=True,
         )
         return organization_id
+
+    return await context.write(work)
+
+
+async def organization_update(context: Context, change: dict[str, Any]) -> Key:
+    """Edit the organization: what `change` says of its name, registration and contact address."""
+    checks = Checks("input")
+    new: dict[str, Any] = {}
+    if "name" in change:
+        new["name"] = checks.name(change["name"], "name")
+    if "registration_open" in change:
+        new["registration_open"] = change["registration_open"]
+    if "contact_email" in change:
+        typed = change["contact_email"]
+        new["contact_email"] = checks.email(typed, "contactEmail")[0] if typed else None
+    checks.done()
+    organization_id = context.actor.organization_id
+
+    async def work(connection: AsyncConnection) -> Key:
+        if new:
+            await connection.execute(
+                update(Organization).where(Organization.id == organization_id).values(**new)
+            )
+        return Key(Organization, organization_id)
 
     return await context.write(work)

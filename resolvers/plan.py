@@ -20,7 +20,7 @@ from models import Base, Query, Reading, Rows, Statement, parse_id, within
 from permissions import Scope, Shape, reach
 from resolvers.connection import CURSOR, PageRows, connection
 from resolvers.listing import Listing, Order, columns_where, id_of, pointer, relationship
-from resolvers.steps import BadCursor, Built, Read, Reader, read_many, read_one, read_page
+from resolvers.steps import BadArgument, Built, Read, Reader, read_many, read_one, read_page
 from resolvers.tree import Many, One, Page, PageArguments, Wanted
 from resolvers.view import Columns, View, reach_of
 
@@ -121,7 +121,7 @@ class _Pages:
         self._statements: dict[tuple[bool, bool, bool], Statement] = {}
 
     def _bounds(self, reader: Reader, page: PageArguments) -> Reading[dict[str, Any]]:
-        """The places of the cursors in the order, looked up within reach. Raises `BadCursor`."""
+        """The places of the cursors in the order, looked up within reach. Raises `BadArgument`."""
         found: dict[str, Any] = {}
         for name, cursor in (("after", page.after), ("before", page.before)):
             if cursor is None:
@@ -129,7 +129,7 @@ class _Pages:
             id = parse_id(CURSOR, cursor)
             rows = (yield from reader.rows(self._bound, cursor=id)) if id else []
             if not rows:
-                raise BadCursor(name)
+                raise BadArgument(f"{name} is not a cursor of this list.")
             found |= {f"{name}_{i}": value for i, value in enumerate(rows[0])}
         return found
 

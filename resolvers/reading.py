@@ -22,7 +22,7 @@ async def read(
     """The finished value of a read: dicts and lists of what the schema's scalars write.
 
     None where the key is none, or names a row out of the caller's reach.
-    Raises `BadCursor`, `Missing` and `models.Unavailable`.
+    Raises `BadArgument`, `Missing` and `models.Unavailable`.
     """
     work = _work(tree, asked, context.actor)
     if work is None:

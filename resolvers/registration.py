@@ -29,6 +29,7 @@ from resolvers.checks import Checks, is_slug
 from resolvers.context import Context
 from resolvers.credentials import Credentials, Onboarded, chosen, claim
 from resolvers.errors import Code, refuse
+from resolvers.finding import index
 from resolvers.links import invite, make, supersede, usable, use
 from resolvers.posting import addressed, sender
 
@@ -146,6 +147,7 @@ async def registration_confirm(
         await claim(connection, link.organization_id, credentials)
         department = await _department(connection, registration)
         client_id = await _become_client(connection, registration, credentials, department, now)
+        await index(connection, link.organization_id, client_id)
         await _end_registrations(connection, registration, client_id, now)
         await tell_managers(connection, link.organization_id, client_id, department, now)
         return Onboarded(credentials.username, ClientStatus.PENDING)
@@ -159,11 +161,16 @@ async def tell_managers(
     client_id: uuid.UUID,
     department: Record | None,
     now: dt.datetime,
+    *,
+    told_before: bool = False,
 ) -> None:
-    """Write to all who may approve the client and want to be told, once each (`S4`, `S8`)."""
+    """Write to all who may approve the client and want to be told, once each (`S4`, `S8`).
+
+    `told_before` as in `reach.notified`.
+    """
     writer = await sender(connection, organization_id)
     told = await connection.execute(
-        reach.notified(department.id if department else None),
+        reach.notified(department.id if department else None, told_before=told_before),
         {"reach_organization": organization_id},
     )
     for staff in told.all():
@@ -260,9 +267,9 @@ def _registration(connection: Connection, link: Record) -> Record:
 async def _department(connection: AsyncConnection, registration: Record) -> Record | None:
     """The department of the new client, as of now: chosen and still active, or the only one."""
     found = await connection.execute(
-        select(Department.id, Department.name).where(
-            Department.organization_id == registration.organization_id, Department.active
-        )
+        select(Department.id, Department.name)
+        .where(Department.organization_id == registration.organization_id, Department.active)
+        .with_for_update(read=True)
     )
     active = found.all()
     if len(active) == 1:

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import (
@@ -56,6 +56,7 @@ async def login(
 
     async def work(connection: AsyncConnection) -> Opened:
         now = context.now()
+        _welcome(await _as_it_is(connection, person), surface)
         if renewed:
             await connection.execute(
                 update(Account)
@@ -183,6 +184,21 @@ _SESSION = (
         and_(Staff.organization_id == Session.organization_id, Staff.id == Session.account_id),
     )
 )
+
+
+async def _as_it_is(connection: AsyncConnection, person: Record) -> Record:
+    """The person's status now, which stays so until the transaction ends."""
+    for model, label in ((Client, "client_status"), (Staff, "staff_status")):
+        other = null().label("staff_status" if model is Client else "client_status")
+        found = await connection.execute(
+            select(model.status.label(label), other)
+            .where(model.organization_id == person.organization_id, model.id == person.id)
+            .with_for_update(read=True)
+        )
+        row = found.one_or_none()
+        if row is not None:
+            return row
+    raise LookupError("an account without its person")
 
 
 async def _person(context: Context, organization: str, username: str) -> Record | None:

@@ -32,10 +32,11 @@ from models import (
     parse_id,
 )
 from permissions import Actor, Permission, Scope, Shape, reach
-from resolvers.associations import in_organization
 from resolvers.checks import Checks
 from resolvers.context import Context
-from resolvers.errors import Code, refuse
+from resolvers.errors import Code, Refused, refuse
+from resolvers.finding import index, search
+from resolvers.grants import NewGrant, checked_grants
 from resolvers.links import invite, supersede
 from resolvers.listing import Listing, Order
 from resolvers.tree import Key
@@ -46,7 +47,11 @@ _NONE = false()
 
 
 def staff(
-    context: Context, status: StaffStatus | None, role: Role | None, department_id: str | None
+    context: Context,
+    status: StaffStatus | None,
+    role: Role | None,
+    department_id: str | None,
+    text: str | None,
 ) -> Listing:
     """The staff whom the caller manages or, as a Care Coordinator, sees (`S16`, `D7`).
 
@@ -64,6 +69,10 @@ def staff(
         granted = _granted(context.actor.shape, role is not None, department_id is not None)
         where.append(_NONE if unknown else granted)
         values |= {"role": role, "department": id}
+    if text and text.strip():
+        found, words = search(Staff, text)
+        where += found or (_NONE,)
+        values |= words
     return Listing(Staff, tuple(where), _BY_NAME, values, at_least=Scope.DEPARTMENT)
 
 
@@ -71,14 +80,6 @@ def staff_member(id: str) -> Key | None:
     """The staff member of this id, among those whom the caller sees in lists."""
     found = parse_id("stf_", id)
     return Key(Staff, found, at_least=Scope.DEPARTMENT) if found else None
-
-
-@dataclass(frozen=True, slots=True)
-class NewGrant:
-    """A role to hold; all but the Organizational Administrator's are held in a department."""
-
-    role: Role
-    department_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ async def staff_create(context: Context, typed: NewStaff) -> Key:
     checks.done()
 
     async def work(connection: AsyncConnection) -> Key:
-        grants = await _grants(connection, context.actor, typed.roles)
+        grants = await checked_grants(connection, context.actor, typed.roles, "roles")
         await _free(connection, context.actor.organization_id, email_key)
         staff_id = await hire(
             context,
@@ -172,6 +173,7 @@ async def hire(
             for role, department_id in grants
         ],
     )
+    await index(connection, organization_id, staff_id)
     await invite(context, connection, organization_id, staff_id)
     return staff_id
 
@@ -220,6 +222,7 @@ async def staff_update(context: Context, id: str, change: StaffChange) -> Key:
             .where(Staff.organization_id == member.organization_id, Staff.id == member.id)
             .values(**new, name_key=name_key(*names))
         )
+        await index(connection, member.organization_id, member.id)
         if new.get("email", member.email) != member.email:
             theirs = Link.account_id == member.id
             await supersede(connection, member.organization_id, theirs, now)
@@ -233,69 +236,41 @@ async def _found(
     connection: AsyncConnection, actor: Actor, typed: str, new: dict[str, Any]
 ) -> Record:
     """The staff member of this id, as far as the caller may change these columns of it."""
+    member = await read_member(connection, actor, typed)
+    key = Key(Staff, member.id)
+    if member.id == actor.id:
+        if new.keys() - {"receive_new_client_notifications"}:
+            message = "Of your own record you can change the notifications only."
+            raise refuse(Code.OUT_OF_SCOPE, message, "input", key=key)
+    elif not member.may_change:
+        raise not_yours(actor, member)
+    return member
+
+
+async def read_member(connection: AsyncConnection, actor: Actor, typed: str) -> Record:
+    """The staff member of this id within reach, and whether the caller `may_change` it (`D6`)."""
     id = parse_id("stf_", typed)
-    found = None
+    member = None
     if id is not None:
         may_change = reach.changing(Staff, actor.shape, Permission.STAFF_UPDATE)
         rows = await connection.execute(
             select(
                 *Staff.__table__.c, Staff.username.label("username"), may_change.label("may_change")
             ).where(Staff.id == id, reach.reading(Staff, actor.shape)),
-            reach.values(actor, Permission.STAFF_UPDATE),
+            reach.values(actor),
         )
-        found = rows.one_or_none()
-    if found is None:
+        member = rows.one_or_none()
+    if member is None:
         raise refuse(Code.NOT_FOUND, "There is no such staff member.", "id")
-    key = Key(Staff, found.id)
-    if found.id == actor.id:
-        if new.keys() - {"receive_new_client_notifications"}:
-            message = "Of your own record you can change the notifications only."
-            raise refuse(Code.OUT_OF_SCOPE, message, "input", key=key)
-    elif not found.may_change:
-        message = "Only administrators can change staff."
-        if actor.holds(Permission.STAFF_UPDATE):
-            message = "This staff member also works outside your departments."
-        raise refuse(Code.OUT_OF_SCOPE, message, "id", key=key)
-    return found
+    return member
 
 
-async def _grants(
-    connection: AsyncConnection, actor: Actor, asked: Sequence[NewGrant]
-) -> list[tuple[Role, uuid.UUID | None]]:
-    checks = Checks("input", "roles")
-    anywhere = actor.holds(Permission.STAFF_SET_ROLES, Scope.ORGANIZATION)
-    mine = actor.departments(Permission.STAFF_SET_ROLES)
-    grants: list[tuple[Role, uuid.UUID | None]] = []
-    for i, one in enumerate(asked):
-        grant: tuple[Role, uuid.UUID | None] | None = None
-        if one.role is Role.ORGANIZATION_ADMINISTRATOR:
-            if not anywhere:
-                message = "Only an Organizational Administrator can grant this role."
-                checks.add(Code.OUT_OF_SCOPE, message, str(i), "role")
-            elif one.department_id is not None:
-                message = "An Organizational Administrator belongs to no department."
-                checks.add(Code.INVALID, message, str(i), "departmentId")
-            else:
-                grant = (one.role, None)
-        elif one.department_id is None:
-            message = "This role is held in a department: choose one."
-            checks.add(Code.DEPARTMENT_REQUIRED, message, str(i), "departmentId")
-        else:
-            department = await in_organization(connection, actor, one.department_id)
-            if department is None:
-                message = "There is no such department."
-                checks.add(Code.NOT_FOUND, message, str(i), "departmentId")
-            elif not anywhere and department.id not in mine:
-                message = f"You cannot grant roles in {department.name}."
-                checks.add(Code.OUT_OF_SCOPE, message, str(i), "departmentId")
-            else:
-                grant = (one.role, department.id)
-        if grant in grants:
-            checks.add(Code.INVALID, "This role is named twice.", str(i))
-        elif grant:
-            grants.append(grant)
-    checks.done()
-    return grants
+def not_yours(actor: Actor, member: Record) -> Refused:
+    """The refusal of who sees a staff member, and may not change them."""
+    message = "Only administrators can change staff."
+    if actor.holds(Permission.STAFF_UPDATE):
+        message = "This staff member also works outside your departments."
+    return refuse(Code.OUT_OF_SCOPE, message, "id", key=Key(Staff, member.id))
 
 
 async def _free(connection: AsyncConnection, organization_id: uuid.UUID, email_key: str) -> None:

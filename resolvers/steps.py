@@ -10,11 +10,11 @@ from resolvers.tree import Page, PageArguments
 Built = dict[str, Any]
 
 
-class BadCursor(Exception):
-    """A cursor that names no row of the list, as far as the caller reaches."""
+class BadArgument(Exception):
+    """An argument of a list that cannot be right, with a sentence that names it.
 
-    def __init__(self, argument: str) -> None:
-        super().__init__(f"{argument} is not a cursor of this list.")
+    As a cursor that names no row of the list, as far as the caller reaches.
+    """
 
 
 class Missing(Exception):

@@ -7,6 +7,7 @@ document.
     Wanted                      of each row: these fields, in this order
     ├── Column                  an attribute of the model, as it is
     ├── Computed                a function of several attributes
+    ├── Rights                  what the caller may do with it
     ├── Constant                the same for every row (__typename)
     ├── One                     a row that the row points at
     ├── Many                    all rows that point at it
@@ -46,6 +47,13 @@ class Computed:
     attributes: tuple[str, ...]
     function: Callable[..., Any]
     given: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rights:
+    """What the caller may do with this very row, as `reach.rights` says."""
+
+    key: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +124,7 @@ class Part:
     value: str = ""
 
 
-Field = Column | Computed | Constant | One | Many | Page
+Field = Column | Computed | Rights | Constant | One | Many | Page
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from models import Base, Reading, Rows
 from permissions import Scope, Shape, reach
 from resolvers.listing import attribute, id_of, pointer, relationship
 from resolvers.steps import Built, Missing, Read, Reader
-from resolvers.tree import Column, Computed, Constant, Field, Many, One, Page, Wanted
+from resolvers.tree import Column, Computed, Constant, Field, Many, One, Page, Rights, Wanted
 
 # Where the columns of a model are found.
 Place = Callable[[ColumnElement[Any]], ColumnElement[Any]]
@@ -112,13 +112,17 @@ class View:
         fields = (f"{one.key!r}: {self._value(wanted, one, place, path)}" for one in wanted.fields)
         return f"{{{', '.join(fields)}}}"
 
-    def _value(self, wanted: Wanted, field: Field, place: Place, path: tuple[str, ...]) -> str:
+    def _value(  # noqa: PLR0911 - one for each kind of field
+        self, wanted: Wanted, field: Field, place: Place, path: tuple[str, ...]
+    ) -> str:
         """The expression of one field of the dict."""
         match field:
             case Constant():
                 return repr(field.value)
             case Computed():
                 return self._computed(wanted, field, place)
+            case Rights():
+                return self._rights(wanted, place)
             case Column():
                 value = self._column(place(attribute(wanted.model, field.attribute)))
                 if field.prefix:
@@ -144,6 +148,16 @@ class View:
         read = [self._column(place(attribute(wanted.model, one))) for one in field.attributes]
         given = [f"given[{one!r}]" for one in field.given]
         return f"{name}({', '.join([*read, *given])})"
+
+    def _rights(self, wanted: Wanted, place: Place) -> str:
+        """The permissions held on the row, as a list."""
+        held = (
+            f"*([{str(permission)!r}] if {self._column(place(where))} else ())"
+            if where is not None
+            else repr(str(permission))
+            for permission, where in reach.rights(wanted.model, self._shape)
+        )
+        return f"[{', '.join(held)}]"
 
     def _joined(
         self, wanted: Wanted, field: One, one: Wanted, place: Place, path: tuple[str, ...]

@@ -52,7 +52,12 @@ class Planned:
     """A row, rows or a page that a resolver (or the object above) names, and a plan reads."""
 
 
-Source = Attribute | Function | Planned
+@dataclass(frozen=True, slots=True)
+class ViewerRights:
+    """What the caller may do with the row."""
+
+
+Source = Attribute | Function | Planned | ViewerRights
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class _Said:
     rule: Rule | None = None
     function: Callable[..., Any] | None = None
     paged: bool = False
+    rights: bool = False
 
 
 def guarded(rule: Requires) -> Any:
@@ -85,6 +91,11 @@ def computed(function: Callable[..., Any], rule: Rule | None = None) -> Any:
     A parameter named in `GIVEN` gets that value instead of a column.
     """
     return _Said(rule=rule, function=function)
+
+
+def rights(rule: Rule | None = None) -> Any:
+    """What the caller may do with this very row."""
+    return _Said(rule=rule, rights=True)
 
 
 def pages(rule: Rule | None = None) -> Any:
@@ -138,7 +149,7 @@ def _page(
 # --- types -------------------------------------------------------------------------------------
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(guarded, computed, pages))
+@dataclass_transform(kw_only_default=True, field_specifiers=(guarded, computed, pages, rights))
 def reads(
     model: type[Base],
     prefix: str | None = None,
@@ -157,7 +168,11 @@ def reads(
         for name in list(cls.__annotations__):
             said = cls.__dict__.get(name, _Said())
             its_rule = said.rule or rule
-            if said.function:
+            source: Source
+            doc: str | None
+            if said.rights:
+                source, doc = ViewerRights(), "What you may do with this very one."
+            elif said.function:
                 source, doc = _function(said.function, attributes.keys())
             else:
                 source, doc = Attribute(name), attributes[name].doc

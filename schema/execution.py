@@ -34,7 +34,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from models import Unavailable, new_id
-from resolvers import BadCursor, Context, Missing, read
+from resolvers import BadArgument, Context, Missing, read
 from resolvers.tree import Page, PageArguments
 from schema.declare import SOURCE, Planned
 from schema.operation import DEFINITION, Demand, Operation, TooLarge, walk
@@ -261,7 +261,7 @@ def _formatted(error: GraphQLError) -> dict[str, Any]:
     extensions = dict(error.extensions or {})
     cause = error.original_error
     match cause:
-        case BadCursor():
+        case BadArgument():
             extensions["code"] = "BAD_USER_INPUT"
         case Unavailable():
             shown["message"] = "The service is not available. Please try again in a moment."

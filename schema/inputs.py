@@ -1,13 +1,24 @@
 """What callers say: the inputs of the mutations, and what each becomes for its use case."""
 
+import dataclasses
 import datetime as dt
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from strawberry import ID, UNSET, Maybe
 
 import resolvers
 from models import Role, Surface
-from resolvers import Approval, Code, NewAssociation, NewGrant, NewRegistration, NewStaff, Problem
+from resolvers import (
+    Approval,
+    Code,
+    Deltas,
+    NewAssociation,
+    NewClient,
+    NewGrant,
+    NewRegistration,
+    NewStaff,
+    Problem,
+)
 from schema.declare import about, input_
 
 T = TypeVar("T")
@@ -65,6 +76,30 @@ class CredentialsInput:
 
 
 @input_
+class PasswordResetRequestInput:
+    """Whoever has forgotten their password."""
+
+    organization: str = about("The slug of the organization's portal URL.")
+    email: str = about("The address that letters go to.")
+
+
+@input_
+class PasswordResetInput:
+    """A new password, chosen on the page behind a mailed link."""
+
+    token: str = about("The token from the link: what follows `#token=`.")
+    password: str = about("15 to 1,024 characters that nobody would guess.")
+
+
+@input_
+class PasswordChangeInput:
+    """A new password, chosen while signed in."""
+
+    current_password: str = about("The password so far.")
+    password: str = about("15 to 1,024 characters that nobody would guess.")
+
+
+@input_
 class AssociationInput:
     """A practitioner for a client."""
 
@@ -72,6 +107,112 @@ class AssociationInput:
     department_id: ID | None = about(
         "One of the practitioner's departments; the only one need not be named.", default=UNSET
     )
+
+
+def associations(said: list[AssociationInput] | None) -> list[NewAssociation]:
+    """For the use cases."""
+    return [
+        NewAssociation(one.practitioner_id, given(one.department_id)) for one in given(said) or ()
+    ]
+
+
+@input_
+class ClientCreateInput:
+    """A new client."""
+
+    first_name: str = about("Given name.")
+    last_name: str = about("Family name.")
+    email: str = about("Where the invitation goes.")
+    date_of_birth: dt.date = about("Date of birth: from 1900 to today.")
+    phone: str | None = about("Telephone number.", default=UNSET)
+    department_id: ID | None = about(
+        "The client's department; the caller's only one need not be named.", default=UNSET
+    )
+    associations: list[AssociationInput] | None = about(
+        "Practitioners to associate with the client at once.", default=UNSET
+    )
+
+    def typed(self) -> NewClient:
+        """For the use case."""
+        return NewClient(
+            first_name=self.first_name,
+            last_name=self.last_name,
+            email=self.email,
+            date_of_birth=self.date_of_birth,
+            phone=given(self.phone),
+            department_id=given(self.department_id),
+            associations=associations(self.associations),
+        )
+
+
+@input_
+class ClientUpdateInput:
+    """What to change of a client. Left out: unchanged; null: refused, but for phone (`D32`)."""
+
+    first_name: Maybe[str | None] = about("Given name.")
+    last_name: Maybe[str | None] = about("Family name.")
+    email: Maybe[str | None] = about("The address, while credentials are not set.")
+    date_of_birth: Maybe[dt.date | None] = about("Date of birth: from 1900 to today.")
+    phone: Maybe[str | None] = about("Telephone number; null clears it.")
+    department_id: Maybe[ID | None] = about("The department to move to.")
+
+
+@input_
+class ClientAssociationsInput:
+    """Whom a client meets: what to remove, change and add, in this order.
+
+    A pair is named once in all three lists.
+    """
+
+    add: list[AssociationInput] | None = about("Practitioners to add.", default=UNSET)
+    change: list[AssociationInput] | None = about(
+        "Practitioners to meet in another department.", default=UNSET
+    )
+    remove: list[ID] | None = about(
+        "What to end: ids of associations, or of practitioners.", default=UNSET
+    )
+
+    def typed(self) -> Deltas:
+        """For the use case."""
+        return Deltas(
+            associations(self.add), associations(self.change), list(given(self.remove) or ())
+        )
+
+
+@input_
+class StaffAssociationInput:
+    """A client for a practitioner."""
+
+    client_id: ID = about("An active client.")
+    department_id: ID | None = about(
+        "One of the practitioner's departments; the only one need not be named.", default=UNSET
+    )
+
+
+@input_
+class StaffAssociationsInput:
+    """Whom a practitioner meets: what to remove, change and add, in this order.
+
+    A pair is named once in all three lists.
+    """
+
+    add: list[StaffAssociationInput] | None = about("Clients to add.", default=UNSET)
+    change: list[StaffAssociationInput] | None = about(
+        "Clients to meet in another department.", default=UNSET
+    )
+    remove: list[ID] | None = about(
+        "What to end: ids of associations, or of clients.", default=UNSET
+    )
+
+    def typed(self) -> Deltas:
+        """For the use case."""
+
+        def listed(said: list[StaffAssociationInput] | None) -> list[NewAssociation]:
+            return [
+                NewAssociation(one.client_id, given(one.department_id)) for one in given(said) or ()
+            ]
+
+        return Deltas(listed(self.add), listed(self.change), list(given(self.remove) or ()))
 
 
 @input_
@@ -89,10 +230,7 @@ class ClientApproveInput:
         """For the use case."""
         return Approval(
             department_id=given(self.department_id),
-            associations=[
-                NewAssociation(one.practitioner_id, given(one.department_id))
-                for one in given(self.associations) or ()
-            ],
+            associations=associations(self.associations),
         )
 
 
@@ -130,6 +268,22 @@ class StaffCreateInput:
 
 
 @input_
+class StaffRolesInput:
+    """Roles to revoke, and then to grant."""
+
+    grant: list[RoleGrantInput] | None = about("Roles to grant.", default=UNSET)
+    revoke: list[RoleGrantInput] | None = about("Roles to revoke.", default=UNSET)
+
+    def typed(self) -> resolvers.RoleChanges:
+        """For the use case."""
+
+        def listed(said: list[RoleGrantInput] | None) -> list[NewGrant]:
+            return [NewGrant(one.role, given(one.department_id)) for one in given(said) or ()]
+
+        return resolvers.RoleChanges(listed(self.grant), listed(self.revoke))
+
+
+@input_
 class StaffUpdateInput:
     """What to change of a staff member. Left out: unchanged; null: refused (`D32`)."""
 
@@ -142,17 +296,7 @@ class StaffUpdateInput:
 
     def typed(self) -> resolvers.StaffChange:
         """For the use case; `Refused` for a null."""
-        names = ("first_name", "last_name", "email", "receive_new_client_notifications")
-        said = {name: getattr(self, name) for name in names}
-        changes = {name: some.value for name, some in said.items() if some is not None}
-        nulls = [
-            Problem(Code.REQUIRED, "This cannot be empty.", ("input", camel(name)))
-            for name, value in changes.items()
-            if value is None
-        ]
-        if nulls:
-            raise resolvers.Refused(*nulls)
-        return resolvers.StaffChange(**changes)
+        return resolvers.StaffChange(**changes(self))
 
 
 @input_
@@ -160,6 +304,31 @@ class DepartmentInput:
     """A department."""
 
     name: str = about("Its name, unique in the organization.")
+
+
+@input_
+class OrganizationUpdateInput:
+    """What to change. Left out: unchanged; null: refused, but for the contact address."""
+
+    name: Maybe[str | None] = about("The organization's name.")
+    registration_open: Maybe[bool | None] = about("Whether clients may register themselves.")
+    contact_email: Maybe[str | None] = about("Whom letters tell their readers to ask.")
+
+
+def changes(said: object, *may_be_null: str) -> dict[str, Any]:
+    """What an update says, by field; `Refused` for nulls where there can be none (`D32`)."""
+    names = [field.name for field in dataclasses.fields(said)]  # type: ignore[arg-type]
+    found = {
+        name: some.value for name in names for some in (getattr(said, name),) if some is not None
+    }
+    nulls = [
+        Problem(Code.REQUIRED, "This cannot be empty.", ("input", camel(name)))
+        for name, value in found.items()
+        if value is None and name not in may_be_null
+    ]
+    if nulls:
+        raise resolvers.Refused(*nulls)
+    return found
 
 
 def camel(name: str) -> str:

@@ -7,17 +7,27 @@ from strawberry import ID, UNSET, Info
 
 import resolvers
 from models import AccountKind
-from permissions import Permission, Public, Requires, Scope
+from permissions import Authenticated, Permission, Public, Requires, Scope
 from resolvers import Context
 from schema.declare import mutation, named
 from schema.inputs import (
     ClientApproveInput,
+    ClientAssociationsInput,
+    ClientCreateInput,
     ClientRegisterInput,
+    ClientUpdateInput,
     CredentialsInput,
     DepartmentInput,
     LoginInput,
+    OrganizationUpdateInput,
+    PasswordChangeInput,
+    PasswordResetInput,
+    PasswordResetRequestInput,
+    StaffAssociationsInput,
     StaffCreateInput,
+    StaffRolesInput,
     StaffUpdateInput,
+    changes,
     given,
 )
 from schema.payloads import (
@@ -25,6 +35,7 @@ from schema.payloads import (
     CredentialsPayload,
     DepartmentPayload,
     LogoutPayload,
+    OrganizationPayload,
     RequestPayload,
     SessionPayload,
     StaffPayload,
@@ -183,4 +194,240 @@ class Mutation:
     ) -> DepartmentPayload:
         """Create a department."""
         key = await resolvers.department_create(info.context, input.name)
+        return DepartmentPayload(department=named(key))
+
+    @mutation(Public())
+    async def password_reset_request(
+        self,
+        info: Asking,
+        input: Annotated[PasswordResetRequestInput, strawberry.argument(description="Whose.")],
+    ) -> RequestPayload:
+        """Ask for a link to choose a new password. Never says whether there is such a person."""
+        await resolvers.password_reset_request(info.context, input.organization, input.email)
+        return RequestPayload(accepted=True)
+
+    @mutation(Public())
+    async def password_reset(
+        self,
+        info: Asking,
+        input: Annotated[
+            PasswordResetInput, strawberry.argument(description="The link, and a password.")
+        ],
+    ) -> CredentialsPayload:
+        """Choose a new password, behind a mailed link. All sessions of the person end."""
+        done = await resolvers.password_reset(info.context, input.token, input.password)
+        return CredentialsPayload(username=done.username, status=done.status)
+
+    @mutation(Authenticated())
+    async def password_change(
+        self,
+        info: Asking,
+        input: Annotated[PasswordChangeInput, strawberry.argument(description="Both passwords.")],
+    ) -> CredentialsPayload:
+        """Choose a new password while signed in. All other sessions end."""
+        done = await resolvers.password_change(info.context, input.current_password, input.password)
+        return CredentialsPayload(username=done.username, status=done.status)
+
+    @mutation(Authenticated())
+    async def email_change_request(
+        self,
+        info: Asking,
+        email: Annotated[str, strawberry.argument(description="The new address.")],
+    ) -> RequestPayload:
+        """Ask to change one's own address: a letter to the new one confirms it."""
+        await resolvers.email_change_request(info.context, email)
+        return RequestPayload(accepted=True)
+
+    @mutation(Public())
+    async def email_change_confirm(
+        self,
+        info: Asking,
+        token: Annotated[str, strawberry.argument(description="What follows `#token=`.")],
+    ) -> CredentialsPayload:
+        """Confirm one's new address, behind the link mailed to it. The old address is told."""
+        done = await resolvers.email_change_confirm(info.context, token)
+        return CredentialsPayload(username=done.username, status=done.status)
+
+    @mutation(Requires(Permission.CLIENT_APPROVE))
+    async def client_reject(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="A pending client.")],
+        reason: Annotated[
+            str | None, strawberry.argument(description="Why, for staff; it is not mailed.")
+        ] = UNSET,
+    ) -> ClientPayload:
+        """Turn a pending client down, who moves to the Inactive list."""
+        key = await resolvers.client_reject(info.context, id, given(reason))
+        return ClientPayload(client=named(key))
+
+    @mutation(Requires(Permission.CLIENT_CREATE))
+    async def client_create(
+        self,
+        info: Asking,
+        input: Annotated[ClientCreateInput, strawberry.argument(description="The new client.")],
+    ) -> ClientPayload:
+        """Create a client, who is active at once and mailed a link to define credentials."""
+        key = await resolvers.client_create(info.context, input.typed())
+        return ClientPayload(client=named(key))
+
+    @mutation(Requires(Permission.CLIENT_CREATE))
+    async def client_invitation_resend(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="A client without credentials.")],
+    ) -> ClientPayload:
+        """Send the invitation again, with a new link."""
+        key = await resolvers.client_invitation_resend(info.context, id)
+        return ClientPayload(client=named(key))
+
+    @mutation(Requires(Permission.CLIENT_UPDATE))
+    async def client_update(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="The client.")],
+        input: Annotated[ClientUpdateInput, strawberry.argument(description="What to change.")],
+    ) -> ClientPayload:
+        """Edit a client's details. A pending client's new department is told."""
+        key = await resolvers.client_update(info.context, id, changes(input, "phone"))
+        return ClientPayload(client=named(key))
+
+    @mutation(Requires(Permission.CLIENT_SET_STATUS))
+    async def client_deactivate(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="An active client.")],
+        reason: Annotated[
+            str | None, strawberry.argument(description="Why, for staff; it is not mailed.")
+        ] = UNSET,
+    ) -> ClientPayload:
+        """Make an active client inactive, who is signed out everywhere at once."""
+        key = await resolvers.client_deactivate(info.context, id, given(reason))
+        return ClientPayload(client=named(key))
+
+    @mutation(Requires(Permission.CLIENT_SET_STATUS))
+    async def client_reactivate(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="An inactive client.")],
+        input: Annotated[
+            ClientApproveInput | None,
+            strawberry.argument(description="For a client who was never approved."),
+        ] = UNSET,
+    ) -> ClientPayload:
+        """Make an inactive client active again. Of one who was never approved it is an approval."""
+        approval = given(input)
+        key = await resolvers.client_reactivate(
+            info.context, id, approval.typed() if approval else resolvers.Approval()
+        )
+        return ClientPayload(client=named(key))
+
+    @mutation(Requires(Permission.CLIENT_ASSOCIATE))
+    async def client_associations_update(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="The client.")],
+        input: Annotated[
+            ClientAssociationsInput, strawberry.argument(description="What to change.")
+        ],
+    ) -> ClientPayload:
+        """Change whom a client meets: all of it, or nothing."""
+        key = await resolvers.client_associations_update(info.context, id, input.typed())
+        return ClientPayload(client=named(key))
+
+    @mutation(Requires(Permission.CLIENT_ASSOCIATE))
+    async def staff_associations_update(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="The practitioner.")],
+        input: Annotated[
+            StaffAssociationsInput, strawberry.argument(description="What to change.")
+        ],
+    ) -> StaffPayload:
+        """Change whom a practitioner meets: all of it, or nothing."""
+        key = await resolvers.staff_associations_update(info.context, id, input.typed())
+        return StaffPayload(staff=named(key))
+
+    @mutation(Requires(Permission.STAFF_SET_ROLES))
+    async def staff_roles_update(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="The staff member.")],
+        input: Annotated[StaffRolesInput, strawberry.argument(description="Which roles.")],
+    ) -> StaffPayload:
+        """Revoke and grant roles: all of it, or nothing."""
+        key = await resolvers.staff_roles_update(info.context, id, input.typed())
+        return StaffPayload(staff=named(key))
+
+    @mutation(Requires(Permission.STAFF_UPDATE))
+    async def staff_invitation_resend(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="The staff member.")],
+    ) -> StaffPayload:
+        """Send the invitation again, with a new link."""
+        key = await resolvers.staff_invitation_resend(info.context, id)
+        return StaffPayload(staff=named(key))
+
+    @mutation(Requires(Permission.STAFF_UPDATE))
+    async def staff_deactivate(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="The staff member.")],
+    ) -> StaffPayload:
+        """Make a staff member inactive, who is signed out everywhere at once."""
+        key = await resolvers.staff_deactivate(info.context, id)
+        return StaffPayload(staff=named(key))
+
+    @mutation(Requires(Permission.STAFF_UPDATE))
+    async def staff_reactivate(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="The staff member.")],
+    ) -> StaffPayload:
+        """Make an inactive staff member active again."""
+        key = await resolvers.staff_reactivate(info.context, id)
+        return StaffPayload(staff=named(key))
+
+    @mutation(Requires(Permission.ORGANIZATION_UPDATE, Scope.ORGANIZATION))
+    async def organization_update(
+        self,
+        info: Asking,
+        input: Annotated[
+            OrganizationUpdateInput, strawberry.argument(description="What to change.")
+        ],
+    ) -> OrganizationPayload:
+        """Edit the organization."""
+        key = await resolvers.organization_update(info.context, changes(input, "contact_email"))
+        return OrganizationPayload(organization=named(key))
+
+    @mutation(Requires(Permission.DEPARTMENT_UPDATE, Scope.ORGANIZATION))
+    async def department_update(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="The department.")],
+        input: Annotated[DepartmentInput, strawberry.argument(description="What to change.")],
+    ) -> DepartmentPayload:
+        """Edit a department."""
+        key = await resolvers.department_update(info.context, id, input.name)
+        return DepartmentPayload(department=named(key))
+
+    @mutation(Requires(Permission.DEPARTMENT_UPDATE, Scope.ORGANIZATION))
+    async def department_deactivate(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="The department.")],
+    ) -> DepartmentPayload:
+        """Close a department in which there is nobody any more."""
+        key = await resolvers.department_deactivate(info.context, id)
+        return DepartmentPayload(department=named(key))
+
+    @mutation(Requires(Permission.DEPARTMENT_UPDATE, Scope.ORGANIZATION))
+    async def department_reactivate(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="The department.")],
+    ) -> DepartmentPayload:
+        """Open a department again."""
+        key = await resolvers.department_reactivate(info.context, id)
         return DepartmentPayload(department=named(key))

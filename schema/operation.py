@@ -43,12 +43,23 @@ from resolvers.tree import (
     Page,
     PageArguments,
     Part,
+    Rights,
     Row,
     Rows,
     Tree,
     Wanted,
 )
-from schema.declare import OWN, READS, RULE, SOURCE, Attribute, Function, Planned, Reads
+from schema.declare import (
+    OWN,
+    READS,
+    RULE,
+    SOURCE,
+    Attribute,
+    Function,
+    Planned,
+    Reads,
+    ViewerRights,
+)
 
 DEFINITION = "strawberry-definition"
 MOST_FIELDS = 2000
@@ -218,6 +229,8 @@ class _Walk:
         path: Path,
     ) -> Field:
         source = _metadata(definition)[SOURCE]
+        if isinstance(source, ViewerRights):
+            return Rights(key)
         if isinstance(source, Function):
             return Computed(key, source.attributes, source.function, source.given)
         assert isinstance(source, Attribute)

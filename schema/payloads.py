@@ -9,7 +9,7 @@ import models
 from models import ClientStatus, Surface
 from resolvers import Code, Opened, Problem, Refused
 from schema.declare import about, row, type_
-from schema.types import Client, Department, Staff
+from schema.types import Client, Department, Organization, Staff
 
 
 @type_
@@ -153,4 +153,12 @@ class DepartmentPayload(RowPayload):
     """A department."""
 
     department: Department | None = row("The department, as it is now.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@type_
+class OrganizationPayload(RowPayload):
+    """The organization."""
+
+    organization: Organization | None = row("The organization, as it is now.")
     user_errors: list[UserError] = _user_errors()

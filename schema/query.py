@@ -19,7 +19,7 @@ from models import (
     outside,
 )
 from permissions import HOLDS, Authenticated, Permission, Public, Requires, Scope
-from resolvers import ClientOrder, Context, Key, Listing
+from resolvers import ClientFilter, ClientOrder, Context, Key, Listing
 from schema.declare import (
     READS,
     After,
@@ -36,6 +36,14 @@ from schema.declare import (
 from schema.inputs import given
 from schema.payloads import ChoosableDepartment
 from schema.types import NODES, Client, Connection, Department, Node, Organization, Staff
+
+Search = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Only who has, for each of these words, one that begins so: of their names, "
+        "e-mail address and username. Case and accents do not count."
+    ),
+]
 
 
 @type_
@@ -154,6 +162,7 @@ class Query:
             ID | None,
             strawberry.argument(description="Only clients associated with this practitioner."),
         ] = UNSET,
+        search: Search = UNSET,
         order_by: Annotated[
             ClientOrder | None, strawberry.argument(description="The order of the list.")
         ] = ClientOrder.NAME,
@@ -163,13 +172,13 @@ class Query:
         before: Before = UNSET,
     ) -> Listing:
         """The clients whom the caller manages; without arguments the Active list."""
-        return resolvers.clients(
-            info.context,
-            status,
-            given(department_id),
-            given(practitioner_id),
-            order_by or ClientOrder.NAME,
+        wanted = ClientFilter(
+            status=status,
+            department_id=given(department_id),
+            practitioner_id=given(practitioner_id),
+            search=given(search),
         )
+        return resolvers.clients(info.context, wanted, order_by or ClientOrder.NAME)
 
     @query(Requires(Permission.CLIENT_READ), reads=Client | None)
     def client(
@@ -180,7 +189,7 @@ class Query:
         return resolvers.client(id)
 
     @query(Requires(Permission.STAFF_READ), reads=Connection[Staff])
-    def staff(
+    def staff(  # noqa: PLR0917 - GraphQL's arguments have names
         self,
         info: Info[Context, None],
         status: Annotated[
@@ -192,13 +201,16 @@ class Query:
         department_id: Annotated[
             ID | None, strawberry.argument(description="Only who holds a role there.")
         ] = UNSET,
+        search: Search = UNSET,
         first: First = UNSET,
         after: After = UNSET,
         last: Last = UNSET,
         before: Before = UNSET,
     ) -> Listing:
         """The staff within the caller's reach, by name."""
-        return resolvers.staff(info.context, status, given(role), given(department_id))
+        return resolvers.staff(
+            info.context, status, given(role), given(department_id), given(search)
+        )
 
     @query(Requires(Permission.STAFF_READ), reads=Staff | None)
     def staff_member(

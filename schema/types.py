@@ -9,7 +9,7 @@ import models
 from models import AccountKind, ClientStatus, OnboardingState, Role, StaffStatus
 from permissions import Inherited, Permission, Requires, Scope
 from resolvers import portal_url
-from schema.declare import about, computed, guarded, interface, pages, reads, type_
+from schema.declare import about, computed, guarded, interface, pages, reads, rights, type_
 
 # Who reads the row, reads its fields; these are for managers of the row, and for its own person.
 _MANAGERS = Requires(Permission.CLIENT_READ, own=AccountKind.CLIENT)
@@ -131,6 +131,7 @@ class Staff(Node, Actor):
     receive_new_client_notifications: bool | None = guarded(_STAFF_MANAGERS)
     roles: list[RoleGrant] = guarded(_STAFF_ONLY)
     associations: "Connection[Association]" = pages(_STAFF_ONLY)
+    viewer_permissions: list[Permission] = rights(_STAFF_ONLY)
 
 
 @reads(models.Staff, rule=Inherited(), bounded=False)
@@ -159,6 +160,7 @@ class Client(Node):
     approved_by: Actor | None = guarded(_MANAGERS)
     status_reason: str | None = guarded(_MANAGERS)
     associations: "list[Association]"
+    viewer_permissions: list[Permission] = rights()
 
 
 @reads(models.Association, "asc_", rule=Inherited())

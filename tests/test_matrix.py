@@ -26,8 +26,24 @@ from graphql import (
 )
 from sqlalchemy import delete, insert, select, update
 
-from models import Account, Association, Client, ClientStatus, Link, Session, Surface, new_id
-from permissions import Rule
+from models import (
+    Account,
+    Association,
+    Client,
+    ClientStatus,
+    Department,
+    Link,
+    LinkPurpose,
+    Role,
+    RoleGrant,
+    Session,
+    Staff,
+    StaffStatus,
+    Surface,
+    new_id,
+    outside,
+)
+from permissions import Permission, Rule
 from schema import build
 from schema.declare import RULE
 from tests.world import PASSWORD, START, Clinic, Json, World
@@ -430,6 +446,46 @@ async def test_every_field_is_read_by_whom_the_matrix_says(world: World, clinic:
             compare(way.title, [HEADS, *table(rows)])
 
 
+RIGHTS = {
+    "Client.viewerPermissions": ("amy", "ben", "bea", "cleo", "gil", "chloe", "phil", "dan", "una"),
+    "Staff.viewerPermissions": (
+        *("olivia", "oscar", "dora", "carl", "twyla", "fay", "fred", "paul", "petra", "pia"),
+        *("norma", "ina", "ivan", "wes"),
+    ),
+}
+"""Whom it is asked of, by `node`."""
+
+
+async def test_what_one_may_do_with_each_is_what_the_matrix_says(
+    world: World, clinic: Clinic
+) -> None:
+    asking = Asking(world, clinic)
+    await asking.prepare()
+    async with world.unchanged():
+        for title, people in RIGHTS.items():
+            type_name = title.partition(".")[0]
+            lines = []
+            for name in people:
+                document = f"{{ node({name}) {{ ... on {type_name} {{ viewerPermissions }} }} }}"
+                may: dict[str, list[str]] = {}
+                for caller in CALLERS:
+                    for word in rights(await asking.answer(caller, document)):
+                        may.setdefault(word, []).append(caller.head)
+                order = [one for one in (*Permission, "nothing", "-", "no", "401") if one in may]
+                assert set(order) == set(may)
+                lines += [name, *table({word: " ".join(may[word]) for word in order})]
+            compare(title, lines)
+
+
+def rights(answer: Json) -> list[str]:
+    """The permissions that come, or a word of the legend why none do."""
+    if "errors" in answer:
+        (error,) = answer["errors"]
+        return ["401" if error["extensions"]["code"] == "UNAUTHENTICATED" else "no"]
+    node = answer["data"]["node"]
+    return ["-"] if node is None else node["viewerPermissions"] or ["nothing"]
+
+
 SPELLED = ("anon", "amy", "petra", "carl", "oliv", "dora@")
 SPELLED_WAYS = ("{ … }", AMY, "{ viewer { client { … } } }", PETRA, "{ viewer { staff { … } } }")
 
@@ -555,6 +611,139 @@ class Deeds:
         """Of petra, who has roles in mental and in family."""
         return '(petra, input: {firstName: "Pietra"})'
 
+    async def client_create(self) -> str:
+        """A client of mental, who will meet petra there."""
+        mental = self._clinic.ids["mental"]
+        return f"""(input: {{
+          firstName: "Nora", lastName: "Newcomer", email: "{self._new()}@home.example",
+          dateOfBirth: "1990-05-17", departmentId: "{mental}",
+          associations: [{self._practitioner("petra", "mental")}]
+        }})"""
+
+    async def client_update(self) -> str:
+        return '(amy, input: {phone: "+1 555 0199"})'
+
+    async def client_update_elsewhere(self) -> str:
+        """Of bea, of family, who meets pia in mental."""
+        return '(bea, input: {phone: "+1 555 0199"})'
+
+    async def client_update_unsure(self) -> str:
+        """Dan, who was not sure of the department, gets one."""
+        await self._pending("dan", department_id=None)
+        return f'(dan, input: {{departmentId: "{self._clinic.ids["mental"]}"}})'
+
+    async def client_reject(self) -> str:
+        await self._pending("chloe")
+        return '(chloe, reason: "Registered twice.")'
+
+    async def client_reject_unsure(self) -> str:
+        await self._pending("dan", department_id=None)
+        return "(dan)"
+
+    async def client_deactivate(self) -> str:
+        """Bea, of family, who meets pia in mental."""
+        await self._client("bea", status=ClientStatus.ACTIVE)
+        return '(bea, reason: "Moved away.")'
+
+    async def client_reactivate(self) -> str:
+        await self._client("bea", status=ClientStatus.INACTIVE)
+        return "(bea)"
+
+    async def client_reactivate_rejected(self) -> str:
+        """Chloé, of mental, was never approved; she will meet petra."""
+        chloe = self._clinic.key("chloe")
+        await self._asking.write(delete(Association).where(Association.client_id == chloe))
+        await self._pending("chloe", status=ClientStatus.INACTIVE)
+        return f"(chloe, input: {{associations: [{self._practitioner('petra', 'mental')}]}})"
+
+    async def client_invitation_resend(self) -> str:
+        """Una, of family, awaits credentials."""
+        return "(una)"
+
+    async def client_associations_update(self) -> str:
+        """Amy, of mental, gets petra there."""
+        amy = self._clinic.key("amy")
+        await self._asking.write(delete(Association).where(Association.client_id == amy))
+        return f"(amy, input: {{add: [{self._practitioner('petra', 'mental')}]}})"
+
+    async def client_associations_update_elsewhere(self) -> str:
+        """Bea, of family, meets pia in mental no more."""
+        id = await self._meeting("bea", "pia", "mental")
+        return f'(bea, input: {{remove: ["{outside("asc_", id)}"]}})'
+
+    async def staff_associations_update(self) -> str:
+        """Petra, of mental and family, gets ben in family."""
+        ben = self._clinic.key("ben")
+        await self._asking.write(delete(Association).where(Association.client_id == ben))
+        there = (
+            f'clientId: "{self._clinic.ids["ben"]}", departmentId: "{self._clinic.ids["family"]}"'
+        )
+        return f"(petra, input: {{add: [{{{there}}}]}})"
+
+    async def staff_roles_update(self) -> str:
+        """Pia, of mental and physio, becomes a Care Coordinator of mental."""
+        await self._ungrant("pia", Role.CARE_COORDINATOR, "mental")
+        role = f'{{role: CARE_COORDINATOR, departmentId: "{self._clinic.ids["mental"]}"}}'
+        return f"(pia, input: {{grant: [{role}]}})"
+
+    async def staff_roles_update_administrator(self) -> str:
+        await self._ungrant("pia", Role.ORGANIZATION_ADMINISTRATOR, None)
+        return "(pia, input: {grant: [{role: ORGANIZATION_ADMINISTRATOR}]})"
+
+    async def staff_deactivate(self) -> str:
+        """Doris, whose only role is in mental."""
+        await self._member("doris", StaffStatus.ACTIVE)
+        return "(doris)"
+
+    async def staff_deactivate_two(self) -> str:
+        """Pia, who has roles in mental and in physio."""
+        pia = self._clinic.key("pia")
+        await self._asking.write(delete(Association).where(Association.practitioner_id == pia))
+        await self._member("pia", StaffStatus.ACTIVE)
+        return "(pia)"
+
+    async def staff_reactivate(self) -> str:
+        """Ivan, whose only role is in mental."""
+        await self._member("ivan", StaffStatus.INACTIVE)
+        return "(ivan)"
+
+    async def staff_invitation_resend(self) -> str:
+        """Wes, of family, awaits credentials."""
+        return "(wes)"
+
+    async def department_update(self) -> str:
+        return f'(physio, input: {{name: "{self._new()}"}})'
+
+    async def department_deactivate(self) -> str:
+        return f'(id: "{await self._department(active=True)}")'
+
+    async def department_reactivate(self) -> str:
+        return f'(id: "{await self._department(active=False)}")'
+
+    async def organization_update(self) -> str:
+        return '(input: {contactEmail: "office@riverside.example"})'
+
+    async def password_reset_request(self) -> str:
+        return '(input: {organization: "riverside", email: "cleo@riverside.example"})'
+
+    async def password_reset(self) -> str:
+        """Cleo's."""
+        token = await self._link("cleo", LinkPurpose.RESET_PASSWORD)
+        return f'(input: {{token: "{token}", password: "{PASSWORD}"}})'
+
+    async def password_change(self) -> str:
+        return f'(input: {{currentPassword: "{PASSWORD}", password: "{PASSWORD}"}})'
+
+    async def email_change_request(self) -> str:
+        return f'(email: "{self._new()}@home.example")'
+
+    async def email_change_confirm(self) -> str:
+        """Cleo's."""
+        email = f"{self._new()}@home.example"
+        purpose = LinkPurpose.CONFIRM_EMAIL
+        token = await self._link("cleo", purpose, email=email, email_key=email)
+        return f'(token: "{token}")'
+
     async def department_create(self) -> str:
         return f'(input: {{name: "{self._new()}"}})'
 
@@ -579,9 +768,68 @@ class Deeds:
         return mail.token
 
     async def _pending(self, name: str, **values: Any) -> None:
-        values |= {"status": ClientStatus.PENDING, "approved_at": None, "approved_by_id": None}
+        undecided = dict.fromkeys(("approved_at", "approved_by_id", "decided_at", "decided_by_id"))
+        await self._client(name, **{"status": ClientStatus.PENDING, **undecided, **values})
+
+    async def _client(self, name: str, **values: Any) -> None:
         where = Client.id == self._clinic.key(name)
         await self._asking.write(update(Client).where(where).values(values))
+
+    async def _member(self, name: str, status: StaffStatus) -> None:
+        where = Staff.id == self._clinic.key(name)
+        await self._asking.write(update(Staff).where(where).values(status=status))
+
+    def _practitioner(self, name: str, department: str) -> str:
+        ids = self._clinic.ids
+        return f'{{practitionerId: "{ids[name]}", departmentId: "{ids[department]}"}}'
+
+    def _row(self, **values: Any) -> Json:
+        """A new row of riverside's."""
+        made = {"organization_id": self._clinic.key("riverside"), "id": new_id()}
+        return {**made, "created_at": START, **values}
+
+    async def _meeting(self, client: str, practitioner: str, department: str) -> uuid.UUID:
+        """The association of the two, made anew."""
+        row = self._row(
+            client_id=self._clinic.key(client),
+            practitioner_id=self._clinic.key(practitioner),
+            department_id=self._clinic.key(department),
+            role=Role.PRACTITIONER,
+        )
+        before = delete(Association).where(
+            Association.client_id == row["client_id"],
+            Association.practitioner_id == row["practitioner_id"],
+        )
+        await self._asking.write(before)
+        await self._asking.write(insert(Association).values(row))
+        return row["id"]  # type: ignore[no-any-return]
+
+    async def _ungrant(self, name: str, role: Role, department: str | None) -> None:
+        there = self._clinic.key(department) if department else None
+        held = delete(RoleGrant).where(
+            RoleGrant.staff_id == self._clinic.key(name),
+            RoleGrant.role == role,
+            RoleGrant.department_id == there if there else RoleGrant.department_id.is_(None),
+        )
+        await self._asking.write(held)
+
+    async def _department(self, *, active: bool) -> str:
+        """The id of a new department, with nobody in it."""
+        name = self._new()
+        row = self._row(name=name, name_key=name, active=active)
+        await self._asking.write(insert(Department).values(row))
+        return outside("dep_", row["id"])
+
+    async def _link(self, name: str, purpose: LinkPurpose, **values: Any) -> str:
+        """The token of a link that can be used."""
+        row = self._row(
+            purpose=purpose,
+            account_id=self._clinic.key(name),
+            expires_at=START.replace(year=2100),
+            **values,
+        )
+        await self._asking.write(insert(Link).values(row))
+        return self._world.service.services.tokens.link(row["id"])
 
 
 DEEDS = {
@@ -600,10 +848,38 @@ DEEDS = {
     "staffUpdate, of a name": Deeds.staff_update_name,
     "staffUpdate, of one in two departments": Deeds.staff_update_two,
     "departmentCreate": Deeds.department_create,
+    "clientCreate": Deeds.client_create,
+    "clientUpdate": Deeds.client_update,
+    "clientUpdate, of one who meets somebody elsewhere": Deeds.client_update_elsewhere,
+    "clientUpdate, of a client who was not sure": Deeds.client_update_unsure,
+    "clientReject": Deeds.client_reject,
+    "clientReject, of a client who was not sure": Deeds.client_reject_unsure,
+    "clientDeactivate": Deeds.client_deactivate,
+    "clientReactivate": Deeds.client_reactivate,
+    "clientReactivate, of one who was never approved": Deeds.client_reactivate_rejected,
+    "clientInvitationResend": Deeds.client_invitation_resend,
+    "clientAssociationsUpdate": Deeds.client_associations_update,
+    "clientAssociationsUpdate, elsewhere": Deeds.client_associations_update_elsewhere,
+    "staffAssociationsUpdate": Deeds.staff_associations_update,
+    "staffRolesUpdate": Deeds.staff_roles_update,
+    "staffRolesUpdate, of an administrator": Deeds.staff_roles_update_administrator,
+    "staffDeactivate": Deeds.staff_deactivate,
+    "staffDeactivate, of one in two departments": Deeds.staff_deactivate_two,
+    "staffReactivate": Deeds.staff_reactivate,
+    "staffInvitationResend": Deeds.staff_invitation_resend,
+    "departmentUpdate": Deeds.department_update,
+    "departmentDeactivate": Deeds.department_deactivate,
+    "departmentReactivate": Deeds.department_reactivate,
+    "organizationUpdate": Deeds.organization_update,
+    "passwordResetRequest": Deeds.password_reset_request,
+    "passwordReset": Deeds.password_reset,
+    "passwordChange": Deeds.password_change,
+    "emailChangeRequest": Deeds.email_change_request,
+    "emailChangeConfirm": Deeds.email_change_confirm,
 }
 
 
-TITLES = [*(way.title for way in WAYS), *(f"Mutation.{deed}" for deed in DEEDS)]
+TITLES = [*(way.title for way in WAYS), *RIGHTS, *(f"Mutation.{deed}" for deed in DEEDS)]
 
 
 def payload_of(mutation: str) -> GraphQLObjectType:
@@ -646,7 +922,7 @@ async def test_everything_is_done_by_whom_the_matrix_says(
     for_all = not rule_of("Mutation", mutation).restricts
     became: dict[str, list[str]] = {}
     for caller in CALLERS:
-        if mutation == "logout":
+        if mutation in ("logout", "passwordChange"):
             await asking.renew(caller)
         document = f"mutation {{ {mutation}{await DEEDS[deed](deeds)} {{ {asked} }} }}"
         before = None if for_all else (await world.snapshot(), len(await world.mail()))

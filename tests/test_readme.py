@@ -177,11 +177,14 @@ async def test_readme_session_runs_against_postgresql_and_a_real_mail_server(
         "Confirm your registration with Riverside Clinic",
         "Your account with Riverside Clinic is approved",
     ]
+    assert [str(one["Subject"]) for one in mailbox.to("finn@example.com")] == [
+        "Your new account with Riverside Clinic",
+    ]
     assert len(mailbox.to("olivia.admin@riverside.example")) == 4
 
 
 async def _open_the_clinic(running: Server, mailbox: Mailbox) -> None:
-    """What the session finds there: an administrator, a second department, two pending clients."""
+    """What the session finds there: an administrator, a practitioner, two pending clients."""
 
     async def last_token(to: str, count: int = 1) -> str:
         return Mailbox.token((await mailbox.wait(count, to=to))[-1])
@@ -201,11 +204,23 @@ async def _open_the_clinic(running: Server, mailbox: Mailbox) -> None:
         }}) {{ session {{ accessToken }} }} }}"""
     )
     bearer = {"authorization": f"Bearer {login['login']['session']['accessToken']}"}
-    document = """mutation {
+
+    async def do(document: str) -> Any:
+        answer = await running.client.post("/graphql", json={"query": document}, headers=bearer)
+        return answer.json()["data"]
+
+    made = await do("""mutation {
       departmentCreate(input: {name: "Mental Health"}) { department { id } }
-    }"""
-    answer = await running.client.post("/graphql", json={"query": document}, headers=bearer)
-    mental = answer.json()["data"]["departmentCreate"]["department"]["id"]
+    }""")
+    mental = made["departmentCreate"]["department"]["id"]
+    roles = " ".join(
+        f'{{role: PRACTITIONER, departmentId: "{department["id"]}"}}'
+        for department in (await do("{ departments { id } }"))["departments"]
+    )
+    await do(f"""mutation {{ staffCreate(input: {{
+      firstName: "Petra", lastName: "Novák", email: "petra.practice@riverside.example",
+      roles: [{roles}]
+    }}) {{ userErrors {{ code }} }} }}""")
     for username, first_name, last_name, department in (
         ("chloe.client", "Chloé", "Côté", mental),
         ("dan.client", "Dan", "Davies", None),
@@ -308,4 +323,9 @@ def test_the_readme_has_a_session() -> None:
     steps = session(README.read_text())
 
     assert len(steps) > 10
-    assert any("clientApprove" in step.command for step in steps)
+    for mutation in (
+        *("clientRegister", "registrationConfirm", "clientApprove"),
+        *("clientCreate", "invitationAccept", "staffAssociationsUpdate"),
+        *("clientDeactivate", "clientReactivate"),
+    ):
+        assert any(mutation in step.command for step in steps)

@@ -26,12 +26,14 @@ from models import (
     Organization,
     Role,
     RoleGrant,
+    SearchWord,
     Session,
     Staff,
     StaffStatus,
     Surface,
     name_key,
     sort_key,
+    words_of,
 )
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
@@ -43,7 +45,10 @@ DA = Role.DEPARTMENT_ADMINISTRATOR
 CC = Role.CARE_COORDINATOR
 PR = Role.PRACTITIONER
 
-_ORDER = (Organization, Department, Account, Staff, RoleGrant, Client, Association, Link, Session)
+_ORDER = (
+    *(Organization, Department, Account, SearchWord, Staff, RoleGrant, Client),
+    *(Association, Link, Session),
+)
 
 
 class Clinic:
@@ -90,7 +95,7 @@ class Clinic:
             created_at=NOW - dt.timedelta(days=100, microseconds=self._made),
         )
         row.update(more)
-        self._account(row["id"], AccountKind.STAFF, username)
+        self._account(row, AccountKind.STAFF, username)
         for role, department in grants:
             grant = self._row(RoleGrant, None)
             grant.update(
@@ -129,7 +134,7 @@ class Clinic:
             status_reason=None,
         )
         row.update(more)
-        self._account(row["id"], AccountKind.CLIENT, username)
+        self._account(row, AccountKind.CLIENT, username)
 
     def associate(self, client: str, practitioner: str, department: str) -> None:
         row = self._row(Association, f"{client}+{practitioner}")
@@ -175,13 +180,19 @@ class Clinic:
             self.ids[label] = row["id"]
         return row
 
-    def _account(self, id: uuid.UUID, kind: AccountKind, username: str | None) -> None:
+    def _account(self, person: dict[str, Any], kind: AccountKind, username: str | None) -> None:
+        id = person["id"]
         row = {"organization_id": self._id, "id": id, "kind": kind, "created_at": NOW}
         key = username.casefold() if username else None
         hash = "no password has this hash" if username else None
         self.rows[Account].append(
             {**row, "username": username, "username_key": key, "password_hash": hash}
         )
+        texts = person["first_name"], person["last_name"], person["email"], username
+        self.rows[SearchWord] += [
+            {"organization_id": self._id, "word": word, "account_id": id}
+            for word in sorted(words_of(*texts))
+        ]
 
     def _new_id(self) -> uuid.UUID:
         """A UUIDv7; they sort as they were made."""

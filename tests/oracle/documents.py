@@ -47,7 +47,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Pool:
-    """What arguments can be: ids and cursors of rows in and out of reach, and of none.
+    """What arguments can be: ids and cursors of rows in and out of reach, and of none; words.
 
     `cursors` has those of each type of connection, and `""` those of none.
     """
@@ -56,6 +56,7 @@ class Pool:
     cursors: Mapping[str, Sequence[str]]
     slugs: Sequence[str]
     tokens: Sequence[str]
+    searches: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -285,10 +286,10 @@ class _Writer:
                 return st.sampled_from(self._sizes)
             case "after" | "before":
                 return self._cursors(returned)
-            case "slug":
-                return st.sampled_from(self._pool.slugs)
-            case "token":
-                return st.sampled_from(self._pool.tokens)
+            case "slug" | "token" | "search":
+                pool = self._pool
+                texts = {"slug": pool.slugs, "token": pool.tokens, "search": pool.searches}
+                return st.sampled_from(texts[name])
         if isinstance(named, GraphQLEnumType):
             return st.sampled_from((*named.values, None))
         return self._ids(self._pool.ids, _PREFIXES.get(name) or _PREFIXES.get(returned, ""))

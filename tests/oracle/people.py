@@ -56,6 +56,14 @@ class Me:
         managers = ("DEPARTMENT_ADMINISTRATOR", "CARE_COORDINATOR")
         return {grant.department_id for grant in self.grants if grant.role in managers}
 
+    @property
+    def administered(self) -> set[uuid.UUID]:
+        """The departments that a Department Administrator administers."""
+        if self.surface != "PORTAL":
+            return set()
+        role = "DEPARTMENT_ADMINISTRATOR"
+        return {grant.department_id for grant in self.grants if grant.role == role}
+
     def is_of(self, row: Row) -> bool:
         """Whether the row is of the caller's organization."""
         return self.person is not None and row.organization_id == self.person.organization_id

@@ -31,8 +31,8 @@ from tests.oracle.rows import Rows, by_id, by_shown_id, shown_id
 Answer = dict[str, Any]
 
 
-class BadCursor(Exception):
-    """A cursor of no row within reach."""
+class BadArgument(Exception):
+    """A cursor of no row within reach, or more words than anybody types."""
 
 
 class Plain:
@@ -103,10 +103,10 @@ class Plain:
     def _failed(
         self, answer: Answer, errors: list[GraphQLError], asked: Asked
     ) -> list[dict[str, Any]]:
-        """One error a read: a bad cursor somewhere in it fails all of it (`D29`)."""
+        """One error a read: a bad argument somewhere in it fails all of it (`D29`)."""
         reads: set[Path] = set()
         for error in errors:
-            assert isinstance(error.original_error, BadCursor), error
+            assert isinstance(error.original_error, BadArgument), error
             path: Any = tuple(error.path or ())
             reads.add(next((own for own in asked.own if path[: len(own)] == own), path[:1]))
         types = {
@@ -160,6 +160,7 @@ class Plain:
         status: str | None = None,
         department_id: str | None = None,
         practitioner_id: str | None = None,
+        search: str | None = None,
         order_by: str | None = None,
         **page: Any,
     ) -> Any:
@@ -177,6 +178,7 @@ class Plain:
                 or rows.meets(me, row, practitioner.id if practitioner else None)
             )
         ]
+        listed = self._found(listed, search)
         readable = [row for row in rows.clients if rows.reads_client(me, row)]
         key = _by_id if order_by in ("NEWEST", "OLDEST") else _by_name
         return _page(listed, readable, key, page, descending=order_by == "NEWEST")
@@ -192,6 +194,7 @@ class Plain:
         status: str | None = None,
         role: str | None = None,
         department_id: str | None = None,
+        search: str | None = None,
         **page: Any,
     ) -> Any:
         rows = self._rows
@@ -208,6 +211,7 @@ class Plain:
             for row in readable
             if status in (None, row.status) and (anybody or row.id in holders)
         ]
+        listed = self._found(listed, search)
         return _page(listed, readable, _by_name, page)
 
     def _query_staff_member(self, me: Me, _: Any, id: str) -> Any:
@@ -315,6 +319,9 @@ class Plain:
         theirs = [one for one in readable if one.practitioner_id == row.id]
         return _page(theirs, readable, _by_id, page)
 
+    def _staff_viewer_permissions(self, me: Me, row: Row) -> Any:
+        return self._rows.rights_over_staff(me, row)
+
     def _client_id(self, _me: Me, row: Row) -> Any:
         return shown_id("cli_", row.id)
 
@@ -352,6 +359,9 @@ class Plain:
         all_of_them = self._rows.associations_of(row)
         return [one for one in all_of_them if self._rows.reads_association(me, one)]
 
+    def _client_viewer_permissions(self, me: Me, row: Row) -> Any:
+        return self._rows.rights_over_client(me, row)
+
     def _association_id(self, _me: Me, row: Row) -> Any:
         return shown_id("asc_", row.id)
 
@@ -365,6 +375,20 @@ class Plain:
 
     def _association_department(self, _me: Me, row: Row) -> Any:
         return by_id(self._rows.departments, row.department_id)
+
+    def _found(self, listed: list[Row], search: str | None) -> list[Row]:
+        """Those of whom every word typed is the beginning of a word; without any, nobody."""
+        if search is None or not search.strip():
+            return listed
+        typed = set(_words(search))
+        if len(typed) > 8:
+            raise BadArgument(search)
+        return [row for row in listed if typed and self._is_found(row, typed)]
+
+    def _is_found(self, row: Row, typed: set[str]) -> bool:
+        texts = (row.first_name, row.last_name, row.email, self._rows.accounts[row.id].username)
+        theirs = [word for text in texts for word in _words(text or "")]
+        return all(any(word.startswith(one) for word in theirs) for one in typed)
 
     def _guarded(self, me: Me, client: Row, value: Any) -> Any:
         return _said(value) if self._rows.reads_guarded(me, client) else None
@@ -413,6 +437,12 @@ def _plainly(text: str) -> str:
     return "".join(one for one in letters if unicodedata.category(one) != "Mn")
 
 
+def _words(text: str) -> list[str]:
+    """The runs of letters and digits, casefolded and without accents."""
+    plain = _plainly(text)
+    return "".join(one if one.isalnum() else " " for one in plain).split()
+
+
 def _page(
     listed: list[Row],
     readable: list[Row],
@@ -431,7 +461,7 @@ def _page(
         for i, row in enumerate(everything):
             if row in readable and shown_id("cur_", row.id) == cursor:
                 return i
-        raise BadCursor(cursor)
+        raise BadArgument(cursor)
 
     start = 0 if after is None else place(after) + 1
     stop = len(everything) if before is None else place(before)

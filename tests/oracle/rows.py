@@ -16,7 +16,7 @@ from models import (
     RoleGrant,
     Staff,
 )
-from tests.oracle.people import Me
+from tests.oracle.people import PERMISSIONS, Me
 
 
 class Rows:
@@ -97,6 +97,39 @@ class Rows:
             for one in self.associations
         )
         return self.reads_details(me, staff) or meets
+
+    def rights_over_client(self, me: Me, client: Row) -> list[str]:
+        """What the caller may do with this client; clients have no permissions (D31).
+
+        Changing goes by the client's department (D7), associating by the reach alone (S15): the
+        department that counts there is the association's.
+        """
+        rights = set()
+        if me.kind == "Staff" and self.reads_client(me, client):
+            rights = {"CLIENT_READ"}
+        if self.manages_client(me, client):
+            rights |= {"CLIENT_ASSOCIATE"}
+        if me.is_of(client) and (me.everywhere or client.department_id in me.managed):
+            rights |= {f"CLIENT_{what}" for what in ("CREATE", "UPDATE", "APPROVE", "SET_STATUS")}
+        return [one for one in PERMISSIONS if one in rights]
+
+    def rights_over_staff(self, me: Me, staff: Row) -> list[str]:
+        """What the caller may do with this staff member, and whether to choose whom they meet (D6).
+
+        Grants: whoever administers a department, to anybody in reach. The record: only where all
+        grants are in departments that the caller administers. Of oneself, the notifications; an
+        Organizational Administrator may also give up roles of their own (D12).
+        """
+        rights = set()
+        if self.manages_staff(me, staff):
+            rights = {"STAFF_READ", "CLIENT_ASSOCIATE"}
+            if me.everywhere or (me.administered and not me.is_("Staff", staff.id)):
+                rights |= {"STAFF_SET_ROLES"}
+        if me.is_of(staff) and not me.is_("Staff", staff.id):
+            grants = [one.department_id for one in self.grants if one.staff_id == staff.id]
+            if me.everywhere or (grants and me.administered.issuperset(grants)):
+                rights |= {"STAFF_UPDATE"}
+        return [one for one in PERMISSIONS if one in rights]
 
     def meets(self, me: Me, client: Row, practitioner: uuid.UUID | None) -> bool:
         """Whether the caller reads an association of the two, and the practitioner."""

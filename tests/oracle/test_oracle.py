@@ -32,6 +32,49 @@ ROWS = Rows(CLINIC.rows)
 PLAIN = Plain(SDL, ROWS, public_url=PUBLIC_URL, now=NOW, link_tokens=LINKS)
 
 
+SEARCHES = (
+    *(
+        "ann",
+        "A",
+        "an mu",
+        "MÜLLER",
+        "muller ann",
+        "mu\u0308ller",
+        "strasse",
+        "straße",
+        "oz",
+        "østby",
+    ),
+    *(
+        "ann@example",
+        "example.org",
+        "EXAMPLE",
+        "da.speech",
+        "pr two",
+        "ann ann an",
+        "zwart d",
+        "eva",
+    ),
+    *(
+        "",
+        " ",
+        "@",
+        "%",
+        "_",
+        "an%",
+        "a_n",
+        "'",
+        "\u0000",
+        "\u0301",
+        "ann\u0301",
+        "\uff21nn",
+        "aalto é",
+    ),
+    *("nobody is called so", "a b c d e f g h", "a b c d e f g h i", "a " * 20, "x" * 3000),
+)
+"""What people type to find people, and what nobody types."""
+
+
 def _ids() -> list[str]:
     one = CLINIC.ids["ann"]
     odd = [
@@ -59,6 +102,7 @@ def _pool() -> Pool:
         },
         slugs=["east", "west", "north", "", "EAST", "east/"],
         tokens=[*LINKS, "", "vtl_" + "A" * 56],
+        searches=SEARCHES,
     )
 
 

@@ -58,7 +58,7 @@ WRITTEN = {
         clients(status: null, first: 100) { totalCount nodes {
             __typename id status onboardingState firstName lastName email phone dateOfBirth username
             createdAt approvedAt statusReason
-            department { __typename id name active }
+            viewerPermissions department { __typename id name active }
             approvedBy { __typename displayName ... on Staff { id status } ... on Node { key: id } }
             associations { __typename id createdAt client { id } practitioner { id firstName } }
         } }
@@ -66,7 +66,8 @@ WRITTEN = {
     "every field of staff": Document("""{
         staff(status: null) { totalCount nodes {
             __typename id displayName firstName lastName status onboardingState createdAt email
-            username receiveNewClientNotifications roles { __typename role department { id name } }
+            viewerPermissions username receiveNewClientNotifications
+            roles { __typename role department { id name } }
             associations(first: 2) { totalCount edges { cursor node { id client { id email } } } }
         } }
     }"""),
@@ -192,6 +193,32 @@ WRITTEN = {
                 associations { id practitioner { displayName associations(first: 1) {
                     totalCount nodes { client { firstName } } } } } } } } } } }
     }"""),
+    "what I may do with whom": Document("""{
+        clients(status: null) { nodes { id viewerPermissions associations { client {
+            viewerPermissions id } practitioner { mine: viewerPermissions roles { role } } } } }
+        viewer { staff { id viewerPermissions } client { viewerPermissions } }
+    }"""),
+    "what I may do with my clients": Document("""{
+        viewer { staff { viewerPermissions associations { nodes { client { viewerPermissions
+            associations { client { viewerPermissions } } } } } } client { viewerPermissions } }
+    }"""),
+    "finding people": Document(
+        """query Find($nobody: String, $words: String = "mu AN") {
+        words: clients(search: $words, status: null) { totalCount nodes { id firstName lastName } }
+        none: clients(search: "@", status: null) { totalCount nodes { id } }
+        all: clients(search: " ", first: 2) { totalCount nodes { id } }
+        nobody: clients(search: $nobody) { totalCount nodes { id } }
+        address: clients(search: "ANN@example.com", status: null) { nodes { email } }
+        username: staff(search: "pr two") { nodes { username } }
+        staff(search: "smit pi", role: PRACTITIONER) { totalCount nodes { id displayName } }
+        newest: clients(search: "m", orderBy: NEWEST, first: 1) { totalCount edges { cursor node {
+            id lastName } } pageInfo { hasNextPage } }
+    }""",
+        {"nobody": None},
+    ),
+    "more words than anybody types": Document(
+        """{ clients(search: "a b c d e f g h i") { totalCount } departments { id } }"""
+    ),
     "around in circles": Document("""{
         clients(first: 2, status: null) { nodes { associations { practitioner {
             associations(first: 2) { totalCount nodes { client { associations { practitioner {

@@ -25,7 +25,9 @@ from mailer import (
     ClientAwaitsApproval,
     ConfirmRegistration,
     Contents,
+    EmailChanged,
     Linked,
+    PasswordChanged,
     compose,
     mailbox,
     render,
@@ -166,6 +168,10 @@ def test_link_leads_to_the_organization_and_nowhere_else(letter: type[Contents])
         "client_approved": "login",
         "client_invitation": "invitation#token=vtl_1",
         "staff_invitation": "invitation#token=vtl_1",
+        "password_reset": "reset#token=vtl_1",
+        "password_changed": "login",
+        "confirm_email": "email#token=vtl_1",
+        "email_changed": "login",
     }
     assert link == f"https://portal.example/riverside/{pages[letter.name]}"
 
@@ -177,7 +183,8 @@ def test_linked_letters_say_when_the_link_ends_and_that_they_may_be_ignored(
     text = render(letter.sample(), LINK).text
     ends = "The link works once. It ends on Thursday, 31 January 2030 at 09:05 UTC."
     assert (ends in text) is issubclass(letter, Linked)
-    assert ("you can ignore this email" in text) is (letter is not ClientAwaitsApproval)
+    news = (ClientAwaitsApproval, PasswordChanged, EmailChanged)
+    assert ("you can ignore this email" in text) is (letter not in news)
 
 
 def test_end_of_a_link_is_told_in_utc() -> None:

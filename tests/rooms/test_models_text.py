@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from models import canonical_email, canonical_username, name_key, sort_key
+from models import canonical_email, canonical_username, name_key, sort_key, words_of
 
 KELVIN = "\N{KELVIN SIGN}"
 COMPOSED = "Ren\N{LATIN SMALL LETTER E WITH ACUTE}"
@@ -113,3 +113,37 @@ class TestNames:
     @given(st.text())
     def test_the_key_is_its_own(self, text: str) -> None:
         assert sort_key(sort_key(text)) == sort_key(text)
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("Petra Novák", {"petra", "novak"}),
+            (DECOMPOSED, {"rene"}),
+            (WIDE, {"ada"}),
+            ("Straße", {"strasse"}),
+            ("O'Brien-Łukasik", {"o", "brien", "łukasik"}),
+            ("amy.client_2@Riverside.Example", {"amy", "client", "2", "riverside", "example"}),
+            ("ann Ann ÁNN", {"ann"}),
+            ("李 小龙", {"李", "小龙"}),
+            ("", set()),
+            (" \t@._-%'\0\N{COMBINING ACUTE ACCENT}", set()),
+        ],
+    )
+    def test_words_are_letters_and_digits_casefolded_without_accents(
+        self, text: str, words: set[str]
+    ) -> None:
+        assert words_of(text) == words
+
+    def test_several_texts_are_one_set_and_none_is_left_out(self) -> None:
+        assert words_of("Ann", None, "ann@example.org") == {"ann", "example", "org"}
+        assert words_of() == words_of(None) == frozenset()
+
+    @given(st.text(), st.text())
+    def test_what_is_typed_is_found_whatever_its_case_and_form(self, one: str, other: str) -> None:
+        words = words_of(one, other)
+        assert words == words_of(f"{one} {other}")
+        for form in ("NFC", "NFD"):
+            assert words_of(unicodedata.normalize(form, one)) <= words
+        assert words_of(*words) == words

@@ -105,7 +105,6 @@ async def test_d06_nobody_grants_more_than_they_hold_and_nothing_half(
     assert problems(payload) == [expected]
 
 
-@pytest.mark.xfail(strict=True, reason="staffCreate: DEPARTMENT_REQUIRED has no choices yet")
 async def test_d06_a_role_without_its_department_is_told_the_choices(
     world: World, clinic: Clinic
 ) -> None:

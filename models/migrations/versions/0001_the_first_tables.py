@@ -44,6 +44,23 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "search_words",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("word", ByCodePoint, nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name="fk_search_words_organization_id_account_id",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "word", "account_id", name="pk_search_words"),
+    )
+    op.create_index(
+        "ix_search_words_organization_id_account_id",
+        "search_words",
+        ["organization_id", "account_id"],
+    )
+    op.create_table(
         "departments",
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -132,6 +149,8 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("approved_at", Instant(), nullable=True),
         sa.Column("approved_by_id", sa.Uuid(), nullable=True),
+        sa.Column("decided_at", Instant(), nullable=True),
+        sa.Column("decided_by_id", sa.Uuid(), nullable=True),
         sa.Column("status_reason", sa.String(), nullable=True),
         sa.CheckConstraint(
             "(status <> 'ACTIVE') OR (approved_at IS NOT NULL AND department_id IS NOT NULL)",
@@ -140,6 +159,11 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(status <> 'PENDING') OR (approved_at IS NULL)",
             name=op.f("ck_clients_pending_not_approved"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "decided_by_id"],
+            ["staff.organization_id", "staff.id"],
+            name="fk_clients_organization_id_decided_by_id",
         ),
         sa.ForeignKeyConstraint(
             ["organization_id", "approved_by_id"],
@@ -306,10 +330,15 @@ def upgrade() -> None:
         sa.Column("purpose", sa.String(32), nullable=False),
         sa.Column("registration_id", sa.Uuid(), nullable=True),
         sa.Column("account_id", sa.Uuid(), nullable=True),
+        sa.Column("email", sa.String(), nullable=True),
+        sa.Column("email_key", sa.String(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("expires_at", Instant(), nullable=False),
         sa.Column("used_at", Instant(), nullable=True),
         sa.Column("superseded_at", Instant(), nullable=True),
+        sa.CheckConstraint(
+            "(email IS NULL) = (email_key IS NULL)", name=op.f("ck_links_email_whole")
+        ),
         sa.CheckConstraint(
             "(registration_id IS NULL) <> (account_id IS NULL)",
             name=op.f("ck_links_one_registration_or_account"),
@@ -380,5 +409,6 @@ def downgrade() -> None:
 
     op.drop_table("sessions")
     op.drop_table("departments")
+    op.drop_table("search_words")
     op.drop_table("accounts")
     op.drop_table("organizations")

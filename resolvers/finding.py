@@ -1,0 +1,72 @@
+"""Finding people: the words that they are found by, and the predicate that finds them (`D29`)."""
+
+import uuid
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import Account, Client, SearchWord, Staff, words_of
+from models.base import ByCodePoint
+from resolvers.steps import BadArgument
+
+MOST_WORDS = 8
+LAST = "\U0010ffff"
+
+
+async def index(connection: AsyncConnection, organization_id: uuid.UUID, id: uuid.UUID) -> None:
+    """Write down anew the words by which the person of this id is found.
+
+    Whatever changes a name, an address or a username calls this, in the same transaction.
+    """
+    texts: list[str | None] = []
+    for model in (Client, Staff):
+        found = await connection.execute(
+            select(model.first_name, model.last_name, model.email).where(
+                model.organization_id == organization_id, model.id == id
+            )
+        )
+        texts += [text for row in found for text in row]
+    named = await connection.execute(
+        select(Account.username).where(Account.organization_id == organization_id, Account.id == id)
+    )
+    texts.append(named.scalar_one())
+    await connection.execute(
+        delete(SearchWord).where(
+            SearchWord.organization_id == organization_id, SearchWord.account_id == id
+        )
+    )
+    rows = [
+        {"organization_id": organization_id, "word": word, "account_id": id}
+        for word in words_of(*texts)
+    ]
+    await connection.execute(insert(SearchWord), rows)
+
+
+def search(
+    model: type[Client] | type[Staff], text: str
+) -> tuple[tuple[ColumnElement[bool], ...], dict[str, Any]]:
+    """Predicates, and their values, for whom the text finds.
+
+    Each of its words is the beginning of a word of theirs; case and accents do not count. Raises
+    `BadArgument` for more words than anybody types.
+    """
+    words = sorted(words_of(text))
+    if len(words) > MOST_WORDS:
+        raise BadArgument(f"search takes at most {MOST_WORDS} words.")
+    values: dict[str, Any] = {}
+    for i, word in enumerate(words):
+        values |= {f"word_{i}": word, f"word_{i}_end": word + LAST}
+    return tuple(_has_word(model, i) for i in range(len(words))), values
+
+
+@cache
+def _has_word(model: type[Client] | type[Staff], i: int) -> ColumnElement[bool]:
+    return model.id.in_(
+        select(SearchWord.account_id).where(
+            SearchWord.organization_id == model.organization_id,
+            SearchWord.word >= bindparam(f"word_{i}", type_=ByCodePoint),
+            SearchWord.word < bindparam(f"word_{i}_end", type_=ByCodePoint),
+        )
+    )

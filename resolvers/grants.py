@@ -1,0 +1,77 @@
+"""Roles that somebody grants: checked against what they hold themselves (`D6`)."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import Role
+from permissions import Actor, Permission, Scope
+from resolvers.associations import active_departments, in_organization
+from resolvers.checks import Checks
+from resolvers.errors import Code
+
+Grant = tuple[Role, uuid.UUID | None]
+
+
+@dataclass(frozen=True, slots=True)
+class NewGrant:
+    """A role to hold; all but the Organizational Administrator's are held in a department."""
+
+    role: Role
+    department_id: str | None
+
+
+async def checked_grants(
+    connection: AsyncConnection, actor: Actor, asked: Sequence[NewGrant], field: str
+) -> list[Grant]:
+    """The grants, if the caller may give or take every one; else `Refused`.
+
+    A Department Administrator has to do with the roles of their departments, and nobody but an
+    Organizational Administrator with that role. `field` is the list in the input.
+    """
+    checks = Checks("input", field)
+    grants: list[Grant] = []
+    for i, one in enumerate(asked):
+        grant = await _checked(connection, actor, one, checks, str(i))
+        if grant in grants:
+            checks.add(Code.INVALID, "This role is named twice.", str(i))
+        elif grant:
+            grants.append(grant)
+    checks.done()
+    return grants
+
+
+async def _checked(
+    connection: AsyncConnection, actor: Actor, one: NewGrant, checks: Checks, row: str
+) -> Grant | None:
+    anywhere = actor.holds(Permission.STAFF_SET_ROLES, Scope.ORGANIZATION)
+    if one.role is Role.ORGANIZATION_ADMINISTRATOR:
+        if not anywhere:
+            message = "Only an Organizational Administrator can grant or revoke this role."
+            checks.add(Code.OUT_OF_SCOPE, message, row, "role")
+        elif one.department_id is not None:
+            message = "An Organizational Administrator belongs to no department."
+            checks.add(Code.INVALID, message, row, "departmentId")
+        else:
+            return (one.role, None)
+    elif one.department_id is None:
+        active = await active_departments(connection, actor.organization_id)
+        mine = actor.departments(Permission.STAFF_SET_ROLES)
+        checks.choose(
+            "This role is held in a department: choose one.",
+            [department for department in active if anywhere or department.id in mine],
+            row,
+            "departmentId",
+        )
+    else:
+        department = await in_organization(connection, actor, one.department_id)
+        if department is None:
+            checks.add(Code.NOT_FOUND, "There is no such department.", row, "departmentId")
+        elif not anywhere and department.id not in actor.departments(Permission.STAFF_SET_ROLES):
+            message = f"You cannot grant or revoke roles in {department.name}."
+            checks.add(Code.OUT_OF_SCOPE, message, row, "departmentId")
+        else:
+            return (one.role, department.id)
+    return None

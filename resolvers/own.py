@@ -1,0 +1,311 @@
+"""One's own account: password and address (`D14`, `D21`, `D28`)."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from sqlalchemy import Connection, and_, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mailer import ConfirmEmail, EmailChanged, PasswordChanged, PasswordReset, post
+from models import (
+    Account,
+    AccountKind,
+    Client,
+    ClientStatus,
+    Link,
+    LinkPurpose,
+    Organization,
+    Record,
+    Session,
+    Staff,
+    StaffStatus,
+)
+from resolvers.checks import Checks, is_slug
+from resolvers.context import Context
+from resolvers.credentials import Onboarded
+from resolvers.errors import Code, refuse
+from resolvers.finding import index
+from resolvers.links import hold, invite, make, supersede, usable, use
+from resolvers.posting import addressed, sender
+
+_KINDS = {AccountKind.CLIENT: "client", AccountKind.STAFF: "staff member"}
+
+
+async def password_reset_request(context: Context, organization: str, email: str) -> None:
+    """Send a link to choose a new password: to each person of the address, their own (`D14`).
+
+    Who has no credentials yet is sent the invitation again (`D5`); who is inactive, nothing. The
+    answer never depends on whom there is.
+    """
+    checks = Checks("input")
+    _, email_key = checks.email(email, "email")
+    checks.done()
+    if not is_slug(organization):
+        return
+
+    async def work(connection: AsyncConnection) -> None:
+        for person in await _of_address(connection, organization, email_key):
+            if person.username is None:
+                await invite(context, connection, person.organization_id, person.id)
+            else:
+                await send_password_reset(context, connection, person)
+
+    await context.write(work)
+
+
+async def send_password_reset(
+    context: Context, connection: AsyncConnection, person: Record
+) -> None:
+    """A link to choose a new password, unless the person is inactive or has none yet."""
+    if person.username is None or _is_out(person):
+        return
+    now = context.now()
+    await hold(connection, organization_id=person.organization_id, account_id=person.id)
+    link_id, ends_at = await make(
+        connection,
+        organization_id=person.organization_id,
+        purpose=LinkPurpose.RESET_PASSWORD,
+        now=now,
+        account_id=person.id,
+    )
+    await post(
+        connection,
+        PasswordReset(
+            **addressed(await sender(connection, person.organization_id), person),
+            ends_at=ends_at,
+            username=person.username,
+            kind=_KINDS[person.kind],
+        ),
+        organization_id=person.organization_id,
+        recipient=person.email,
+        now=now,
+        link_id=link_id,
+    )
+
+
+async def password_reset(context: Context, token: str, password: str) -> Onboarded:
+    """Choose a new password, behind a mailed link. All sessions end, and a letter says so."""
+    link = await usable(context, token, LinkPurpose.RESET_PASSWORD, "input", "token")
+    person = await context.services.database.read(
+        lambda c: person_of(c, link.organization_id, link.account_id)
+    )
+    hashed = await _chosen(context, person, password)
+
+    async def work(connection: AsyncConnection) -> Onboarded:
+        now = context.now()
+        await use(connection, link, now, "input", "token")
+        await _set_password(connection, person, hashed, now)
+        return _done(person)
+
+    return await context.write(work)
+
+
+async def password_change(context: Context, current: str, password: str) -> Onboarded:
+    """Choose a new password while signed in. All other sessions end, and a letter says so."""
+    actor = context.actor
+    person = await context.services.database.read(
+        lambda c: person_of(c, actor.organization_id, actor.id)
+    )
+    if not await context.services.passwords.verify(person.password_hash, current):
+        message = "This is not your current password."
+        raise refuse(Code.INVALID_CREDENTIALS, message, "input", "currentPassword")
+    hashed = await _chosen(context, person, password)
+
+    async def work(connection: AsyncConnection) -> Onboarded:
+        await _set_password(connection, person, hashed, context.now(), but=actor.session_id)
+        return _done(person)
+
+    return await context.write(work)
+
+
+async def email_change_request(context: Context, email: str) -> None:
+    """Ask to sign in and be written to at another address: a letter there confirms it (`D28`).
+
+    Where somebody else of the kind has the address, no letter goes, and the answer is the same.
+    """
+    checks = Checks()
+    text, email_key = checks.email(email, "email")
+    checks.done()
+    actor = context.actor
+
+    async def work(connection: AsyncConnection) -> None:
+        person = await connection.run_sync(person_of, actor.organization_id, actor.id)
+        await send_email_confirmation(context, connection, person, text, email_key)
+
+    await context.write(work)
+
+
+async def send_email_confirmation(
+    context: Context, connection: AsyncConnection, person: Record, email: str, email_key: str
+) -> None:
+    """A link to the new address, unless somebody of the kind has it, or the person is inactive."""
+    model = _model(person.kind)
+    if _is_out(person) or await _is_taken(connection, model, person.organization_id, email_key):
+        return
+    now = context.now()
+    await hold(connection, organization_id=person.organization_id, account_id=person.id)
+    link_id, ends_at = await make(
+        connection,
+        organization_id=person.organization_id,
+        purpose=LinkPurpose.CONFIRM_EMAIL,
+        now=now,
+        account_id=person.id,
+        email=(email, email_key),
+    )
+    await post(
+        connection,
+        ConfirmEmail(
+            **addressed(await sender(connection, person.organization_id), person),
+            ends_at=ends_at,
+        ),
+        organization_id=person.organization_id,
+        recipient=email,
+        now=now,
+        link_id=link_id,
+    )
+
+
+async def email_change_confirm(context: Context, token: str) -> Onboarded:
+    """Confirm the new address, behind the link mailed to it; the old one is told (`D28`)."""
+    link = await usable(context, token, LinkPurpose.CONFIRM_EMAIL, "token")
+    person = await context.services.database.read(
+        lambda c: person_of(c, link.organization_id, link.account_id)
+    )
+    model = _model(person.kind)
+
+    async def work(connection: AsyncConnection) -> Onboarded:
+        now = context.now()
+        await use(connection, link, now, "token")
+        if await _is_taken(connection, model, link.organization_id, link.email_key):
+            raise refuse(Code.TAKEN, "Somebody else has this address by now.", "token")
+        await connection.execute(
+            update(model)
+            .where(model.organization_id == link.organization_id, model.id == link.account_id)
+            .values(email=link.email, email_key=link.email_key)
+        )
+        await index(connection, link.organization_id, link.account_id)
+        # Links that went to the old address are good no more.
+        await supersede(connection, link.organization_id, Link.account_id == link.account_id, now)
+        await post(
+            connection,
+            EmailChanged(**addressed(await sender(connection, link.organization_id), person)),
+            organization_id=link.organization_id,
+            recipient=person.email,
+            now=now,
+        )
+        return _done(person)
+
+    return await context.write(work)
+
+
+async def _chosen(context: Context, person: Record, password: str) -> str:
+    """The hash of a new password that is good enough."""
+    words = [person.username or "", person.first_name, person.last_name, person.email]
+    weakness = await context.services.passwords.weakness(password, words)
+    if weakness:
+        raise refuse(Code.PASSWORD_TOO_WEAK, weakness, "input", "password")
+    return await context.services.passwords.hash(password)
+
+
+async def _set_password(
+    connection: AsyncConnection,
+    person: Record,
+    hashed: str,
+    now: dt.datetime,
+    but: uuid.UUID | None = None,
+) -> None:
+    """Store the hash, end the sessions (`but` this one) and the links for resetting, say so."""
+    await connection.execute(
+        update(Account)
+        .where(Account.organization_id == person.organization_id, Account.id == person.id)
+        .values(password_hash=hashed)
+    )
+    await connection.execute(
+        update(Session)
+        .where(
+            Session.organization_id == person.organization_id,
+            Session.account_id == person.id,
+            Session.id != but if but else true(),
+            Session.ended_at.is_(None),
+        )
+        .values(ended_at=now)
+    )
+    resets = and_(Link.account_id == person.id, Link.purpose == LinkPurpose.RESET_PASSWORD)
+    await supersede(connection, person.organization_id, resets, now)
+    await post(
+        connection,
+        PasswordChanged(**addressed(await sender(connection, person.organization_id), person)),
+        organization_id=person.organization_id,
+        recipient=person.email,
+        now=now,
+    )
+
+
+def _people(model: type[Client] | type[Staff]) -> Any:
+    """The people of the kind, with their accounts."""
+    return select(
+        Account.organization_id,
+        Account.id,
+        Account.kind,
+        Account.username,
+        Account.password_hash,
+        model.first_name,
+        model.last_name,
+        model.email,
+        model.status,
+    ).join(model, and_(model.organization_id == Account.organization_id, model.id == Account.id))
+
+
+async def _of_address(
+    connection: AsyncConnection, organization: str, email_key: str
+) -> list[Record]:
+    """The people of the address who are not inactive."""
+    people: list[Record] = []
+    for model in (Client, Staff):
+        found = await connection.execute(
+            _people(model)
+            .join(Organization, Organization.id == Account.organization_id)
+            .where(Organization.slug == organization, model.email_key == email_key)
+        )
+        people += found.all()
+    return [person for person in people if not _is_out(person)]
+
+
+def person_of(connection: Connection, organization_id: uuid.UUID, id: uuid.UUID) -> Record:
+    """The client or staff member of this id, with their account."""
+    for model in (Client, Staff):
+        found = connection.execute(
+            _people(model).where(Account.organization_id == organization_id, Account.id == id)
+        )
+        person: Record | None = found.one_or_none()
+        if person is not None:
+            return person
+    raise LookupError("an account without its person")
+
+
+def _is_out(person: Record) -> bool:
+    return person.status in (ClientStatus.INACTIVE, StaffStatus.INACTIVE)
+
+
+async def _is_taken(
+    connection: AsyncConnection,
+    model: type[Client] | type[Staff],
+    organization_id: uuid.UUID,
+    email_key: str,
+) -> bool:
+    found = await connection.execute(
+        select(model.id).where(
+            model.organization_id == organization_id, model.email_key == email_key
+        )
+    )
+    return found.first() is not None
+
+
+def _model(kind: AccountKind | None) -> type[Client] | type[Staff]:
+    return Client if kind is AccountKind.CLIENT else Staff
+
+
+def _done(person: Record) -> Onboarded:
+    client = person.kind is AccountKind.CLIENT
+    return Onboarded(person.username, person.status if client else None)

@@ -1,0 +1,75 @@
+"""A new link in place of an old one, for whoever still has the old letter (`D3`)."""
+
+import datetime as dt
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mailer import ConfirmRegistration, post
+from models import LinkPurpose, Record, Registration
+from resolvers.context import Context
+from resolvers.links import hold, invite, look_up, make
+from resolvers.own import person_of, send_email_confirmation, send_password_reset
+from resolvers.posting import addressed, sender
+
+REGISTRATION_KEPT = dt.timedelta(days=30)
+
+
+async def link_resend(context: Context, token: str) -> None:
+    """Send a new link for one that was not used. Never tells whether a letter went out."""
+    found = await look_up(context, token)
+    if found is None or found.used_at is not None:
+        return
+
+    async def work(connection: AsyncConnection) -> None:
+        match found.purpose:
+            case LinkPurpose.CONFIRM_REGISTRATION:
+                await _confirm_again(context, connection, found)
+            case LinkPurpose.DEFINE_CREDENTIALS:
+                await invite(context, connection, found.organization_id, found.account_id)
+            case LinkPurpose.RESET_PASSWORD:
+                person = await connection.run_sync(
+                    person_of, found.organization_id, found.account_id
+                )
+                await send_password_reset(context, connection, person)
+            case LinkPurpose.CONFIRM_EMAIL:
+                person = await connection.run_sync(
+                    person_of, found.organization_id, found.account_id
+                )
+                await send_email_confirmation(
+                    context, connection, person, found.email, found.email_key
+                )
+
+    await context.write(work)
+
+
+async def _confirm_again(context: Context, connection: AsyncConnection, old: Record) -> None:
+    now = context.now()
+    await hold(connection, organization_id=old.organization_id, registration_id=old.registration_id)
+    found = await connection.execute(
+        select(*Registration.__table__.c).where(
+            Registration.organization_id == old.organization_id,
+            Registration.id == old.registration_id,
+            Registration.ended_at.is_(None),
+            Registration.created_at > now - REGISTRATION_KEPT,
+        )
+    )
+    registration = found.one_or_none()
+    if registration is None:
+        return
+    link_id, ends_at = await make(
+        connection,
+        organization_id=old.organization_id,
+        purpose=LinkPurpose.CONFIRM_REGISTRATION,
+        now=now,
+        registration_id=registration.id,
+    )
+    organization = await sender(connection, old.organization_id)
+    await post(
+        connection,
+        ConfirmRegistration(**addressed(organization, registration), ends_at=ends_at),
+        organization_id=old.organization_id,
+        recipient=registration.email,
+        now=now,
+        link_id=link_id,
+    )

@@ -1,0 +1,256 @@
+"""Client types: from Pending to Active, from Active to Inactive, and back (`S26` to `S34`, `D20`).
+
+Every move is a conditional update: of all who decide at once, one does, and the others are told
+what has become of the client.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import and_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mailer import ClientApproved, post
+from models import Client, ClientStatus, Department, Link, Record, Session, Staff
+from permissions import Actor, Permission, Scope
+from resolvers.associations import (
+    Deltas,
+    NewAssociation,
+    active_departments,
+    associate,
+    in_organization,
+)
+from resolvers.checks import Checks
+from resolvers.clients import department_required, found
+from resolvers.context import Context
+from resolvers.errors import Code, Refused, refuse
+from resolvers.links import invite, supersede
+from resolvers.posting import addressed, sender
+from resolvers.tree import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What an approval may add: the department of a client who was not sure, practitioners."""
+
+    department_id: str | None = None
+    associations: Sequence[NewAssociation] = field(default=())
+
+
+async def client_approve(context: Context, id: str, approval: Approval) -> Key:
+    """Approve a pending client: into the Active list, and a letter says so (`S7`, `S8`, `S34`).
+
+    Of two who approve at once, one does; the other is told who did, and when (`D18`).
+    """
+
+    async def work(connection: AsyncConnection) -> Key:
+        client = await found(connection, context.actor, id, Permission.CLIENT_APPROVE)
+        if client.status is not ClientStatus.PENDING:
+            raise await _not_pending(connection, client)
+        return await _approve(context, connection, client, approval)
+
+    return await context.write(work)
+
+
+async def client_reject(context: Context, id: str, reason: str | None) -> Key:
+    """Turn a pending client down: into the Inactive list, with a reason for staff (`D20`)."""
+
+    async def work(connection: AsyncConnection) -> Key:
+        now = context.now()
+        client = await found(connection, context.actor, id, Permission.CLIENT_APPROVE)
+        rejected = client.status is ClientStatus.PENDING and await _move(
+            connection,
+            client,
+            ClientStatus.PENDING,
+            status=ClientStatus.INACTIVE,
+            status_reason=_reason(reason),
+            decided_at=now,
+            decided_by_id=context.actor.id,
+        )
+        if not rejected:
+            raise await _not_pending(
+                connection, await found(connection, context.actor, id, Permission.CLIENT_APPROVE)
+            )
+        await put_out(connection, client, now)
+        return Key(Client, client.id)
+
+    return await context.write(work)
+
+
+async def client_deactivate(context: Context, id: str, reason: str | None) -> Key:
+    """Make an active client inactive; they are out at once (`S27`, `S32`)."""
+
+    async def work(connection: AsyncConnection) -> Key:
+        client = await found(connection, context.actor, id, Permission.CLIENT_SET_STATUS)
+        done = client.status is ClientStatus.ACTIVE and await _move(
+            connection,
+            client,
+            ClientStatus.ACTIVE,
+            status=ClientStatus.INACTIVE,
+            status_reason=_reason(reason),
+        )
+        if not done:
+            key = Key(Client, client.id)
+            raise refuse(Code.NOT_ACTIVE, "This client is not active.", "id", key=key)
+        await put_out(connection, client, context.now())
+        return Key(Client, client.id)
+
+    return await context.write(work)
+
+
+async def client_reactivate(context: Context, id: str, approval: Approval) -> Key:
+    """Make an inactive client active again, with credentials and associations as before (`S33`).
+
+    Of one who was never approved it is an approval (`D20`). Whose department is gone needs one
+    (`D13`). Who has no credentials is invited again (`D3`).
+    """
+    actor = context.actor
+
+    async def work(connection: AsyncConnection) -> Key:
+        client = await found(connection, actor, id, Permission.CLIENT_SET_STATUS)
+        key = Key(Client, client.id)
+        if client.status is not ClientStatus.INACTIVE:
+            raise refuse(Code.NOT_INACTIVE, "This client is not inactive.", "id", key=key)
+        if client.approved_at is None:
+            return await _approve(context, connection, client, approval)
+        department_id = await _department(connection, actor, client, approval)
+        done = await _move(
+            connection,
+            client,
+            ClientStatus.INACTIVE,
+            status=ClientStatus.ACTIVE,
+            status_reason=None,
+            department_id=department_id,
+        )
+        if not done:
+            raise refuse(Code.NOT_INACTIVE, "This client is not inactive.", "id", key=key)
+        deltas = Deltas(add=approval.associations)
+        await associate(connection, actor, client, deltas, context.now(), "associations")
+        if client.username is None:
+            await invite(context, connection, client.organization_id, client.id)
+        return key
+
+    return await context.write(work)
+
+
+async def put_out(connection: AsyncConnection, person: Record, now: dt.datetime) -> None:
+    """End the sessions and the open links of somebody who was made inactive (`S27`, `D3`)."""
+    await connection.execute(
+        update(Session)
+        .where(
+            Session.organization_id == person.organization_id,
+            Session.account_id == person.id,
+            Session.ended_at.is_(None),
+        )
+        .values(ended_at=now)
+    )
+    await supersede(connection, person.organization_id, Link.account_id == person.id, now)
+
+
+async def _approve(
+    context: Context, connection: AsyncConnection, client: Record, approval: Approval
+) -> Key:
+    now = context.now()
+    key = Key(Client, client.id)
+    department_id = await _department(connection, context.actor, client, approval)
+    approved = await _move(
+        connection,
+        client,
+        client.status,
+        status=ClientStatus.ACTIVE,
+        status_reason=None,
+        department_id=department_id,
+        approved_at=now,
+        approved_by_id=context.actor.id,
+        decided_at=now,
+        decided_by_id=context.actor.id,
+    )
+    if not approved:
+        changed = await connection.execute(select(*Client.__table__.c).where(_is(client)))
+        raise await _not_pending(connection, changed.one())
+    deltas = Deltas(add=approval.associations)
+    await associate(connection, context.actor, client, deltas, now, "associations")
+    await post(
+        connection,
+        ClientApproved(**addressed(await sender(connection, client.organization_id), client)),
+        organization_id=client.organization_id,
+        recipient=client.email,
+        now=now,
+    )
+    return key
+
+
+async def _move(
+    connection: AsyncConnection, client: Record, before: ClientStatus, **values: Any
+) -> bool:
+    """Move the client, if nobody has moved it meanwhile."""
+    moved = await connection.execute(
+        update(Client).where(_is(client), Client.status == before).values(**values)
+    )
+    return moved.rowcount == 1
+
+
+async def _department(
+    connection: AsyncConnection, actor: Actor, client: Record, approval: Approval
+) -> uuid.UUID:
+    """The department that the client will be in: the one named, or its own while it is active."""
+    path = ("input", "departmentId")
+    if approval.department_id is not None:
+        department = await in_organization(connection, actor, approval.department_id)
+        if department is None:
+            raise refuse(Code.NOT_FOUND, "There is no such department.", *path)
+        mine = actor.departments(Permission.CLIENT_APPROVE)
+        anywhere = actor.holds(Permission.CLIENT_APPROVE, Scope.ORGANIZATION)
+        if not anywhere and department.id not in mine:
+            message = f"You cannot move clients to {department.name}."
+            raise refuse(Code.OUT_OF_SCOPE, message, *path)
+        return department.id  # type: ignore[no-any-return]
+    if client.department_id is not None:
+        own = await connection.execute(
+            select(Department.id)
+            .where(
+                Department.organization_id == client.organization_id,
+                Department.id == client.department_id,
+                Department.active,
+            )
+            .with_for_update(read=True)
+        )
+        if own.first() is not None:
+            return client.department_id  # type: ignore[no-any-return]
+    message = "The client was not sure of the department: choose one."
+    if client.department_id is not None:
+        message = "The client's department is closed: choose another one."
+    choices = await active_departments(connection, client.organization_id)
+    raise department_required(message, choices, Key(Client, client.id))
+
+
+async def _not_pending(connection: AsyncConnection, client: Record) -> Refused:
+    """What somebody is told who comes too late: who decided, and when (`D18`)."""
+    message = "This client is not pending any more."
+    decided = client.decided_at or client.approved_at
+    if decided is not None:
+        rows = await connection.execute(
+            select(Staff.first_name, Staff.last_name).where(
+                Staff.organization_id == client.organization_id,
+                Staff.id == (client.decided_by_id or client.approved_by_id),
+            )
+        )
+        by = rows.one()
+        what = "approved" if client.approved_at else "rejected"
+        when = decided.strftime("%Y-%m-%d %H:%M UTC")
+        message = f"This client was {what} already, by {by.first_name} {by.last_name} on {when}."
+    return refuse(Code.NOT_PENDING, message, "id", key=Key(Client, client.id))
+
+
+def _reason(typed: str | None) -> str | None:
+    checks = Checks()
+    said = checks.text(typed or "", "reason")
+    checks.done()
+    return said or None
+
+
+def _is(client: Record) -> Any:
+    return and_(Client.organization_id == client.organization_id, Client.id == client.id)

@@ -1,0 +1,1 @@
+"""Every path through the schema, for every kind of caller."""

@@ -1,0 +1,190 @@
+"""A clinic in which every row holds words of its own, and who may be told which of them (`D7`).
+
+The rows are those of `tests.oracle.clinic`; names, addresses, telephone numbers, reasons, and dates
+of birth are replaced by secrets, so that a row is recognised wherever a trace of it appears. Who
+may be told what is worked out from `tests.oracle.rows`, which knows nothing of `permissions`.
+"""
+
+import copy
+import datetime as dt
+import re
+import uuid
+from collections.abc import Iterator
+from types import SimpleNamespace as Row
+from typing import Any
+
+from models import (
+    Account,
+    Association,
+    Base,
+    Client,
+    Department,
+    Link,
+    Organization,
+    SearchWord,
+    Session,
+    Staff,
+    name_key,
+    outside,
+    sort_key,
+    words_of,
+)
+from tests.oracle.clinic import CLINIC, Clinic
+from tests.oracle.people import Me
+from tests.oracle.rows import Rows, by_id
+
+PREFIXES: dict[type[Base], str] = {
+    Organization: "org_",
+    Department: "dep_",
+    Staff: "stf_",
+    Client: "cli_",
+    Association: "asc_",
+}
+SECRET = re.compile(r"zq[a-p]{10}|1[89]\d\d-\d\d-\d\d|\b0\d{9}\b|[0-9a-f]{32}|[0-9a-f-]{36}")
+"""What a secret looks like: a word, a date of birth, a telephone number, an id."""
+
+
+def word(row: Any, what: str) -> str:
+    """The row's own word for its `what`; nothing else has it."""
+    digest = uuid.uuid5(row["id"], what).hex
+    return "zq" + "".join("abcdefghijklmnop"[int(digit, 16)] for digit in digest[:10])
+
+
+def _planted() -> Clinic:
+    clinic = copy.copy(CLINIC)
+    clinic.rows = copy.deepcopy(CLINIC.rows)
+    rows = clinic.rows
+    people = {}
+    for model in (Client, Staff):
+        for i, row in enumerate(rows[model]):
+            first, last = word(row, "first").title(), word(row, "last").title()
+            row.update(first_name=first, last_name=last, name_key=name_key(first, last))
+            row["email_key"] = row["email"] = f"{word(row, 'email')}@example.com"
+            if model is Client:
+                row["phone"] = f"0{int(row['id']) % 10**9:09}"
+                row["status_reason"] = word(row, "reason")
+                row["date_of_birth"] = dt.date(1901, 1, 1) + dt.timedelta(days=i)
+            people[row["id"]] = row
+    for row in rows[Department]:
+        row["name"] = word(row, "name")
+        row["name_key"] = sort_key(row["name"])
+    for row in rows[Organization]:
+        row["name"] = word(row, "name")
+        row["contact_email"] = f"{word(row, 'contact')}@example.com"
+    rows[SearchWord].clear()
+    for row in rows[Account]:
+        if row["username"]:
+            row["username"] = row["username_key"] = word(row, "username")
+        person = people[row["id"]]
+        texts = person["first_name"], person["last_name"], person["email"], row["username"]
+        rows[SearchWord] += [
+            {"organization_id": row["organization_id"], "word": one, "account_id": row["id"]}
+            for one in words_of(*texts)
+        ]
+    return clinic
+
+
+PLANTED = _planted()
+ROWS = Rows(PLANTED.rows)
+
+
+def shown(model: type[Base], row: Any) -> str:
+    """The row's id as the API shows it."""
+    return outside(PREFIXES[model], row["id"])
+
+
+def ids(model: type[Base]) -> list[str]:
+    """The ids of all rows, of both organizations."""
+    return [shown(model, row) for row in PLANTED.rows[model]]
+
+
+def missing(id: str) -> str:
+    """The id of no row, of the same kind."""
+    return f"{id[:4]}0190ffff{'0' * 4}7000a000{'0' * 12}"[:36]
+
+
+def me(caller: Any) -> Me:
+    """Who that is."""
+    return ROWS.me(PLANTED.ids[caller[0]], caller[1]) if caller else Me()
+
+
+def reads(me: Me, model: type[Base], row: Row) -> bool:
+    """Whether the caller reads the row, by any path."""
+    if model is Client:
+        return ROWS.reads_client(me, row)
+    if model is Staff:
+        return ROWS.reads_staff(me, row)
+    if model is Association:
+        return ROWS.reads_association(me, row)
+    if model is Department:
+        return me.is_of(row)
+    return me.person is not None and row.id == me.person.organization_id
+
+
+def rows_of(model: type[Base]) -> list[Row]:
+    """All rows of a kind that has ids."""
+    return {
+        Organization: ROWS.organizations,
+        Department: ROWS.departments,
+        Staff: ROWS.staff,
+        Client: ROWS.clients,
+        Association: ROWS.associations,
+    }[model]
+
+
+def out_of_reach(me: Me, model: type[Base]) -> list[str]:
+    """The ids of the rows that the caller does not read."""
+    return [outside(PREFIXES[model], row.id) for row in rows_of(model) if not reads(me, model, row)]
+
+
+def within_reach(me: Me, model: type[Base]) -> list[str]:
+    """The ids of the rows that the caller reads."""
+    return [outside(PREFIXES[model], row.id) for row in rows_of(model) if reads(me, model, row)]
+
+
+def told(me: Me) -> set[str]:
+    """All secrets that the caller may be told."""
+    return set(_told(me))
+
+
+def _told(me: Me) -> Iterator[str]:
+    for model in PREFIXES:
+        for row in rows_of(model):
+            if not reads(me, model, row):
+                continue
+            yield row.id.hex
+            said = vars(row)
+            if model in (Department, Organization):
+                yield from (word(said, "name"), word(said, "contact"))
+            if model is Client and ROWS.reads_guarded(me, row):
+                yield from (word(said, what) for what in ("email", "username", "reason"))
+                yield from (row.phone, str(row.date_of_birth))
+                by = by_id(ROWS.staff, row.approved_by_id)
+                if by:  # the name of who decided on a client that one reads, and no more (`D8`)
+                    yield from (word(vars(by), "first"), word(vars(by), "last"))
+            if model is Staff and ROWS.reads_details(me, row):
+                yield from (word(said, what) for what in ("email", "username"))
+            if model in (Client, Staff):
+                yield from (word(said, "first"), word(said, "last"))
+
+
+def _secrets() -> set[str]:
+    every = {row["id"].hex for rows in PLANTED.rows.values() for row in rows if "id" in row}
+    whats = ("first", "last", "email", "username", "reason", "name", "contact")
+    for model in PREFIXES:
+        for row in PLANTED.rows[model]:
+            every |= {word(row, what) for what in whats}
+    for row in PLANTED.rows[Client]:
+        every |= {row["phone"], str(row["date_of_birth"])}
+    return every
+
+
+SECRETS = _secrets()
+assert {Link, Session} < PLANTED.rows.keys()
+
+
+def leaked(body: bytes, may: set[str]) -> set[str]:
+    """The secrets in the answer that whoever may be told these must not be told."""
+    text = body.decode().lower()
+    found = {one.replace("-", "") if len(one) == 36 else one for one in SECRET.findall(text)}
+    return (found & SECRETS) - may

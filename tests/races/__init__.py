@@ -1,0 +1,1 @@
+"""Requests whose last byte leaves together, many times over."""
