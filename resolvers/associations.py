@@ -142,7 +142,7 @@ class _Change:
             return None
         practitioner = other if self._from_client else self._one
         if new.department_id is None:
-            choices = await self._choices(practitioner)
+            choices = self._choices(await self._practised(practitioner))
             self._checks.choose("Choose the department to move to.", choices, *row, "departmentId")
             return None
         department_id = await self._department(practitioner, new, *row)
@@ -271,7 +271,7 @@ class _Change:
     ) -> uuid.UUID | None:
         """The one department of the association (`S21`), or a problem."""
         held = await self._practised(practitioner)
-        choices = [one for one in held if self._anywhere or one.id in self._mine]
+        choices = self._choices(held)
         name = _name(practitioner)
         if new.department_id is None:
             if len(choices) == 1:
@@ -310,8 +310,8 @@ class _Change:
         )
         return found.scalar_one() is StaffStatus.ACTIVE
 
-    async def _choices(self, practitioner: Record) -> list[Record]:
-        held = await self._practised(practitioner)
+    def _choices(self, held: Sequence[Record]) -> list[Record]:
+        """The departments of these in which the caller associates."""
         return [one for one in held if self._anywhere or one.id in self._mine]
 
     async def _practised(self, practitioner: Record) -> Sequence[Record]:

@@ -22,6 +22,7 @@ from models import (
     Record,
     name_key,
     new_id,
+    outside,
     parse_id,
 )
 from permissions import Actor, Permission, Scope, Shape, reach
@@ -165,7 +166,7 @@ async def client_create(context: Context, typed: NewClient) -> Key:
         )
         await index(connection, organization_id, client_id)
         await end_registrations(connection, organization_id, email_key, now)
-        made = await found(connection, actor, _outside(client_id), Permission.CLIENT_CREATE)
+        made = await found(connection, actor, outside("cli_", client_id), Permission.CLIENT_CREATE)
         deltas = Deltas(add=typed.associations)
         await associate(connection, actor, made, deltas, now, "associations")
         await invite(context, connection, organization_id, client_id)
@@ -374,10 +375,6 @@ async def _named(
 
 def _is(client: Record) -> Any:
     return and_(Client.organization_id == client.organization_id, Client.id == client.id)
-
-
-def _outside(client_id: uuid.UUID) -> str:
-    return f"cli_{client_id.hex}"
 
 
 @cache

@@ -23,6 +23,8 @@ RULE = "rule"
 SOURCE = "source"
 OWN = "own"
 READS = "__reads__"
+# Under this name graphql-core's objects carry the definition that Strawberry made them of.
+DEFINITION = "strawberry-definition"
 GIVEN = frozenset({"public_url"})
 
 T = TypeVar("T")

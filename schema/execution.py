@@ -36,8 +36,8 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from models import Unavailable, new_id
 from resolvers import BadArgument, Context, Missing, read
 from resolvers.tree import Page, PageArguments
-from schema.declare import SOURCE, Planned
-from schema.operation import DEFINITION, Demand, Operation, TooLarge, walk
+from schema.declare import DEFINITION, SOURCE, Planned
+from schema.operation import Demand, Operation, TooLarge, walk
 from schema.root import build
 
 _RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)

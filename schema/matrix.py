@@ -5,7 +5,7 @@ from graphql import GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
 from models import Role
 from permissions import HOLDS, Permission, Rule
 from permissions.roles import REACHES, TITLES
-from schema.declare import RULE
+from schema.declare import DEFINITION, RULE
 
 _HEAD = """\
 # Who may do what
@@ -60,7 +60,7 @@ def _rules(schema: GraphQLSchema) -> list[str]:
         if not isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType)):
             continue
         for name, field in sorted(type_.fields.items()):
-            definition = field.extensions.get("strawberry-definition")
+            definition = field.extensions.get(DEFINITION)
             rule: Rule | None = definition and definition.metadata.get(RULE)
             if rule and rule.sentence:
                 lines.append(f"| `{type_.name}.{name}` | {_directive(rule)} | {rule.sentence} |")

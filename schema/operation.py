@@ -50,6 +50,7 @@ from resolvers.tree import (
     Wanted,
 )
 from schema.declare import (
+    DEFINITION,
     OWN,
     READS,
     RULE,
@@ -61,7 +62,6 @@ from schema.declare import (
     ViewerRights,
 )
 
-DEFINITION = "strawberry-definition"
 MOST_FIELDS = 2000
 
 Path = tuple[str, ...]

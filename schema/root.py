@@ -10,12 +10,10 @@ from graphql import (
 from strawberry.schema.config import StrawberryConfig
 
 from schema import words
-from schema.declare import RULE
+from schema.declare import DEFINITION, RULE
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.types import ACTORS, NODES
-
-DEFINITION = "strawberry-definition"
 
 
 class Unruled(Exception):
