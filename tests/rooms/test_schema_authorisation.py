@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-import schema.root
 from models import Surface, outside
 from permissions import ANONYMOUS, Permission, Requires
 from schema import Api
-from schema.declare import RULE
+from schema.declare import DEFINITION, RULE
 from tests.conftest import Databases
 from tests.oracle.clinic import CLINIC
 from tests.oracle.served import Caller, Served, serving
@@ -244,7 +243,7 @@ async def test_a_type_s_own_rule_holds_where_its_interface_has_none(
     """Of the types behind an interface each keeps its rule: `id` of a Node, if of a Client."""
     api = Api()
     definition: Any = api.schema.type_map["Client"]
-    its = definition.fields["id"].extensions[schema.root.DEFINITION]
+    its = definition.fields["id"].extensions[DEFINITION]
     rule = Requires(Permission.CLIENT_UPDATE)
     monkeypatch.setattr(its, "metadata", {**its.metadata, RULE: rule})
     strict = Served(api, served.database, served.contexts)
