@@ -2,7 +2,7 @@
 
 from models.account import Account, Link, SearchWord, Session
 from models.base import Base
-from models.client import Association, Client, Registration
+from models.client import Association, Client, Notice, Registration
 from models.database import Database, Unavailable, within
 from models.keys import new_id, outside, parse_id
 from models.letter import Letter
@@ -36,6 +36,7 @@ __all__ = [
     "Link",
     "LinkPurpose",
     "LinkState",
+    "Notice",
     "OnboardingState",
     "Organization",
     "Query",

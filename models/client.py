@@ -51,6 +51,17 @@ class Registration(Owned, Base):
     ended_at: Mapped[dt.datetime | None]
 
 
+class Notice(Base):
+    """A staff member was told that a client awaits approval: once a person (`S4`, `D19`)."""
+
+    __tablename__ = "notices"
+    __table_args__ = (belongs("client_id", "clients"), belongs("staff_id", "staff"))
+
+    organization_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    staff_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+
+
 class Association(Owned, Base):
     """A client and a practitioner of a department who meet.
 

@@ -29,6 +29,7 @@ from models import (
     Client,
     ClientStatus,
     Department,
+    Notice,
     Organization,
     Query,
     Role,
@@ -167,12 +168,14 @@ def _right(model: type[Base], shape: Shape, permission: Permission) -> ColumnEle
     return and_(where, Staff.id != _ACTOR) if model is Staff else where
 
 
-def notified(department_id: uuid.UUID | None, *, told_before: bool = False) -> Query:
-    """The staff who may approve a client of the department, and want to be told (`S4` to `S8`).
+def notified(
+    client_id: uuid.UUID, department_id: uuid.UUID | None, *, moved: bool = False
+) -> Query:
+    """The staff who may approve the client in the department, want to be told, and were not yet.
 
-    Without a department: of a client who is not sure. `told_before`: those who may approve such
-    a client know already, and are left out (`D19`). The role table decides, as it does for the
-    approval itself, so who is told and who may approve cannot disagree.
+    Without a department: a client who is not sure. `moved`: those who may approve anybody had
+    their time to be told, and only the department's own are (`D19`). The role table decides, as it
+    does for the approval itself, so who is told and who may approve cannot disagree (`S4` to `S8`).
     """
     held = [
         (role, HOLDS[role][Permission.CLIENT_APPROVE])
@@ -186,12 +189,18 @@ def notified(department_id: uuid.UUID | None, *, told_before: bool = False) -> Q
         RoleGrant.role.in_([role for role, scope in held if scope is Scope.DEPARTMENT]),
         RoleGrant.department_id == department_id,
     )
-    told = and_(there, ~anywhere) if told_before else or_(there, anywhere)
+    theirs = and_(there, ~anywhere) if moved else or_(there, anywhere)
+    told = exists().where(
+        Notice.organization_id == Staff.organization_id,
+        Notice.client_id == client_id,
+        Notice.staff_id == Staff.id,
+    )
     return select(Staff.id, Staff.first_name, Staff.last_name, Staff.email).where(
         in_organization(Staff),
         Staff.status == StaffStatus.ACTIVE,
         Staff.receive_new_client_notifications,
-        told,
+        theirs,
+        ~told,
     )
 
 

@@ -30,7 +30,6 @@ from resolvers import (
     NewGrant,
     NewRegistration,
     NewStaff,
-    StaffChange,
 )
 from schema import Api
 
@@ -198,7 +197,7 @@ class _Founders:
             self._ids[username] = outside("stf_", key.id)
             await self._define_credentials(username)
         cora = await self._sign_in(OPTED_OUT)
-        unchecked = StaffChange(receive_new_client_notifications=False)
+        unchecked = {"receive_new_client_notifications": False}
         await resolvers.staff_update(cora, self._ids[OPTED_OUT], unchecked)
         await resolvers.staff_deactivate(olivia, self._ids[FORMER_STAFF])
 

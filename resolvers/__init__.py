@@ -49,7 +49,7 @@ from resolvers.reading import Asked, read
 from resolvers.registration import NewRegistration, client_register, registration_confirm
 from resolvers.resending import link_resend
 from resolvers.sessions import Opened, login, logout, session_refresh
-from resolvers.staff import NewStaff, StaffChange, staff, staff_create, staff_member, staff_update
+from resolvers.staff import NewStaff, staff, staff_create, staff_member, staff_update
 from resolvers.staffing import (
     RoleChanges,
     staff_associations_update,
@@ -95,7 +95,6 @@ __all__ = [
     "Refused",
     "RoleChanges",
     "Services",
-    "StaffChange",
     "client",
     "client_approve",
     "client_associations_update",

@@ -358,16 +358,21 @@ async def in_organization(connection: AsyncConnection, actor: Actor, typed: str)
 
     It stays active until the caller's transaction ends.
     """
+    department = await open_or_closed(connection, actor, typed)
+    return department if department and department.active else None
+
+
+async def open_or_closed(connection: AsyncConnection, actor: Actor, typed: str) -> Record | None:
+    """The department of the caller's organization with this outside id, and whether it is active.
+
+    It stays as it is until the caller's transaction ends.
+    """
     id = parse_id("dep_", typed)
     if id is None:
         return None
     found = await connection.execute(
-        select(Department.id, Department.name)
-        .where(
-            Department.organization_id == actor.organization_id,
-            Department.id == id,
-            Department.active,
-        )
+        select(Department.id, Department.name, Department.active)
+        .where(Department.organization_id == actor.organization_id, Department.id == id)
         .with_for_update(read=True)
     )
     return found.one_or_none()

@@ -6,8 +6,8 @@ A `Checks` collects every problem of an input, so that a form can show them all 
 import datetime as dt
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -77,6 +77,17 @@ class Checks:
         """Raises `Refused` with all problems, if there are any."""
         if self.problems:
             raise Refused(*self.problems)
+
+    def said(self, change: Mapping[str, Any], *may_be_empty: str) -> dict[str, Any]:
+        """What an update says, by column; a null where there can be none is a problem (`D32`)."""
+        for column, value in change.items():
+            if value is None and column not in may_be_empty:
+                self.add(Code.REQUIRED, "This cannot be empty.", _camel(column))
+        return {
+            column: value
+            for column, value in change.items()
+            if value is not None or column in may_be_empty
+        }
 
     def name(self, typed: str, *field: str) -> str:
         """A person's, department's or organization's name: one line of 1 to 100 characters."""
@@ -170,6 +181,12 @@ def username_key(text: str) -> str | None:
         return None
     normal = unicodedata.normalize("NFKC", text)
     return canonical_username(normal) if _USERNAME.fullmatch(normal) else None
+
+
+def _camel(column: str) -> str:
+    """A column as inputs name it."""
+    head, *rest = column.split("_")
+    return head + "".join(part.capitalize() for part in rest)
 
 
 def _writable(text: str) -> bool:

@@ -231,7 +231,7 @@ async def client_update(context: Context, id: str, change: dict[str, Any]) -> Ke
                 client.id,
                 await _named(connection, client.organization_id, home),
                 context.now(),
-                told_before=True,
+                moved=True,
             )
         return Key(Client, client.id)
 
@@ -240,18 +240,18 @@ async def client_update(context: Context, id: str, change: dict[str, Any]) -> Ke
 
 def _checked(checks: Checks, change: dict[str, Any], today: dt.date) -> dict[str, Any]:
     """The columns to write of what was said, but for the department."""
-    new: dict[str, Any] = {}
-    if "first_name" in change:
-        new["first_name"] = checks.name(change["first_name"], "firstName")
-    if "last_name" in change:
-        new["last_name"] = checks.name(change["last_name"], "lastName")
-    if "email" in change:
-        new["email"], new["email_key"] = checks.email(change["email"], "email")
-    if "date_of_birth" in change:
-        born = change["date_of_birth"]
-        new["date_of_birth"] = checks.date_of_birth(born, today, "dateOfBirth")
-    if "phone" in change:
-        new["phone"] = checks.phone(change["phone"], "phone")
+    new = checks.said(change, "phone")
+    new.pop("department_id", None)
+    if "first_name" in new:
+        new["first_name"] = checks.name(new["first_name"], "firstName")
+    if "last_name" in new:
+        new["last_name"] = checks.name(new["last_name"], "lastName")
+    if "email" in new:
+        new["email"], new["email_key"] = checks.email(new["email"], "email")
+    if "date_of_birth" in new:
+        checks.date_of_birth(new["date_of_birth"], today, "dateOfBirth")
+    if "phone" in new:
+        new["phone"] = checks.phone(new["phone"], "phone")
     return new
 
 

@@ -1,18 +1,20 @@
 """Roles that somebody grants: checked against what they hold themselves (`D6`)."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import Role
+from models import Record, Role
 from permissions import Actor, Permission, Scope
 from resolvers.associations import active_departments, in_organization
 from resolvers.checks import Checks
 from resolvers.errors import Code
 
 Grant = tuple[Role, uuid.UUID | None]
+
+Find = Callable[[AsyncConnection, Actor, str], Awaitable[Record | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +26,22 @@ class NewGrant:
 
 
 async def checked_grants(
-    connection: AsyncConnection, actor: Actor, asked: Sequence[NewGrant], field: str
+    connection: AsyncConnection,
+    actor: Actor,
+    asked: Sequence[NewGrant],
+    field: str,
+    find: Find = in_organization,
 ) -> list[Grant]:
     """The grants, if the caller may give or take every one; else `Refused`.
 
     A Department Administrator has to do with the roles of their departments, and nobody but an
-    Organizational Administrator with that role. `field` is the list in the input.
+    Organizational Administrator with that role. `field` is the list in the input, `find` looks up
+    the departments that count: what is to be taken may be held in a closed one.
     """
     checks = Checks("input", field)
     grants: list[Grant] = []
     for i, one in enumerate(asked):
-        grant = await _checked(connection, actor, one, checks, str(i))
+        grant = await _checked(connection, actor, one, find, checks, str(i))
         if grant in grants:
             checks.add(Code.INVALID, "This role is named twice.", str(i))
         elif grant:
@@ -44,7 +51,12 @@ async def checked_grants(
 
 
 async def _checked(
-    connection: AsyncConnection, actor: Actor, one: NewGrant, checks: Checks, row: str
+    connection: AsyncConnection,
+    actor: Actor,
+    one: NewGrant,
+    find: Find,
+    checks: Checks,
+    row: str,
 ) -> Grant | None:
     anywhere = actor.holds(Permission.STAFF_SET_ROLES, Scope.ORGANIZATION)
     if one.role is Role.ORGANIZATION_ADMINISTRATOR:
@@ -66,7 +78,7 @@ async def _checked(
             "departmentId",
         )
     else:
-        department = await in_organization(connection, actor, one.department_id)
+        department = await find(connection, actor, one.department_id)
         if department is None:
             checks.add(Code.NOT_FOUND, "There is no such department.", row, "departmentId")
         elif not anywhere and department.id not in actor.departments(Permission.STAFF_SET_ROLES):

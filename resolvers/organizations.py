@@ -126,13 +126,11 @@ async def create_organization(context: Context, typed: Founding) -> uuid.UUID:
 async def organization_update(context: Context, change: dict[str, Any]) -> Key:
     """Edit the organization: what `change` says of its name, registration and contact address."""
     checks = Checks("input")
-    new: dict[str, Any] = {}
-    if "name" in change:
-        new["name"] = checks.name(change["name"], "name")
-    if "registration_open" in change:
-        new["registration_open"] = change["registration_open"]
-    if "contact_email" in change:
-        typed = change["contact_email"]
+    new = checks.said(change, "contact_email")
+    if "name" in new:
+        new["name"] = checks.name(new["name"], "name")
+    if "contact_email" in new:
+        typed = new["contact_email"]
         new["contact_email"] = checks.email(typed, "contactEmail")[0] if typed else None
     checks.done()
     organization_id = context.actor.organization_id

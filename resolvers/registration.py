@@ -16,6 +16,7 @@ from models import (
     Department,
     Link,
     LinkPurpose,
+    Notice,
     Organization,
     Record,
     Registration,
@@ -162,18 +163,28 @@ async def tell_managers(
     department: Record | None,
     now: dt.datetime,
     *,
-    told_before: bool = False,
+    moved: bool = False,
 ) -> None:
     """Write to all who may approve the client and want to be told, once each (`S4`, `S8`).
 
-    `told_before` as in `reach.notified`.
+    `moved` as in `reach.notified`.
     """
     writer = await sender(connection, organization_id)
-    told = await connection.execute(
-        reach.notified(department.id if department else None, told_before=told_before),
+    found = await connection.execute(
+        reach.notified(client_id, department.id if department else None, moved=moved),
         {"reach_organization": organization_id},
     )
-    for staff in told.all():
+    told = found.all()
+    if not told:
+        return
+    await connection.execute(
+        insert(Notice),
+        [
+            {"organization_id": organization_id, "client_id": client_id, "staff_id": staff.id}
+            for staff in told
+        ],
+    )
+    for staff in told:
         await post(
             connection,
             ClientAwaitsApproval(

@@ -54,17 +54,15 @@ async def login(
     if passwords.outdated(person.password_hash):
         renewed = await passwords.hash(password)
 
-    async def work(connection: AsyncConnection) -> Opened:
+    async def work(connection: AsyncConnection) -> Opened | None:
         now = context.now()
+        if not await _is_its_password(connection, person):
+            return None
         _welcome(await _as_it_is(connection, person), surface)
         if renewed:
             await connection.execute(
                 update(Account)
-                .where(
-                    Account.organization_id == person.organization_id,
-                    Account.id == person.id,
-                    Account.password_hash == person.password_hash,
-                )
+                .where(Account.organization_id == person.organization_id, Account.id == person.id)
                 .values(password_hash=renewed)
             )
         session_id = new_id()
@@ -83,7 +81,9 @@ async def login(
         )
         return _opened(context, session_id, 1, surface, **ends)
 
-    return await context.write(work)
+    opened = await context.write(work)
+    # Somebody chose another password meanwhile, and ended all sessions but this one to be.
+    return opened or await login(context, organization, username, password, surface)
 
 
 async def session_refresh(context: Context, refresh_token: str) -> Opened:
@@ -184,6 +184,16 @@ _SESSION = (
         and_(Staff.organization_id == Session.organization_id, Staff.id == Session.account_id),
     )
 )
+
+
+async def _is_its_password(connection: AsyncConnection, person: Record) -> bool:
+    """Whether the password that was verified is still the account's, until the transaction ends."""
+    found = await connection.execute(
+        select(Account.password_hash)
+        .where(Account.organization_id == person.organization_id, Account.id == person.id)
+        .with_for_update(key_share=True)
+    )
+    return bool(found.scalar_one() == person.password_hash)
 
 
 async def _as_it_is(connection: AsyncConnection, person: Record) -> Record:

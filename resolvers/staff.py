@@ -178,32 +178,23 @@ async def hire(
     return staff_id
 
 
-@dataclass(frozen=True, slots=True)
-class StaffChange:
-    """What to change; None is left as it is."""
+async def staff_update(context: Context, id: str, change: dict[str, Any]) -> Key:
+    """Change a staff member; of oneself only the notification flag (`S6`, `D6`, `D28`).
 
-    first_name: str | None = None
-    last_name: str | None = None
-    email: str | None = None
-    receive_new_client_notifications: bool | None = None
-
-
-async def staff_update(context: Context, id: str, change: StaffChange) -> Key:
-    """Change a staff member; of oneself only the notification flag (`S6`, `D6`, `D28`)."""
+    `change` holds what was said, by column; a null is refused (`D32`).
+    """
     checks = Checks("input")
-    new: dict[str, Any] = {}
-    if change.first_name is not None:
-        new["first_name"] = checks.name(change.first_name, "firstName")
-    if change.last_name is not None:
-        new["last_name"] = checks.name(change.last_name, "lastName")
-    if change.email is not None:
-        new["email"], new["email_key"] = checks.email(change.email, "email")
-    if change.receive_new_client_notifications is not None:
-        new["receive_new_client_notifications"] = change.receive_new_client_notifications
+    new = checks.said(change)
+    if "first_name" in new:
+        new["first_name"] = checks.name(new["first_name"], "firstName")
+    if "last_name" in new:
+        new["last_name"] = checks.name(new["last_name"], "lastName")
+    if "email" in new:
+        new["email"], new["email_key"] = checks.email(new["email"], "email")
 
     async def work(connection: AsyncConnection) -> Key:
         now = context.now()
-        member = await _found(connection, context.actor, id, new)
+        member = await _found(connection, context.actor, id, change)
         checks.done()
         if new.get("email_key", member.email_key) != member.email_key:
             if member.username is not None:
@@ -233,13 +224,13 @@ async def staff_update(context: Context, id: str, change: StaffChange) -> Key:
 
 
 async def _found(
-    connection: AsyncConnection, actor: Actor, typed: str, new: dict[str, Any]
+    connection: AsyncConnection, actor: Actor, typed: str, change: dict[str, Any]
 ) -> Record:
     """The staff member of this id, as far as the caller may change these columns of it."""
     member = await read_member(connection, actor, typed)
     key = Key(Staff, member.id)
     if member.id == actor.id:
-        if new.keys() - {"receive_new_client_notifications"}:
+        if change.keys() - {"receive_new_client_notifications"}:
             message = "Of your own record you can change the notifications only."
             raise refuse(Code.OUT_OF_SCOPE, message, "input", key=key)
     elif not member.may_change:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Association, Record, Role, RoleGrant, Staff, StaffStatus, new_id
 from permissions import Actor, Permission, Scope
-from resolvers.associations import Deltas, associate
+from resolvers.associations import Deltas, associate, open_or_closed
 from resolvers.context import Context
 from resolvers.departments import lock
 from resolvers.errors import Code, refuse
@@ -43,7 +43,9 @@ async def staff_roles_update(context: Context, id: str, changes: RoleChanges) ->
         ):
             message = "You cannot change your own roles."
             raise refuse(Code.OUT_OF_SCOPE, message, "id", key=Key(Staff, member.id))
-        revoked = await checked_grants(connection, actor, changes.revoke, "revoke")
+        revoked = await checked_grants(
+            connection, actor, changes.revoke, "revoke", find=open_or_closed
+        )
         granted = await checked_grants(connection, actor, changes.grant, "grant")
         held = await _held(connection, member)
         for i, grant in enumerate(revoked):

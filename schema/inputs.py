@@ -10,14 +10,12 @@ import resolvers
 from models import Role, Surface
 from resolvers import (
     Approval,
-    Code,
     Deltas,
     NewAssociation,
     NewClient,
     NewGrant,
     NewRegistration,
     NewStaff,
-    Problem,
 )
 from schema.declare import about, input_
 
@@ -294,10 +292,6 @@ class StaffUpdateInput:
         "Whether letters tell of clients who await approval."
     )
 
-    def typed(self) -> resolvers.StaffChange:
-        """For the use case; `Refused` for a null."""
-        return resolvers.StaffChange(**changes(self))
-
 
 @input_
 class DepartmentInput:
@@ -315,23 +309,9 @@ class OrganizationUpdateInput:
     contact_email: Maybe[str | None] = about("Whom letters tell their readers to ask.")
 
 
-def changes(said: object, *may_be_null: str) -> dict[str, Any]:
-    """What an update says, by field; `Refused` for nulls where there can be none (`D32`)."""
+def changes(said: object) -> dict[str, Any]:
+    """What an update says, by column; what is left out is not in it (`D32`)."""
     names = [field.name for field in dataclasses.fields(said)]  # type: ignore[arg-type]
-    found = {
+    return {
         name: some.value for name in names for some in (getattr(said, name),) if some is not None
     }
-    nulls = [
-        Problem(Code.REQUIRED, "This cannot be empty.", ("input", camel(name)))
-        for name, value in found.items()
-        if value is None and name not in may_be_null
-    ]
-    if nulls:
-        raise resolvers.Refused(*nulls)
-    return found
-
-
-def camel(name: str) -> str:
-    """The name of a field as the schema spells it."""
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)

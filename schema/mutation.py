@@ -182,9 +182,8 @@ class Mutation:
         input: Annotated[StaffUpdateInput, strawberry.argument(description="What to change.")],
     ) -> StaffPayload:
         """Edit a staff member; of oneself only the notifications."""
-        return StaffPayload(
-            staff=named(await resolvers.staff_update(info.context, id, input.typed()))
-        )
+        key = await resolvers.staff_update(info.context, id, changes(input))
+        return StaffPayload(staff=named(key))
 
     @mutation(Requires(Permission.DEPARTMENT_UPDATE, Scope.ORGANIZATION))
     async def department_create(
@@ -289,7 +288,7 @@ class Mutation:
         input: Annotated[ClientUpdateInput, strawberry.argument(description="What to change.")],
     ) -> ClientPayload:
         """Edit a client's details. A pending client's new department is told."""
-        key = await resolvers.client_update(info.context, id, changes(input, "phone"))
+        key = await resolvers.client_update(info.context, id, changes(input))
         return ClientPayload(client=named(key))
 
     @mutation(Requires(Permission.CLIENT_SET_STATUS))
@@ -398,7 +397,7 @@ class Mutation:
         ],
     ) -> OrganizationPayload:
         """Edit the organization."""
-        key = await resolvers.organization_update(info.context, changes(input, "contact_email"))
+        key = await resolvers.organization_update(info.context, changes(input))
         return OrganizationPayload(organization=named(key))
 
     @mutation(Requires(Permission.DEPARTMENT_UPDATE, Scope.ORGANIZATION))

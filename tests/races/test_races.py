@@ -63,6 +63,12 @@ CREATE = f"""mutation ($input: ClientCreateInput!) {{
 REFRESH = f"""mutation ($token: String!) {{
   sessionRefresh(refreshToken: $token) {{ session {{ accessToken }} {_ERRORS} }}
 }}"""
+FORGOT = f"""mutation ($input: PasswordResetRequestInput!) {{
+  passwordResetRequest(input: $input) {{ accepted {_ERRORS} }}
+}}"""
+RESET = f"""mutation ($input: PasswordResetInput!) {{
+  passwordReset(input: $input) {{ username {_ERRORS} }}
+}}"""
 VIEWER = "{ viewer { surface client { id } departments: organization { id } } }"
 
 
@@ -173,6 +179,29 @@ async def test_no_session_survives_a_deactivation_nor_comes_back_after_it(
             await raced.serially(reactivate)
         await raced.put_back()
     assert ends.total() == ROUNDS
+
+
+async def test_no_session_survives_a_reset_that_its_old_password_races(
+    raced: Course, clinic: Clinic
+) -> None:
+    """Whoever forgot the password may have lost it to somebody who is just signing in (`D21`)."""
+    world = raced.world
+    hashed = await world.service.services.passwords.hash(PASSWORD)
+    await write(
+        world, update(Account).where(Account.id == clinic.key("amy")).values(password_hash=hashed)
+    )
+    who = {"organization": "riverside", "email": clinic.email("amy")}
+    await world.do(FORGOT, {"input": who})
+    token = (await world.only_mail(clinic.email("amy"))).token
+    await raced.mark()
+    login = {"organization": "riverside", "username": "amy", "password": PASSWORD}
+    ends = await race_loosely(
+        raced,
+        Ask(RESET, {"input": {"token": token, "password": "nine otters under the willow"}}),
+        Ask(LOGIN, {**login, "surface": "APP"}),
+        changed={"sessions"},
+    )
+    assert set(ends) <= {"done done", "done INVALID_CREDENTIALS"}
 
 
 async def test_a_deactivation_and_a_refresh_at_once(raced: Course, clinic: Clinic) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Staff, StaffStatus
+from tests.stories.asking import CLIENT_UPDATE
 from tests.world import HIRE, RESEND, STAFF_UPDATE, Clinic, Json, World, problems, refusal
 
 DEPARTMENT = """
@@ -233,7 +234,26 @@ async def test_d08_out_of_reach_is_told_before_anything_about_the_input(
         )
         late = await world.approve(clinic.ids["amy"], clinic.token("dora"), departmentId="nonsense")
 
+        null = await world.do(
+            STAFF_UPDATE,
+            {"id": clinic.ids["fay"], "input": {"firstName": None}},
+            clinic.token("dora"),
+        )
+        own = await world.do(
+            STAFF_UPDATE,
+            {"id": clinic.ids["dora"], "input": {"firstName": None}},
+            clinic.token("dora"),
+        )
+        client = await world.do(
+            CLIENT_UPDATE,
+            {"id": clinic.ids["lakeside.amy"], "input": {"firstName": None}},
+            clinic.token("olivia"),
+        )
+
     assert problems(payload) == [("NOT_FOUND", "id")]
+    assert problems(null) == [("NOT_FOUND", "id")]
+    assert problems(own) == [("OUT_OF_SCOPE", "input")]
+    assert problems(client) == [("NOT_FOUND", "id")]
     assert problems(approved) == [("NOT_FOUND", "id")]
     assert problems(late) == [("NOT_PENDING", "id")]
 

@@ -56,6 +56,33 @@ async def asks_to_move(world: World, token: str, email: str) -> Any:
     return await world.do(MOVE, {"email": email}, token)
 
 
+# D21: A session that is opened with an old password does not outlive that password.
+
+
+async def test_d21_a_login_that_a_reset_overtakes_is_refused(
+    world: World, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await forgot(world, "amy@riverside.example")
+    link = (await world.only_mail("amy@riverside.example")).token
+    passwords = world.service.services.passwords
+    verify = type(passwords).verify
+
+    async def slowly(self: Any, stored: str | None, password: str) -> bool:
+        right = await verify(self, stored, password)
+        if right:
+            monkeypatch.undo()
+            assert (await reset(world, link))["userErrors"] == []
+        return right
+
+    monkeypatch.setattr(type(passwords), "verify", slowly)
+    before = await world.count("sessions")
+
+    assert problems(await world.login("amy")) == [("INVALID_CREDENTIALS", None)]
+
+    assert await world.count("sessions") == before
+    assert (await world.login("amy", password=BETTER))["userErrors"] == []
+
+
 # D14: A reset sends one letter a person, each naming username and kind.
 
 

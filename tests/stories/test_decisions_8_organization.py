@@ -4,7 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models import Department
 from resolvers import Founding, Refused, create_organization
 from tests.stories.asking import (
     CC,
@@ -165,6 +168,24 @@ async def test_d06_no_grant_beyond_what_the_granter_holds_and_nothing_half(
         payload = await roles(world, clinic, who, name, grant, revoke)
 
     assert problems(payload) == [expected]
+
+
+async def test_d13_roles_in_a_closed_department_can_be_taken_and_not_given(
+    world: World, clinic: Clinic
+) -> None:
+    async def close(connection: AsyncConnection) -> None:
+        await connection.execute(
+            update(Department).where(Department.id == clinic.key("mental")).values(active=False)
+        )
+
+    await world.database.write(close)
+
+    given = await roles(world, clinic, "olivia", "norma", [(DA, "mental")], [])
+    taken = await roles(world, clinic, "olivia", "dora", [], [(DA, "mental")])
+
+    assert problems(given) == [("NOT_FOUND", "input.grant.0.departmentId")]
+    assert taken["userErrors"] == []
+    assert taken["staff"]["roles"] == []
 
 
 @administrators_only

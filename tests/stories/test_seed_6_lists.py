@@ -13,6 +13,7 @@ from tests.stories.asking import (
     DEACTIVATE,
     REACTIVATE,
     REJECT,
+    ROLES,
     VIEWER,
     met,
     nobody_else,
@@ -658,6 +659,26 @@ async def test_d19_a_department_given_without_approval_is_told_once_and_may_appr
     assert await world.new_mail() == []
     approved = await world.approve(clinic.ids["dan"], clinic.token("carl"))
     assert approved["userErrors"] == []
+
+
+async def test_d19_who_was_told_of_a_client_is_not_told_again(world: World, clinic: Clinic) -> None:
+    role = {"role": "CARE_COORDINATOR", "departmentId": clinic.ids["family"]}
+    await world.do(
+        ROLES, {"id": clinic.ids["carl"], "input": {"grant": [role]}}, clinic.token("olivia")
+    )
+    told = []
+    for department in ("mental", "family", "mental", "family"):
+        await world.do(
+            CLIENT_UPDATE,
+            {"id": clinic.ids["dan"], "input": {"departmentId": clinic.ids[department]}},
+            clinic.token("olivia"),
+        )
+        told.append([one.to for one in await world.new_mail()])
+
+    assert told[0] == [clinic.email(one) for one in ("carl", "dora", "twyla")]
+    # carl may approve in both, and knows
+    assert told[1] == [clinic.email(one) for one in ("fay", "fred")]
+    assert told[2:] == [[], []]
 
 
 async def test_d19_moving_an_active_client_tells_nobody(world: World, clinic: Clinic) -> None:
