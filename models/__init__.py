@@ -8,7 +8,7 @@ from models.keys import new_id, outside, parse_id
 from models.letter import Letter
 from models.organization import Department, Organization
 from models.staff import RoleGrant, Staff
-from models.statement import Query, Reading, Record, Rows, Statement
+from models.statement import Query, Record, Rows, Statement, Written, printed
 from models.text import canonical_email, canonical_username, name_key, sort_key, words_of
 from models.words import (
     AccountKind,
@@ -40,7 +40,6 @@ __all__ = [
     "OnboardingState",
     "Organization",
     "Query",
-    "Reading",
     "Record",
     "Registration",
     "Role",
@@ -53,12 +52,14 @@ __all__ = [
     "Statement",
     "Surface",
     "Unavailable",
+    "Written",
     "canonical_email",
     "canonical_username",
     "name_key",
     "new_id",
     "outside",
     "parse_id",
+    "printed",
     "sort_key",
     "within",
     "words_of",

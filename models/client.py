@@ -66,12 +66,19 @@ class Association(Owned, Base):
     """A client and a practitioner of a department who meet.
 
     It points at the practitioner's role grant, so the database refuses one without the role and
-    refuses to drop the role while it is used (`S17`, `D13`); one a pair (`S21`).
+    refuses to drop the role while it is used (`S17`, `D13`); one a pair (`S21`). It repeats where
+    its client stands in the lists, which the database keeps up to date by the foreign key: so a
+    department's list is walked along an index, whoever else the organization has.
     """
 
     __tablename__ = "associations"
     __table_args__ = (
-        belongs("client_id", "clients"),
+        ForeignKeyConstraint(
+            ["organization_id", "client_status", "client_name_key", "client_id"],
+            ["clients.organization_id", "clients.status", "clients.name_key", "clients.id"],
+            name="fk_associations_client",
+            onupdate="CASCADE",
+        ),
         ForeignKeyConstraint(
             ["organization_id", "practitioner_id", "department_id", "role"],
             [
@@ -85,7 +92,21 @@ class Association(Owned, Base):
         UniqueConstraint("organization_id", "client_id", "practitioner_id"),
         CheckConstraint("role = 'PRACTITIONER'", name="practitioner"),
         Index(None, "organization_id", "practitioner_id", "id"),
-        Index(None, "organization_id", "department_id", "client_id"),
+        Index(
+            "ix_associations_by_client_name",
+            "organization_id",
+            "department_id",
+            "client_status",
+            "client_name_key",
+            "client_id",
+        ),
+        Index(
+            "ix_associations_by_client",
+            "organization_id",
+            "department_id",
+            "client_status",
+            "client_id",
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(
@@ -95,6 +116,8 @@ class Association(Owned, Base):
         doc="The association's id, opaque: `asc_…`.",
     )
     client_id: Mapped[uuid.UUID]
+    client_status: Mapped[ClientStatus] = mapped_column(word(ClientStatus))
+    client_name_key: Mapped[str] = mapped_column(ByCodePoint)
     practitioner_id: Mapped[uuid.UUID]
     department_id: Mapped[uuid.UUID]
     role: Mapped[Role] = mapped_column(word(Role), default=Role.PRACTITIONER)
@@ -149,9 +172,10 @@ class Client(Owned, Base):
             "(status <> 'ACTIVE') OR (approved_at IS NOT NULL AND department_id IS NOT NULL)",
             name="active_approved",
         ),
-        Index(None, "organization_id", "status", "name_key", "id"),
+        UniqueConstraint("organization_id", "status", "name_key", "id"),
         Index(None, "organization_id", "status", "id"),
         Index(None, "organization_id", "department_id", "status", "name_key", "id"),
+        Index(None, "organization_id", "department_id", "status", "id"),
     )
 
     organization_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, sort_order=-2)

@@ -38,7 +38,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from models.reads import AWAY_WORDS, PostgresqlReads, Reads, SqliteReads
-from models.statement import Reading, Rows, Statement
+from models.statement import Rows, Statement, Values, Written
 
 T = TypeVar("T")
 
@@ -176,22 +176,11 @@ class Database:
         async with _available(), self._reads.connect() as connection:
             return await connection.run_sync(work)
 
-    async def run(self, make: Callable[[], Reading[T]]) -> T:
-        """What a reading made of its statements, all on one connection and in one go.
-
-        `make` may be called twice, when the first connection turns out to be dead.
-        Raises `Unavailable`.
-        """
+    async def fetch(self, statement: Statement | Written, values: Values) -> Rows:
+        """The rows of a statement with these values. Raises `Unavailable`."""
+        written = statement.written(self.dialect)
         async with _available():
-            return await self._planned.run(make)
-
-    async def fetch(self, statement: Statement, **values: Any) -> Rows:
-        """The rows of one statement. Raises `Unavailable`."""
-
-        def reading() -> Reading[Rows]:
-            return (yield statement, values)
-
-        return await self.run(reading)
+            return written.rows(await self._planned.fetch(written.text, written.arguments(values)))
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What `work` answers after its transaction is committed; nothing of it if it raises.

@@ -1,17 +1,14 @@
-"""How a reading is run: by asyncpg on the loop, or by sqlite3 in a thread of its own."""
+"""How statements are read: by asyncpg on the loop, or by sqlite3 in a thread of its own."""
 
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import asyncpg
 
-from models.statement import Reading, Rows
-
-T = TypeVar("T")
+from models.statement import Rows
 
 PREPARED = 500
 """How many prepared statements a connection keeps."""
@@ -33,11 +30,15 @@ AWAY_WORDS = ("unable to open", "disk", "is full", "is locked")
 """What SQLite says when it cannot get at its file; it has no codes for it."""
 
 
+SETTINGS = {"jit": "off", "plan_cache_mode": "force_generic_plan"}
+"""How PostgreSQL plans what is read: once a statement. Their text says all that matters."""
+
+
 class Reads(Protocol):
     """Connections for reads, outside any transaction."""
 
-    async def run(self, make: Callable[[], Reading[T]]) -> T:
-        """What the reading returns. `OSError` when the database is away."""
+    async def fetch(self, text: str, arguments: list[Any]) -> Rows:
+        """The rows of a statement. `OSError` when the database is away."""
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -53,15 +54,15 @@ class PostgresqlReads:
         self._opening = asyncio.Lock()
         self._pool: Any = None
 
-    async def run(self, make: Callable[[], Reading[T]]) -> T:
-        """Run the reading on one connection; once more when the first one turns out to be dead."""
+    async def fetch(self, text: str, arguments: list[Any]) -> Rows:
+        """The rows; tried once more when the first connection turns out to be dead."""
         try:
-            return await self._attempt(make())
+            return await self._attempt(text, arguments)
         except GONE as failure:
             if isinstance(failure, asyncpg.DataError):
                 raise
         try:
-            return await self._attempt(make())
+            return await self._attempt(text, arguments)
         except GONE as failure:
             if isinstance(failure, asyncpg.DataError):
                 raise
@@ -72,17 +73,10 @@ class PostgresqlReads:
         if self._pool is not None:
             self._pool.terminate()
 
-    async def _attempt(self, reading: Reading[T]) -> T:
+    async def _attempt(self, text: str, arguments: list[Any]) -> Rows:
         pool = self._pool or await self._open()
         async with pool.acquire(timeout=self._wait) as connection:
-            try:
-                statement, values = next(reading)
-                while True:
-                    compiled = statement.compiled("postgresql")
-                    fetched = await connection.fetch(compiled.text, *compiled.arguments(values))
-                    statement, values = reading.send(compiled.rows(fetched))
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
+            return await connection.fetch(text, *arguments)  # type: ignore[no-any-return]
 
     async def _open(self) -> Any:
         async with self._opening:
@@ -94,6 +88,7 @@ class PostgresqlReads:
                     max_queries=1_000_000,
                     statement_cache_size=PREPARED,
                     reset=_keep,
+                    server_settings=SETTINGS,
                 )
             return self._pool
 
@@ -103,7 +98,7 @@ async def _keep(_connection: Any) -> None:
 
 
 class SqliteReads:
-    """Threads, each with a connection of its own, that run a reading as a whole."""
+    """Threads, each with a connection of its own."""
 
     def __init__(self, path: str, threads: int, busy_seconds: float) -> None:
         self._path = path
@@ -112,10 +107,10 @@ class SqliteReads:
         self._mine = threading.local()
         self._opened: list[sqlite3.Connection] = []
 
-    async def run(self, make: Callable[[], Reading[T]]) -> T:
-        """Run the reading in a thread."""
+    async def fetch(self, text: str, arguments: list[Any]) -> Rows:
+        """The rows, read in a thread."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._attempt, make)
+        return await loop.run_in_executor(self._threads, self._attempt, text, arguments)
 
     async def close(self) -> None:
         """End the threads, and close what they opened."""
@@ -123,19 +118,9 @@ class SqliteReads:
         for connection in self._opened:
             connection.close()
 
-    def _attempt(self, make: Callable[[], Reading[T]]) -> T:
+    def _attempt(self, text: str, arguments: list[Any]) -> Rows:
         try:
-            connection = self._connection()
-            reading = make()
-            statement, values = next(reading)
-            while True:
-                compiled = statement.compiled("sqlite")
-                found: Rows = connection.execute(
-                    compiled.text, compiled.arguments(values)
-                ).fetchall()
-                statement, values = reading.send(compiled.rows(found))
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+            return self._connection().execute(text, arguments).fetchall()
         except sqlite3.OperationalError as failure:
             if any(words in str(failure) for words in AWAY_WORDS):
                 raise ConnectionError("the database is away") from failure

@@ -100,7 +100,7 @@ async def identify(
     read = tokens.read_access(token)
     if read is None:
         return None
-    rows = [_Found(*row) for row in await database.fetch(SESSION, session=read.id)]
+    rows = [_Found(*row) for row in await database.fetch(SESSION, {"session": read.id})]
     if not rows:
         return None
     found = rows[0]

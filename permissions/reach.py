@@ -6,7 +6,7 @@ same predicate.
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -43,6 +43,7 @@ from permissions.roles import HOLDS, Permission, Scope
 
 _ORGANIZATION = bindparam("reach_organization", type_=Uuid())
 _ACTOR = bindparam("reach_actor", type_=Uuid())
+_NOBODY = uuid.UUID(int=0)
 
 
 class _Way(NamedTuple):
@@ -73,27 +74,100 @@ _PARAMETERS = {_HELD_IN[one]: one for one in Permission if _HELD_BY[one]}
 
 
 def values(actor: Actor) -> dict[str, Any]:
-    """What the actor fills the parameters of every predicate with."""
+    """What the actor fills the parameters of every predicate, and of every walk, with."""
     filled: dict[str, Any] = {
         "reach_organization": actor.organization_id,
         "reach_actor": actor.id,
     }
     for parameter, permission in _PARAMETERS.items():
         filled[parameter] = actor.departments(permission)
-    return filled
+    mine = _departments(Permission.CLIENT_READ)
+    walked = [*sorted(filled[mine]), *[_NOBODY] * width(actor)]
+    return filled | {f"{mine}_{i}": walked[i] for i in range(width(actor))}
 
 
+def width(actor: Actor) -> int:
+    """How many departments a list of the actor's clients is walked in: a power of two, or none.
+
+    Some of them may be no department at all; so there are few widths, and few statements.
+    """
+    many = len(actor.departments(Permission.CLIENT_READ))
+    return 1 << (many - 1).bit_length() if many else 0
+
+
+class Walk(NamedTuple):
+    """Rows that are found one after the other, in the order of a list, by an index.
+
+    `model` has them, and `standing` its columns that repeat those of the listed model's; of one
+    listed row there may be several where it `repeats`.
+    """
+
+    model: type[Base]
+    where: ColumnElement[bool]
+    standing: Mapping[Any, ColumnElement[Any]]
+    repeats: bool = False
+
+    def column(self, listed: Any) -> ColumnElement[Any]:
+        """The column that says what this one of the listed model says."""
+        return self.standing.get(listed.key, listed)
+
+
+@cache
+def walks(
+    model: type[Base], shape: Shape, at_least: Scope | None, width: int
+) -> tuple[Walk, ...]:
+    """How the rows that `reading` gives are walked: together they are all of them.
+
+    A department's managers reach its clients, and those with an association there (`D7`): two
+    walks for each of their departments. Everybody else walks along the model itself.
+    """
+    ways = _kept(model, shape, at_least)
+    if model is not Client or not width or [way.scope for way in ways] != [Scope.DEPARTMENT]:
+        return (Walk(model, reading(model, shape, at_least), {}),)
+    mine = _departments(Permission.CLIENT_READ)
+    departments = [bindparam(f"{mine}_{i}", type_=Uuid()) for i in range(width)]
+    return tuple(
+        walk
+        for department in departments
+        for walk in (
+            Walk(
+                Client,
+                and_(in_organization(Client), Client.department_id == department),
+                {},
+            ),
+            Walk(
+                Association,
+                and_(in_organization(Association), Association.department_id == department),
+                _STANDING,
+                repeats=True,
+            ),
+        )
+    )
+
+
+_STANDING: dict[str, Any] = {
+    "id": Association.client_id,
+    "status": Association.client_status,
+    "name_key": Association.client_name_key,
+}
+
+
+@cache
 def reading(model: type[Base], shape: Shape, at_least: Scope | None = None) -> ColumnElement[bool]:
     """The rows that callers of this shape read; with `at_least`, only those of that scope or more.
 
     With a scope it is what they manage, as lists show it: one's own rows are then left out.
     """
-    ways = [
-        way.rows
+    rows = (way.rows for way in _kept(model, shape, at_least))
+    return and_(in_organization(model), or_(false(), *rows))
+
+
+def _kept(model: type[Base], shape: Shape, at_least: Scope | None) -> list[_Way]:
+    return [
+        way
         for way in _ways(model, shape)
         if at_least is None or (way.scope is not None and way.scope.includes(at_least))
     ]
-    return and_(in_organization(model), or_(false(), *ways))
 
 
 @cache
@@ -120,6 +194,7 @@ def changing(model: type[Base], shape: Shape, permission: Permission) -> ColumnE
     return and_(in_organization(model), or_(false(), *ways))
 
 
+@cache
 def rights(
     model: type[Base], shape: Shape
 ) -> tuple[tuple[Permission, ColumnElement[bool] | None], ...]:
@@ -217,6 +292,7 @@ def _grants(*such: ColumnElement[bool]) -> ColumnElement[bool]:
     )
 
 
+@cache
 def in_organization(model: type[Base]) -> ColumnElement[bool]:
     """The rows of the caller's organization, within reach or not."""
     name = "id" if model is Organization else "organization_id"

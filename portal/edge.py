@@ -117,11 +117,11 @@ def _token(request: Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _json(media: str, status: int, body: dict[str, Any]) -> Response:
+def _json(media: str, status: int, body: bytes) -> Response:
     kind = f"{media}; charset=utf-8"
-    return Response(orjson.dumps(body), status, headers=_HEADERS, media_type=kind)
+    return Response(body, status, headers=_HEADERS, media_type=kind)
 
 
 def _error(media: str, status: int, code: str, message: str) -> Response:
     error = {"message": message, "extensions": {"code": code}}
-    return _json(media, status, {"errors": [error]})
+    return _json(media, status, orjson.dumps({"errors": [error]}))

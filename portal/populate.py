@@ -401,10 +401,10 @@ class _Clinic:
         )
         self._findable(rows, key, name.first, name.last, email, username)
         if approved:
-            self._associate(rows, key, home, approved_at)
+            self._associate(rows, rows[models.Client][-1], home, approved_at)
 
     def _associate(
-        self, rows: Rows, client: uuid.UUID, home: uuid.UUID, moment: dt.datetime
+        self, rows: Rows, client: Row, home: uuid.UUID, moment: dt.datetime
     ) -> None:
         """One to three practitioners, four in five of the client's own department."""
         chance = self._chance
@@ -418,7 +418,9 @@ class _Clinic:
             {
                 "organization_id": self._id,
                 "id": self._key(moment),
-                "client_id": client,
+                "client_id": client["id"],
+                "client_status": client["status"],
+                "client_name_key": client["name_key"],
                 "practitioner_id": post.staff,
                 "department_id": post.department,
                 "role": Role.PRACTITIONER,

@@ -27,6 +27,7 @@ from resolvers.departments import (
     departments,
 )
 from resolvers.errors import Choice, Code, Problem, Refused
+from resolvers.faults import BadArgument, Missing
 from resolvers.grants import NewGrant
 from resolvers.links import LinkView, link
 from resolvers.listing import Listing
@@ -65,7 +66,6 @@ from resolvers.statuses import (
     client_reactivate,
     client_reject,
 )
-from resolvers.steps import BadArgument, Missing
 from resolvers.tree import Key
 
 __all__ = [

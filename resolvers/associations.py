@@ -166,6 +166,8 @@ class _Change:
             "organization_id": self._actor.organization_id,
             "id": new_id(),
             "client_id": client.id,
+            "client_status": ClientStatus.ACTIVE,
+            "client_name_key": client.name_key,
             "practitioner_id": practitioner.id,
             "department_id": department_id,
             "role": Role.PRACTITIONER,

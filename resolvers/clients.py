@@ -38,7 +38,7 @@ from resolvers.context import Context
 from resolvers.errors import Choice, Code, Problem, Refused, refuse
 from resolvers.finding import index, search
 from resolvers.links import invite, supersede
-from resolvers.listing import Listing, Order
+from resolvers.listing import Listing, OneOf, Order
 from resolvers.registration import end_registrations, tell_managers
 from resolvers.tree import Key
 
@@ -57,7 +57,7 @@ _ORDERS = {
     ClientOrder.OLDEST: Order((Client.id,)),
 }
 
-_OF_STATUS = Client.status == bindparam("status", type_=Client.status.type)
+_OF_ONE_STATUS, _OF_EVERY_STATUS = (OneOf(Client.status, many) for many in (1, len(ClientStatus)))
 _OF_DEPARTMENT = Client.department_id == bindparam("department", type_=Uuid())
 _NONE = false()
 
@@ -79,9 +79,8 @@ def clients(context: Context, wanted: ClientFilter, order: ClientOrder) -> Listi
     """
     where: list[ColumnElement[bool]] = []
     values: dict[str, Any] = {}
-    if wanted.status is not None:
-        where.append(_OF_STATUS)
-        values["status"] = wanted.status
+    statuses = list(ClientStatus) if wanted.status is None else [wanted.status]
+    values |= {f"one_of_{i}": status for i, status in enumerate(statuses)}
     for typed, prefix, name, predicate in (
         (wanted.department_id, "dep_", "department", _OF_DEPARTMENT),
         (wanted.practitioner_id, "stf_", "practitioner", _of_practitioner(context.actor.shape)),
@@ -94,7 +93,14 @@ def clients(context: Context, wanted: ClientFilter, order: ClientOrder) -> Listi
         found, words = search(Client, wanted.search)
         where += found or (_NONE,)
         values |= words
-    return Listing(Client, tuple(where), _ORDERS[order], values, at_least=Scope.DEPARTMENT)
+    return Listing(
+        Client,
+        tuple(where),
+        _ORDERS[order],
+        values,
+        at_least=Scope.DEPARTMENT,
+        one_of=_OF_ONE_STATUS if wanted.status else _OF_EVERY_STATUS,
+    )
 
 
 def client(id: str) -> Key | None:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Account, Client, SearchWord, Staff, words_of
 from models.base import ByCodePoint
-from resolvers.steps import BadArgument
+from resolvers.faults import BadArgument
 
 MOST_WORDS = 8
 LAST = "\U0010ffff"

@@ -1,24 +1,14 @@
 """Listings: which rows a resolver names, in which order; and the columns of models as SQL."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    ColumnElement,
-    Enum,
-    SQLColumnExpression,
-    String,
-    bindparam,
-    inspect,
-    select,
-    tuple_,
-    type_coerce,
-)
+from sqlalchemy import ColumnElement, inspect
 from sqlalchemy.orm import ColumnProperty, InstrumentedAttribute, RelationshipProperty
 
-from models import Base, Query
+from models import Base
 from permissions import Scope
 
 
@@ -28,19 +18,20 @@ class Order(NamedTuple):
     columns: tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...]
     descending: bool = False
 
-    def by(self, backward: bool) -> tuple[ColumnElement[Any], ...]:
-        """The ORDER BY, or the opposite one."""
-        if self.descending is backward:
-            return tuple(column.asc() for column in self.columns)
-        return tuple(column.desc() for column in self.columns)
+    def text(self, columns: Sequence[str], backward: bool) -> str:
+        """The ORDER BY of these columns as text, or the opposite one."""
+        direction = "ASC" if self.descending is backward else "DESC"
+        return ", ".join(f"{column} {direction}" for column in columns)
 
-    def beyond(self, bound: str) -> ColumnElement[bool]:
-        """The rows behind (`after`) or in front of (`before`) the one that the bound names."""
-        here = tuple_(*self.columns)
-        there = tuple_(
-            *(bindparam(f"{bound}_{i}", type_=column.type) for i, column in enumerate(self.columns))
-        )
-        return here > there if (bound == "after") is not self.descending else here < there
+
+class OneOf(NamedTuple):
+    """The column holds one of `count` words, which are the values `one_of_0`, `one_of_1`, ….
+
+    Each has a part of the list to itself, and an index in whose order that part is.
+    """
+
+    column: InstrumentedAttribute[Any]
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +45,19 @@ class Listing:
     model: type[Base]
     where: tuple[ColumnElement[bool], ...] = ()
     order: Order | None = None
-    values: Mapping[str, Any] | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
     at_least: Scope | None = None
+    one_of: OneOf | None = None
 
     @property
     def ordered(self) -> Order:
         """Its order; by id where none was said."""
         return self.order or Order((id_of(self.model),))
+
+    @property
+    def form(self) -> object:
+        """What its statements depend on: all but the values."""
+        return self.where, self.order, self.at_least, self.one_of
 
 
 def id_of(model: type[Base]) -> ColumnElement[Any]:
@@ -70,11 +67,10 @@ def id_of(model: type[Base]) -> ColumnElement[Any]:
 
 @cache
 def attribute(model: type[Base], name: str) -> ColumnElement[Any]:
-    """The column of an attribute; a word as the text that it is stored as."""
+    """The column of an attribute."""
     found = inspect(model).attrs[name]
     assert isinstance(found, ColumnProperty)
-    column: ColumnElement[Any] = found.columns[0]
-    return type_coerce(column, String) if isinstance(column.type, Enum) else column
+    return found.columns[0]
 
 
 def relationship(model: type[Base], name: str) -> RelationshipProperty[Any]:
@@ -91,10 +87,3 @@ def pointer(of: RelationshipProperty[Any]) -> ColumnElement[Any]:
         for local, remote in of.local_remote_pairs or ()
         if "organization_id" not in (local.key, remote.key)
     )
-
-
-def columns_where(
-    columns: Sequence[SQLColumnExpression[Any]], *where: ColumnElement[bool]
-) -> Query:
-    """A SELECT of these columns, whatever their names."""
-    return select(*(column.label(f"c{i}") for i, column in enumerate(columns))).where(*where)

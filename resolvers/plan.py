@@ -1,266 +1,226 @@
-"""From a tree of names to SQL and dicts: one statement a level, with just the asked columns.
+"""From a tree of names to one SQL statement that writes the answer's JSON.
 
-A *fetch* is the statement of a level: the columns of its views (`resolvers.view`), the reach in
-its WHERE, and the rows by the ids of their parents. What a row points at is joined to it, within
-reach, so a level is what one must go down by lists: a read costs
-at most as many statements as the query has levels, whatever the size of the page. Plans are made
-once for each shape of caller and kept with the tree; a caller's own ids and departments are
-parameters.
+The database puts the text of each row together (`resolvers.view`), with everything below it and the
+reach at every level: a read costs one statement, and one for an exact count, whatever the size of
+the page. Plans are made once for each shape of caller and kept with the tree; a caller's own ids and
+departments are parameters. Sizes of pages are part of the text, so that PostgreSQL, which plans
+a statement once, knows how few rows it is after.
 """
 
-import uuid
-from collections import defaultdict
-from collections.abc import Collection, Iterable
-from functools import partial
+from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Uuid, bindparam, func, select
+from models import Database, Written, parse_id
+from models.writing import Text, together
+from permissions import Scope, reach
+from permissions.reach import Walk
+from resolvers.connection import CURSOR, Leaf, connection
+from resolvers.faults import no_cursor, sound
+from resolvers.listing import Listing, id_of
+from resolvers.tree import Page, PageArguments, Part, Wanted
+from resolvers.view import At, Bound, Level, Writing, reach_of
 
-from models import Base, Query, Reading, Rows, Statement, parse_id, within
-from permissions import Scope, Shape, reach
-from resolvers.connection import CURSOR, PageRows, connection
-from resolvers.listing import Listing, Order, columns_where, id_of, pointer, relationship
-from resolvers.steps import BadArgument, Built, Read, Reader, read_many, read_one, read_page
-from resolvers.tree import Many, One, Page, PageArguments, Wanted
-from resolvers.view import Columns, View, reach_of
-
-
-class ById:
-    """Rows by their own ids: the other end of a to-one relationship, or the row of a key."""
-
-    def __init__(self, wanted: Wanted, shape: Shape, at_least: Scope | None = None) -> None:
-        columns = Columns()
-        self._view = View(columns, wanted, shape, partial(_below, shape))
-        key = id_of(wanted.model)
-        self._key = columns.add(key)
-        where = within(key, "parents"), reach_of(wanted, shape, at_least)
-        self._statement = Statement(_selected(wanted.model, columns, where))
-
-    def run(self, reader: Reader, ids: Collection[uuid.UUID]) -> Reading[dict[uuid.UUID, Built]]:
-        """What is within reach of these ids."""
-        rows = yield from reader.rows(self._statement, parents=ids)
-        built = yield from self._view.build(reader, rows)
-        key = self._key
-        return dict(zip((row[key] for row in rows), built, strict=True))
+Values = dict[str, Any]
+_Part = tuple[Walk, str | None]
+"""A walk, and the parameter of the one word of `Listing.one_of` that its rows hold."""
+Pages = Mapping[Page, PageArguments]
 
 
-class Children:
-    """All rows that point at the parents, in the relationship's order."""
+class _Plan:
+    """What all plans know: the statement, and the cursors of pages inside it."""
 
-    def __init__(self, parent: type[Base], many: Many, shape: Shape) -> None:
-        related = relationship(parent, many.relationship)
-        points = pointer(related)
-        columns = Columns()
-        self._view = View(columns, many.wanted, shape, partial(_below, shape))
-        self._key = columns.add(points)
-        where = within(points, "parents"), reach_of(many.wanted, shape)
-        chosen = _selected(many.wanted.model, columns, where)
-        # Parent by parent, as the index has them: in the order of ids alone, SQLite would rather
-        # go through all rows of the organization.
-        self._statement = Statement(chosen.order_by(points, *related.order_by or ()))
+    def __init__(self, writing: Writing, text: str) -> None:
+        self._statement = Written(writing.dialect, text)
+        self._cursors = writing.cursors
 
-    def run(
-        self, reader: Reader, parents: Collection[uuid.UUID]
-    ) -> Reading[dict[uuid.UUID, list[Built]]]:
-        """The children of each parent that has some."""
-        if not parents:
-            return {}
-        rows = yield from reader.rows(self._statement, parents=parents)
-        built = yield from self._view.build(reader, rows)
-        groups: defaultdict[uuid.UUID, list[Built]] = defaultdict(list)
-        key = self._key
-        for row, made in zip(rows, built, strict=True):
-            groups[row[key]].append(made)
-        return groups
+    async def _texts(self, database: Database, values: Values, pages: Pages) -> Any:
+        """The rows of the statement. Raises `BadArgument` and `Missing`, as `sound` does."""
+        for parameter, (page, name) in self._cursors.items():
+            values[parameter] = parse_id(CURSOR, getattr(pages[page], name))
+        rows = await database.fetch(self._statement, values)
+        for row in rows:
+            for text in row:
+                sound(text)
+        return rows
 
 
-class Listed:
+class ById(_Plan):
+    """The row of an id."""
+
+    def __init__(self, writing: Writing, wanted: Wanted, at_least: Scope | None) -> None:
+        level = Level(writing, wanted.model)
+        made = together(level.object(wanted))
+        key = level.at.says(id_of(wanted.model))
+        within = level.at.says(reach_of(wanted, writing.shape, at_least))
+        rows = level.rows(f"WHERE {key} = $(key) AND {within}")
+        super().__init__(writing, f"SELECT {made} FROM {rows}")
+
+    async def run(self, database: Database, values: Values, pages: Pages) -> str | None:
+        """The object; None where there is none within reach."""
+        rows = await self._texts(database, values, pages)
+        return rows[0][0] if rows else None
+
+
+class Listed(_Plan):
     """All rows of a listing."""
 
-    def __init__(self, wanted: Wanted, listing: Listing, shape: Shape) -> None:
-        columns = Columns()
-        self._view = View(columns, wanted, shape, partial(_below, shape))
-        # The view may need nothing, where switches left out every field.
-        columns.add(id_of(wanted.model))
-        where = *listing.where, reach.reading(wanted.model, shape, listing.at_least)
-        chosen = _selected(wanted.model, columns, where)
-        self._statement = Statement(chosen.order_by(*listing.ordered.by(backward=False)))
+    def __init__(self, writing: Writing, wanted: Wanted, listing: Listing) -> None:
+        level = Level(writing, wanted.model)
+        made = together(level.object(wanted))
+        order = listing.ordered
+        within = reach.reading(listing.model, writing.shape, listing.at_least)
+        where = [level.at.says(one) for one in (*listing.where, within)]
+        columns = [level.at.says(column) for column in order.columns]
+        again = order.text([level.column(column) for column in columns], backward=False)
+        by = order.text(columns, backward=False)
+        rows = level.rows(f"WHERE {' AND '.join(where)} ORDER BY {by}")
+        super().__init__(writing, f"SELECT {made} FROM {rows} ORDER BY {again}")
 
-    def run(self, reader: Reader, listing: Listing) -> Reading[list[Built]]:
-        """The rows, in the listing's order."""
-        rows = yield from reader.rows(self._statement, **listing.values or {})
-        return (yield from self._view.build(reader, rows))
+    async def run(self, database: Database, values: Values, pages: Pages) -> str:
+        """The list, in the listing's order."""
+        rows = await self._texts(database, values, pages)
+        return f"[{','.join([row[0] for row in rows])}]"
 
 
-class _Pages:
-    """What pages at the root and pages inside parents share: bounds, counts, connections."""
+class PageOfListing(_Plan):
+    """A page of a listing at the root.
+
+    A list that has several parts, each in its order by an index of its own (a caller's departments,
+    the three statuses), is merged from the first rows of each.
+    """
 
     def __init__(
-        self,
-        page: Page,
-        model: type[Base],
-        order: Order,
-        where: tuple[ColumnElement[bool], ...],
-        shape: Shape,
+        self, writing: Writing, page: Page, arguments: PageArguments, listing: Listing, width: int
     ) -> None:
         self._page = page
-        self._model = model
-        self._order = order
-        self._where = where
-        self._columns = Columns()
-        self._id = self._columns.add(id_of(model))
-        below = partial(_below, shape)
-        self._views = [View(self._columns, wanted, shape, below) for wanted in page.wanted]
-        self._bound = Statement(
-            columns_where(
-                list(order.columns),
-                id_of(model) == bindparam("cursor", type_=Uuid()),
-                reach.reading(model, shape),
-            )
+        self._writing = writing
+        self._listing = listing
+        self._walks = self._parts(width)
+        self._bounds = {name: self._bound(name) for name in arguments.bounds}
+        self._checks = [(name, self._written(bound.text)) for name, bound in self._bounds.items()]
+        self._counted = self._written(self._count())
+        self._asks_rows = page.asks(
+            *("nodes", "edges", "hasNextPage", "hasPreviousPage", "startCursor", "endCursor")
         )
-        self._statements: dict[tuple[bool, bool, bool], Statement] = {}
+        super().__init__(writing, self._paged(arguments))
 
-    def _bounds(self, reader: Reader, page: PageArguments) -> Reading[dict[str, Any]]:
-        """The places of the cursors in the order, looked up within reach. Raises `BadArgument`."""
-        found: dict[str, Any] = {}
-        for name, cursor in (("after", page.after), ("before", page.before)):
-            if cursor is None:
-                continue
-            id = parse_id(CURSOR, cursor)
-            rows = (yield from reader.rows(self._bound, cursor=id)) if id else []
-            if not rows:
-                raise BadArgument(f"{name} is not a cursor of this list.")
-            found |= {f"{name}_{i}": value for i, value in enumerate(rows[0])}
-        return found
-
-    def _statement(self, page: PageArguments) -> Statement:
-        """The statement of a page in this direction and with these bounds."""
-        mode = (page.backward, page.after is not None, page.before is not None)
-        if mode not in self._statements:
-            bounds = [
-                self._order.beyond(name)
-                for name, cursor in (("after", page.after), ("before", page.before))
-                if cursor is not None
-            ]
-            paged = self._paged(page.backward, [*self._where, *bounds])
-            self._statements[mode] = Statement(paged)
-        return self._statements[mode]
-
-    def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Query:
-        raise NotImplementedError
-
-    def _build(self, reader: Reader, rows: Rows) -> Reading[list[list[Built]]]:
-        """For each view, the dict of each row."""
-        built = []
-        for view in self._views:
-            built.append((yield from view.build(reader, rows)))  # noqa: PERF401 - it yields
-        return built
-
-
-class PageOfListing(_Pages):
-    """A page of a listing at the root."""
-
-    def __init__(self, page: Page, listing: Listing, shape: Shape) -> None:
-        reachable = reach.reading(listing.model, shape, listing.at_least)
-        where = (*listing.where, reachable)
-        super().__init__(page, listing.model, listing.ordered, where, shape)
-        counted = columns_where([func.count()], *where).select_from(listing.model)
-        self._count = Statement(counted)
-
-    def run(self, reader: Reader, listing: Listing) -> Reading[Built]:
+    async def run(self, database: Database, values: Values, pages: Pages) -> str:
         """The connection."""
-        values = dict(listing.values or {})
-        page = reader.pages[self._page]
-        bounds = yield from self._bounds(reader, page)
-        statement = self._statement(page)
-        rows = yield from reader.rows(statement, **values, **bounds, most=page.size + 1)
-        more, rows = len(rows) > page.size, rows[: page.size]
-        if page.backward:
-            rows = rows[::-1]
+        arguments = pages[self._page]
+        for name in arguments.bounds:
+            values[name] = parse_id(CURSOR, getattr(arguments, name))
+        rows = await self._texts(database, values, pages) if self._asks_rows else ()
+        if not rows:
+            await self._check(database, values)
         total = 0
         if self._page.asks("totalCount"):
-            total = (yield from reader.rows(self._count, **values))[0][0]
-        nodes = yield from self._build(reader, rows)
-        found = PageRows(page, [row[self._id] for row in rows], nodes, more, total)
-        return connection(self._page.parts, found)
+            total = (await database.fetch(self._counted, values))[0][0]
+        more, rows = len(rows) > arguments.size, rows[: arguments.size]
+        if arguments.backward:
+            rows = rows[::-1]
+        return "".join(connection(self._page.parts, self._leaves(arguments, rows, more, total)))
 
-    def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Query:
-        chosen = _selected(self._model, self._columns, where)
-        return chosen.order_by(*self._order.by(backward)).limit(bindparam("most"))
+    async def _check(self, database: Database, values: Values) -> None:
+        """Where no row was found, a cursor may be why. Raises `BadArgument`."""
+        for name, bound in self._checks:
+            if not await database.fetch(bound, values):
+                raise no_cursor(name)
 
+    def _leaves(self, arguments: PageArguments, rows: Any, more: bool, total: int) -> Leaf:
+        """What stands for each part of the connection, from the rows of the page."""
+        forward = not arguments.backward
+        after, before = arguments.after is not None, arguments.before is not None
+        columns = {part: i for i, part in enumerate(self._page.lists(), start=1)}
 
-class PageInside(_Pages):
-    """A page of the rows that point at each parent: one statement for all parents."""
+        def leaf(part: Part) -> Text:
+            match part.name:
+                case "nodes" | "edges":
+                    column = columns[part]
+                    return [",".join([row[column] for row in rows])]
+                case "totalCount":
+                    return [str(total)]
+                case "hasNextPage":
+                    return ["true" if (more if forward else before) else "false"]
+                case "hasPreviousPage":
+                    return ["true" if (after if forward else more) else "false"]
+            edge = 0 if part.name == "startCursor" else -1
+            return [f'"{CURSOR}{rows[edge][0]}"' if rows else "null"]
 
-    def __init__(self, parent: type[Base], page: Page, shape: Shape) -> None:
-        assert page.relationship
-        related = relationship(parent, page.relationship)
-        self._pointer = pointer(related)
-        model = related.mapper.class_
-        where = (within(self._pointer, "parents"), reach.reading(model, shape))
-        order = Order(tuple(related.order_by or ()))
-        super().__init__(page, model, order, where, shape)
-        self._parent = self._columns.add(self._pointer)
-        counted = columns_where([self._pointer, func.count()], *where)
-        self._count = Statement(counted.group_by(self._pointer))
+        return leaf
 
-    def run(
-        self, reader: Reader, parents: Collection[uuid.UUID]
-    ) -> Reading[dict[uuid.UUID, Built]]:
-        """The connection of each parent."""
-        if not parents:
-            return {}
-        page = reader.pages[self._page]
-        bounds = yield from self._bounds(reader, page)
-        statement = self._statement(page)
-        rows = yield from reader.rows(statement, parents=parents, **bounds, most=page.size + 1)
-        groups: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
-        for i, row in enumerate(rows):
-            groups[row[self._parent]].append(i)
-        totals: dict[uuid.UUID, int] = {}
-        if self._page.asks("totalCount"):
-            counts = yield from reader.rows(self._count, parents=parents)
-            totals = {row[0]: row[1] for row in counts}
-        nodes = yield from self._build(reader, rows)
-        found = {}
-        for parent in parents:
-            group = groups.get(parent, [])
-            more, kept = len(group) > page.size, group[: page.size]
-            if page.backward:
-                kept = kept[::-1]
-            ids = [rows[i][self._id] for i in kept]
-            its = [[view[i] for i in kept] for view in nodes]
-            page_rows = PageRows(page, ids, its, more, totals.get(parent, 0))
-            found[parent] = connection(self._page.parts, page_rows)
-        return found
+    # --- the statements
 
-    def _paged(self, backward: bool, where: list[ColumnElement[bool]]) -> Query:
-        by = self._order.by(backward)
-        place = func.row_number().over(partition_by=self._pointer, order_by=by)
-        numbered = _selected(self._model, self._columns, where, place).subquery("numbered")
-        *_, number = numbered.columns
-        return select(*numbered.columns).where(number <= bindparam("most")).order_by(number)
+    def _written(self, text: str) -> Written:
+        return Written(self._writing.dialect, text)
 
+    def _parts(self, width: int) -> list[_Part]:
+        """The parts of the list. Where there are filters, they find the rows, not the walks."""
+        listing = self._listing
+        shape = self._writing.shape
+        walks = reach.walks(listing.model, shape, listing.at_least, 0 if listing.where else width)
+        words = [f"$(one_of_{i})" for i in range(listing.one_of.count)] if listing.one_of else [None]
+        return list(product(walks, words))
 
-def _below(shape: Shape, model: type[Base], field: One | Many | Page) -> Read:
-    """What fills a field that is read below rows of the model."""
-    match field:
-        case One():
-            return read_one(field.key, [ById(wanted, shape) for wanted in field.candidates])
-        case Many():
-            return read_many(field.key, Children(model, field, shape))
-        case Page():
-            return read_page(field.key, PageInside(model, field, shape))
+    def _bound(self, name: str) -> Bound:
+        listing = self._listing
+        return Bound(self._writing, listing.model, listing.ordered, f"$({name})")
 
+    def _columns(self, walk: Walk, at: At) -> list[str]:
+        return [at.says(walk.column(column)) for column in self._listing.ordered.columns]
 
-def _selected(
-    model: type[Base],
-    columns: Columns,
-    where: Iterable[ColumnElement[bool]],
-    *beside: ColumnElement[Any],
-) -> Query:
-    """The columns, and those beside them, from the model and what is joined to it."""
-    joined: FromClause = model.__table__
-    for join in columns.joins:
-        joined = joined.outerjoin(join.table, join.on)
-    return columns_where([*columns.selected, *beside], *where).select_from(joined)
+    def _where(self, part: _Part, at: At, bounds: Mapping[str, Bound]) -> str:
+        walk, word = part
+        listing = self._listing
+        where = [at.says(one) for one in (*listing.where, walk.where)]
+        if word and listing.one_of:
+            where.append(f"{at.says(walk.column(listing.one_of.column))} = {word}")
+        columns = self._columns(walk, at)
+        where += [bound.beyond(name, listing.ordered, columns) for name, bound in bounds.items()]
+        return " AND ".join(where)
+
+    def _paged(self, arguments: PageArguments) -> str:
+        listing = self._listing
+        level = Level(self._writing, listing.model)
+        made = [together(text) for text in level.items(self._page).values()]
+        order, most = listing.ordered, arguments.size + 1
+        columns = [level.at.says(column) for column in order.columns]
+        again = order.text([level.column(column) for column in columns], arguments.backward)
+        chosen = f"SELECT {', '.join([level.key(), *made])}"
+        if len(self._walks) == 1:
+            where = self._where(self._walks[0], level.at, self._bounds)
+            by = order.text(columns, arguments.backward)
+            rows = level.rows(f"WHERE {where} ORDER BY {by} LIMIT {most}")
+        else:
+            owner = level.at.says(reach.in_organization(listing.model))
+            on = f"{owner} AND {level.at.says(id_of(listing.model))} = found.k{len(columns) - 1}"
+            found = f"JOIN ({self._merged(arguments.backward, most)}) AS found ON {on}"
+            rows = level.rows("", found)
+        return f"{chosen} FROM {rows} ORDER BY {again}"
+
+    def _merged(self, backward: bool, most: int) -> str:
+        """The places, in the order, of the first rows of all parts together."""
+        order = self._listing.ordered
+        names = [f"k{i}" for i in range(len(order.columns))]
+        by = order.text(names, backward)
+        merged = []
+        for part in self._walks:
+            walk, _ = part
+            at = self._writing.at(walk.model)
+            columns = zip(self._columns(walk, at), names, strict=True)
+            places = ", ".join(f"{column} AS {name}" for column, name in columns)
+            once = "DISTINCT " if walk.repeats else ""
+            where = self._where(part, at, self._bounds)
+            rows = f"SELECT {once}{places} FROM {at.source} WHERE {where} ORDER BY {by} LIMIT {most}"
+            merged.append(f"SELECT * FROM ({rows}) AS p{len(merged)}")
+        return f"{' UNION '.join(merged)} ORDER BY {by} LIMIT {most}"
+
+    def _count(self) -> str:
+        """How many rows all parts have together."""
+        counted = []
+        for part in self._walks:
+            walk, _ = part
+            at = self._writing.at(walk.model)
+            key = at.says(walk.column(id_of(self._listing.model)))
+            counted.append(f"SELECT {key} FROM {at.source} WHERE {self._where(part, at, {})}")
+        return f"SELECT count(*) FROM ({' UNION '.join(counted)}) AS counted"

@@ -41,12 +41,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Computed:
-    """A function of several attributes, and of values `given` with the read, in this order."""
+    """A function of several columns, and of values `given` with the read, in this order."""
 
     key: str
     attributes: tuple[str, ...]
     function: Callable[..., Any]
-    given: tuple[str, ...] = ()
+    given: tuple[str, ...]
+    nullable: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,11 +100,15 @@ class Page:
     relationship: str | None
     parts: tuple["Part", ...]
     wanted: tuple["Wanted", ...]
-    plans: dict[Any, Any] = field(default_factory=dict)
 
-    def asks(self, name: str) -> bool:
-        """Whether a field of the connection was asked at all."""
-        return any(part.name == name for part in self.parts)
+    def lists(self) -> list["Part"]:
+        """The lists of its items: `nodes` and `edges`, under whatever keys."""
+        return [part for part in self.parts if part.name in ("nodes", "edges")]
+
+    def asks(self, *names: str) -> bool:
+        """Whether a field of one of these names was asked, of the connection or its pageInfo."""
+        inside = [one for part in self.parts for one in (part, *part.parts)]
+        return any(part.name in names for part in inside)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,13 +137,12 @@ class Wanted:
     """What is wanted of each row of a model.
 
     `bounded`: only rows within the caller's reach; otherwise any row of the organization, for the
-    little that must be told all the same (`D8`). `plans` keeps what was made of it, by shape.
+    little that must be told all the same (`D8`).
     """
 
     model: type[Base]
     fields: tuple[Field, ...]
     bounded: bool = True
-    plans: dict[Any, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,16 @@ class Key:
     model: type[Base]
     id: uuid.UUID
     at_least: Scope | None = None
+
+    @property
+    def form(self) -> object:
+        """What its statement depends on: all but the id."""
+        return self.model, self.at_least
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What its statement is given."""
+        return {"key": self.id}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,7 +178,13 @@ class Rows:
     wanted: Wanted
 
 
-Tree = Row | Rows | Page
+@dataclass(frozen=True, slots=True, eq=False)
+class Tree:
+    """What a planned field asks: `top` of it, the pages inside, and the plans made so far."""
+
+    top: Row | Rows | Page
+    pages: tuple[Page, ...] = ()
+    plans: dict[Any, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +197,24 @@ class PageArguments:
     before: str | None = None
 
     @property
+    def form(self) -> object:
+        """What statements depend on: all but which rows the cursors name."""
+        return self.size, self.backward, self.after is None, self.before is None
+
+    @property
     def backward(self) -> bool:
         """Whether the page is counted from the end."""
         return self.last is not None
+
+    @property
+    def bounds(self) -> list[Literal["after", "before"]]:
+        """The cursors that are given."""
+        found: list[Literal["after", "before"]] = []
+        if self.after is not None:
+            found.append("after")
+        if self.before is not None:
+            found.append("before")
+        return found
 
     @property
     def size(self) -> int:

@@ -1,185 +1,335 @@
-"""Views: from the columns of a row to its dict, as one expression.
+"""Views: the JSON of a row, as an expression that the database evaluates.
 
-What is wanted of a row is known when its plan is made, so a view writes down, once, the
-expression that makes the dict: `{'id': 'cli_' + row[0].hex, 'department': {'name': row[3]} if …}`.
-What a row points at is joined to it and is part of the expression; what points at a row is read
-below it, by statements of their own, and put in afterwards.
+What is wanted of a row is known when its plan is made, so the object is written down once, as SQL
+that puts its text together: `'{"id":"cli_' || … || '","department":' || CASE WHEN … END || '}'`.
+What a row points at is joined to it, within reach; what points at a row is a subquery of its own.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from functools import cache
+from itertools import groupby
+from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_
-from sqlalchemy.sql.util import ClauseAdapter
+from sqlalchemy import ColumnElement, String, bindparam
 
-from models import Base, Reading, Rows
+from models import Base, printed
+from models.writing import (
+    Sql,
+    Text,
+    condition,
+    hexadecimal,
+    identity,
+    listed,
+    quoted,
+    together,
+    value,
+)
 from permissions import Scope, Shape, reach
-from resolvers.listing import attribute, id_of, pointer, relationship
-from resolvers.steps import Built, Missing, Read, Reader
-from resolvers.tree import Column, Computed, Constant, Field, Many, One, Page, Rights, Wanted
+from resolvers.connection import CURSOR, connection
+from resolvers.faults import absent, bad_cursor
+from resolvers.listing import Order, attribute, id_of, pointer, relationship
+from resolvers.tree import (
+    Column,
+    Computed,
+    Constant,
+    Field,
+    Many,
+    One,
+    Page,
+    PageArguments,
+    Part,
+    Rights,
+    Wanted,
+)
 
-# Where the columns of a model are found.
-Place = Callable[[ColumnElement[Any]], ColumnElement[Any]]
-
-# What fills a field that is read below its row: made by the plan, which knows the statements.
-Below = Callable[[type[Base], One | Many | Page], Read]
-
-
-def own_table(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """In the model's own table."""
-    return column
-
-
-class Alias:
-    """In an alias of the model's table, as a predicate of the reach is too, when it is joined."""
-
-    def __init__(self, model: type[Base]) -> None:
-        self.table = model.__table__.alias()
-        self._adapt = ClauseAdapter(self.table).traverse
-        self._adapted: dict[ColumnElement[Any], ColumnElement[Any]] = {}
-
-    def __call__(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        if column not in self._adapted:
-            self._adapted[column] = self._adapt(column)
-        return self._adapted[column]
+_FIRST_PLACE = 10_000
+"""Places of rows in a page are counted from here, so that as text they sort as they do as numbers."""
 
 
-class Join(NamedTuple):
-    """A table that is joined, where there is such a row."""
-
-    table: FromClause
-    on: ColumnElement[bool]
+_OPEN, _CLOSE = f'"{CURSOR}', '"'
 
 
-class Columns:
-    """What a statement selects, for all its views, and what it joins to have it: each once.
+class At:
+    """A model's table under a name of its own in a statement."""
 
-    So however often a document asks for the same thing under other names, the statement is no
-    longer than the model is wide; databases bound both columns and joins.
+    def __init__(self, model: type[Base], name: str, dialect: str) -> None:
+        self.name = name
+        self.source = f"{model.__tablename__} AS {name}"
+        self._table = model.__table__.alias(name)
+        self._dialect = dialect
+
+    def says(self, expression: ColumnElement[Any]) -> str:
+        """The expression over this table, as text."""
+        return printed(expression, self._dialect, self._table)
+
+
+@cache
+def _at(model: type[Base], number: int, dialect: str) -> At:
+    return At(model, f"t{number}", dialect)
+
+
+class Writing:
+    """A statement under way: its dialect, for whom it is, and the pages inside it.
+
+    `cursors` names the parameters that hold cursors of those pages.
     """
 
-    def __init__(self) -> None:
-        self.selected: list[ColumnElement[Any]] = []
-        self.joins: list[Join] = []
-        self._positions: dict[ColumnElement[Any], int] = {}
-        self._aliases: dict[tuple[Place, str, bool], Alias] = {}
+    def __init__(self, dialect: str, shape: Shape, pages: Mapping[Page, PageArguments]) -> None:
+        self.dialect = dialect
+        self.shape = shape
+        self.pages = pages
+        self.cursors: dict[str, tuple[Page, str]] = {}
+        self._tables = 0
 
-    def add(self, column: ColumnElement[Any]) -> int:
-        """The position at which rows have the column."""
-        if column not in self._positions:
-            self._positions[column] = len(self.selected)
-            self.selected.append(column)
-        return self._positions[column]
+    def at(self, model: type[Base]) -> At:
+        """The model's table under the next name."""
+        self._tables += 1
+        return _at(model, self._tables - 1, self.dialect)
 
-    def join(self, wanted: Wanted, one: One, place: Place, shape: Shape) -> Alias:
-        """Where the row that the field points at is found, within reach."""
-        (there,) = one.candidates
-        key = (place, one.relationship, there.bounded)
-        if key not in self._aliases:
-            alias = self._aliases[key] = Alias(there.model)
-            pointed = place(pointer(relationship(wanted.model, one.relationship)))
-            on = and_(alias(id_of(there.model)) == pointed, alias(reach_of(there, shape)))
-            self.joins.append(Join(alias.table, on))
-        return self._aliases[key]
+    def cursor(self, page: Page, name: str) -> str:
+        """The parameter that holds the cursor of a page inside."""
+        parameter = f"{name}_{len(self.cursors)}"
+        self.cursors[parameter] = (page, name)
+        return f"$({parameter})"
 
 
-class View:
-    """The dict of a row for one `Wanted`, from the columns that it adds to its statement's."""
+class Level:
+    """The rows of one table with what is joined to them, and the JSON that is made of each.
 
-    def __init__(self, columns: Columns, wanted: Wanted, shape: Shape, below: Below) -> None:
-        self._columns = columns
-        self._shape = shape
-        self._below = below
-        self._reads: list[tuple[tuple[str, ...], Read]] = []
-        self._guards: dict[tuple[Place, Scope], str | None] = {}
-        self._names: dict[str, Any] = {"absent": _absent}
-        text = self._object(wanted, own_table, ())
-        # Its words are positions, our own prefixes and functions, and names as GraphQL allows them.
-        self._make: Callable[[Any, Any], Built] = eval(f"lambda row, given: {text}", self._names)  # noqa: S307
+    The rows are a subquery that gives just the columns that the JSON is made of, each once, and
+    the lists below them; the JSON is made around it.
+    """
 
-    def build(self, reader: Reader, rows: Rows) -> Reading[list[Built]]:
-        """The dict of each row, with everything below it."""
-        make, given = self._make, reader.given
-        built = [make(row, given) for row in rows]
-        for path, read in self._reads:
-            holders = built
-            for key in path:
-                holders = [one[key] for one in holders if one[key] is not None]
-            yield from read(reader, holders)
-        return built
+    def __init__(self, writing: Writing, model: type[Base]) -> None:
+        self.at = writing.at(model)
+        self.name = f"r{self.at.name[1:]}"
+        self._model = model
+        self._writing = writing
+        self._lists: list[str] = []
+        self._columns: dict[str, str] = {}
+        self._joins: list[str] = []
+        self._joined: dict[tuple[At, str, bool], At] = {}
 
-    def _object(self, wanted: Wanted, place: Place, path: tuple[str, ...]) -> str:
-        fields = (f"{one.key!r}: {self._value(wanted, one, place, path)}" for one in wanted.fields)
-        return f"{{{', '.join(fields)}}}"
+    def column(self, said: str) -> str:
+        """What the rows have of the table or what is joined to it, as the JSON reads it."""
+        name = self._columns.setdefault(said, f"c{len(self._columns)}")
+        return f"{self.name}.{name}"
 
-    def _value(  # noqa: PLR0911 - one for each kind of field
-        self, wanted: Wanted, field: Field, place: Place, path: tuple[str, ...]
-    ) -> str:
-        """The expression of one field of the dict."""
+    def rows(self, which: str, *found: str) -> str:
+        """The subquery, once all JSON is written; `which` rows, and in which order.
+
+        `found`: what else the table is joined to, so that they are the rows found there.
+        """
+        # Lists first: a parser's stack is short, and what precedes a nested query stays on it.
+        columns = [*self._lists, *(f"{said} AS {name}" for said, name in self._columns.items())]
+        source = " ".join([self.at.source, *found, *self._joins, which])
+        return f"(SELECT {', '.join(columns or ['1'])} FROM {source}) AS {self.name}"
+
+    def object(self, wanted: Wanted, at: At | None = None) -> Text:
+        """The object of a row."""
+        at = at or self.at
+        text: Text = ["{"]
+        for guard, fields in groupby(wanted.fields, lambda one: self._guard(wanted, one, at)):
+            text += ["," if len(text) > 1 else "", *self._fields(wanted, [*fields], guard, at)]
+        return [*text, "}"]
+
+    def items(self, page: Page) -> dict[Part, Text]:
+        """For each list of the page, the JSON of one of its items."""
+        return {
+            part: self.object(page.wanted[part.index])
+            if part.name == "nodes"
+            else connection(part.parts, lambda one: self._of_edge(page, one))
+            for part in page.lists()
+        }
+
+    def key(self) -> str:
+        """The digits of the row's id."""
+        return hexadecimal(self._writing.dialect, self.column(self.at.says(id_of(self._model))))
+
+    def _of_edge(self, page: Page, part: Part) -> Text:
+        if part.name == "node":
+            return self.object(page.wanted[part.index])
+        return ['"' + CURSOR, Sql(self.key()), '"']
+
+    def _fields(self, wanted: Wanted, fields: list[Field], guard: str | None, at: At) -> Text:
+        """Fields that are read under one condition; where it does not hold they are null (`D7`)."""
+        text: Text = []
+        for one in fields:
+            text += [f'{"," if text else ""}"{one.key}":', *self._value(wanted.model, one, at)]
+        if guard is None:
+            return text
+        hidden = quoted(",".join(f'"{one.key}":null' for one in fields))
+        return [Sql(f"CASE WHEN {guard} THEN {together(text)} ELSE {hidden} END")]
+
+    def _guard(self, wanted: Wanted, field: Field, at: At) -> str | None:
+        """The condition under which a reader of the row reads the field; None for always."""
+        if not isinstance(field, Column | One) or field.guard is None:
+            return None
+        readable = reach.guard(wanted.model, self._writing.shape, field.guard)
+        return None if readable is None else self.column(at.says(readable))
+
+    def _value(self, model: type[Base], field: Field, at: At) -> Text:
         match field:
             case Constant():
-                return repr(field.value)
-            case Computed():
-                return self._computed(wanted, field, place)
-            case Rights():
-                return self._rights(wanted, place)
+                return [f'"{field.value}"']
             case Column():
-                value = self._column(place(attribute(wanted.model, field.attribute)))
-                if field.prefix:
-                    value = f"{field.prefix!r} + {value}.hex"
-                return self._guarded(value, wanted, field.guard, place)
-            case One(candidates=(one,)):
-                value = self._joined(wanted, field, one, place, path)
-                return self._guarded(value, wanted, field.guard, place)
+                return self._leaf(model, field, at)
+            case Computed():
+                made = _computed(model, field.attributes, field.given, field.function)
+                said = self.column(at.says(made))
+                return value(self._writing.dialect, made.type, said, nullable=field.nullable)
+            case Rights():
+                return self._rights(model, at)
             case One():
-                self._reads.append((path, self._below(wanted.model, field)))
-                pointed = pointer(relationship(wanted.model, field.relationship))
-                return self._guarded(self._column(place(pointed)), wanted, field.guard, place)
-            case Many() | Page():
-                self._reads.append((path, self._below(wanted.model, field)))
-                return self._column(place(id_of(wanted.model)))
+                return self._one(model, field, at)
+            case Many():
+                return self._list(self._many(model, field, at))
+            case Page():
+                return self._list(self._page(model, field, at))
 
-    def _column(self, column: ColumnElement[Any]) -> str:
-        return f"row[{self._columns.add(column)}]"
+    def _leaf(self, model: type[Base], field: Column, at: At) -> Text:
+        column = attribute(model, field.attribute)
+        said, dialect = self.column(at.says(column)), self._writing.dialect
+        if field.prefix:
+            return identity(dialect, field.prefix, said)
+        return value(dialect, column.type, said, nullable=getattr(column, "nullable", True))
 
-    def _computed(self, wanted: Wanted, field: Computed, place: Place) -> str:
-        name = f"function_{len(self._names)}"
-        self._names[name] = field.function
-        read = [self._column(place(attribute(wanted.model, one))) for one in field.attributes]
-        given = [f"given[{one!r}]" for one in field.given]
-        return f"{name}({', '.join([*read, *given])})"
-
-    def _rights(self, wanted: Wanted, place: Place) -> str:
+    def _rights(self, model: type[Base], at: At) -> Text:
         """The permissions held on the row, as a list."""
-        held = (
-            f"*([{str(permission)!r}] if {self._column(place(where))} else ())"
-            if where is not None
-            else repr(str(permission))
-            for permission, where in reach.rights(wanted.model, self._shape)
-        )
-        return f"[{', '.join(held)}]"
+        held: Text = []
+        for permission, where in reach.rights(model, self._writing.shape):
+            item = f',"{permission}"'
+            if where is not None:
+                condition = self.column(at.says(where))
+                item = Sql(f"CASE WHEN {condition} THEN {quoted(item)} ELSE '' END")
+            held.append(item)
+        return ["[", Sql(f"substr({together(held)}, 2)"), "]"]
 
-    def _joined(
-        self, wanted: Wanted, field: One, one: Wanted, place: Place, path: tuple[str, ...]
-    ) -> str:
-        """The object at the other end, joined within reach; or null, if the schema allows it."""
-        there = self._columns.join(wanted, field, place, self._shape)
-        pointed = place(pointer(relationship(wanted.model, field.relationship)))
-        present = self._column(there(id_of(one.model)))
-        inner = self._object(one, there, (*path, field.key))
-        other = f"absent({field.key!r}, {self._column(pointed)})" if field.required else "None"
-        return f"({inner} if {present} is not None else {other})"
+    def _one(self, model: type[Base], field: One, at: At) -> Text:
+        """The object at the other end, from the first candidate that has it; or null."""
+        pointed = at.says(pointer(relationship(model, field.relationship)))
+        cases = []
+        for there in field.candidates:
+            joined = self._join(there, field.relationship, pointed, at)
+            key = self.column(joined.says(id_of(there.model)))
+            cases.append(f"WHEN {key} IS NOT NULL THEN {together(self.object(there, joined))}")
+        if field.required:
+            marker = quoted(absent(field.key))
+            cases.append(f"WHEN {self.column(pointed)} IS NOT NULL THEN {marker}")
+        return [Sql(f"CASE {' '.join(cases)} ELSE 'null' END")]
 
-    def _guarded(self, value: str, wanted: Wanted, scope: Scope | None, place: Place) -> str:
-        """Null where the caller reads the row, but not this."""
-        if scope is None:
-            return value
-        key = (place, scope)
-        if key not in self._guards:
-            readable = reach.guard(wanted.model, self._shape, scope)
-            self._guards[key] = None if readable is None else self._column(place(readable))
-        condition = self._guards[key]
-        return f"({value} if {condition} else None)" if condition else value
+    def _join(self, there: Wanted, relationship: str, pointed: str, at: At) -> At:
+        """Where the row that is pointed at is found, within reach; joined once."""
+        key = (at, relationship, there.bounded)
+        if key not in self._joined:
+            joined = self._joined[key] = self._writing.at(there.model)
+            on = f"{joined.says(id_of(there.model))} = {pointed}"
+            within = joined.says(reach_of(there, self._writing.shape))
+            self._joins.append(f"LEFT JOIN {joined.source} ON {on} AND {within}")
+        return self._joined[key]
+
+    def _list(self, said: str) -> Text:
+        name = f"l{len(self._lists)}"
+        self._lists.append(f"{said} AS {name}")
+        return [Sql(f"{self.name}.{name}")]
+
+    def _many(self, model: type[Base], field: Many, at: At) -> str:
+        """All rows that point at the row, in the relationship's order."""
+        below = self._below(model, field)
+        made = together(below.object(field.wanted))
+        order = relationship(model, field.relationship).order_by or ()
+        by = ", ".join(below.at.says(column) for column in order)
+        where = self._pointing(model, field, at, below)
+        rows = below.rows(f"WHERE {where} ORDER BY {by}")
+        text = together(["[", listed(self._writing.dialect, made), "]"])
+        return f"(SELECT {text} FROM {rows})"
+
+    def _below(self, model: type[Base], field: Many | Page) -> "Level":
+        assert field.relationship
+        return Level(self._writing, relationship(model, field.relationship).mapper.class_)
+
+    def _pointing(self, model: type[Base], field: Many | Page, at: At, below: "Level") -> str:
+        """The rows below that point at the row, within reach."""
+        assert field.relationship
+        related = relationship(model, field.relationship)
+        within = reach.reading(related.mapper.class_, self._writing.shape)
+        here, there = at.says(id_of(model)), below.at.says(pointer(related))
+        return f"{there} = {here} AND {below.at.says(within)}"
+
+    def _page(self, model: type[Base], field: Page, at: At) -> str:
+        """A page of the rows that point at the row."""
+        assert field.relationship
+        below, page = self._below(model, field), self._writing.pages[field]
+        order = Order(tuple(relationship(model, field.relationship).order_by or ()))
+        columns = [below.at.says(column) for column in order.columns]
+        all_rows = where = self._pointing(model, field, at, below)
+        checks = []
+        for name in page.bounds:
+            bound = Bound(self._writing, below._model, order, self._writing.cursor(field, name))
+            where += f" AND {bound.beyond(name, order, columns)}"
+            checks.append(f"WHEN NOT EXISTS ({bound.text}) THEN {quoted(bad_cursor(name))}")
+        by = order.text(columns, page.backward)
+        place = below.column(f"{_FIRST_PLACE} + row_number() OVER (ORDER BY {by})")
+        text = together(below._connection(field, page, place, all_rows))
+        rows = below.rows(f"WHERE {where} ORDER BY {by} LIMIT {page.size + 1}")
+        if page.backward:
+            rows = f"(SELECT * FROM {rows} ORDER BY {place} DESC) AS {below.name}"
+        found = f"(SELECT {text} FROM {rows})"
+        return f"CASE {' '.join(checks)} ELSE {found} END" if checks else found
+
+    def _connection(self, field: Page, page: PageArguments, place: str, all_rows: str) -> Text:
+        """The connection of a page inside, over its rows, which know their `place`."""
+        items, dialect = self.items(field), self._writing.dialect
+        kept = f"{place} <= {_FIRST_PLACE + page.size}"
+        first = f"max(CASE WHEN {place} = {_FIRST_PLACE + 1} THEN {self.key()} END)"
+        placed = f"CAST({place} AS TEXT) || {self.key()}"
+        last = f"substr(max(CASE WHEN {kept} THEN {placed} END), 6)"
+        start, end = (last, first) if page.backward else (first, last)
+        more = condition(f"count(*) > {page.size}")
+
+        def leaf(part: Part) -> Text:
+            match part.name:
+                case "nodes" | "edges":
+                    return [listed(dialect, f"CASE WHEN {kept} THEN {together(items[part])} END")]
+                case "hasNextPage":
+                    return [("true" if page.before else "false") if page.backward else more]
+                case "hasPreviousPage":
+                    return [more if page.backward else ("true" if page.after else "false")]
+                case "totalCount":
+                    counted = f"SELECT count(*) FROM {self.at.source} WHERE {all_rows}"
+                    return [Sql(f"CAST(({counted}) AS TEXT)")]
+            cursor = start if part.name == "startCursor" else end
+            return [Sql(f"coalesce({quoted(_OPEN)} || {cursor} || {quoted(_CLOSE)}, 'null')")]
+
+        return connection(field.parts, leaf)
+
+
+class Bound:
+    """The place of a cursor's row in an order, looked up within reach."""
+
+    def __init__(self, writing: Writing, model: type[Base], order: Order, parameter: str) -> None:
+        at = writing.at(model)
+        places = ", ".join(at.says(column) for column in order.columns)
+        within = at.says(reach.reading(model, writing.shape))
+        key = at.says(id_of(model))
+        self.text = f"SELECT {places} FROM {at.source} WHERE {key} = {parameter} AND {within}"
+
+    def beyond(self, name: str, order: Order, columns: list[str]) -> str:
+        """The rows behind (`after`) or in front of (`before`) that place."""
+        sign = ">" if (name == "after") is not order.descending else "<"
+        return f"({', '.join(columns)}) {sign} ({self.text})"
+
+
+@cache
+def _computed(
+    model: type[Base],
+    attributes: tuple[str, ...],
+    given: tuple[str, ...],
+    function: Callable[..., ColumnElement[Any]],
+) -> ColumnElement[Any]:
+    """What the function makes of its columns."""
+    columns = [attribute(model, name) for name in attributes]
+    return function(*columns, *(bindparam(name, type_=String()) for name in given))
 
 
 def reach_of(wanted: Wanted, shape: Shape, at_least: Scope | None = None) -> ColumnElement[bool]:
@@ -187,9 +337,3 @@ def reach_of(wanted: Wanted, shape: Shape, at_least: Scope | None = None) -> Col
     if wanted.bounded:
         return reach.reading(wanted.model, shape, at_least)
     return reach.in_organization(wanted.model)
-
-
-def _absent(key: str, pointed: object) -> None:
-    """Raises `Missing` for a row that is pointed at, and that the schema says is there."""
-    if pointed is not None:
-        raise Missing(key)

@@ -90,7 +90,8 @@ def guarded(rule: Requires) -> Any:
 def computed(function: Callable[..., Any], rule: Rule | None = None) -> Any:
     """A leaf made of several columns: the function's parameters name them, its docstring says it.
 
-    A parameter named in `GIVEN` gets that value instead of a column.
+    It is given the columns as expressions of SQL, and makes one of them. A parameter named in
+    `GIVEN` is such a value instead of a column.
     """
     return _Said(rule=rule, function=function)
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from graphql import (
     DirectiveNode,
     DocumentNode,
@@ -139,14 +140,16 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             if isinstance(asked, Awaitable):
                 asked = await asked
             where = tuple(part for part in path.as_list() if isinstance(part, str))
-            value = await read(self.context_value, self.plan.trees[where], asked, self.pages)
+            text = await read(self.context_value, self.plan.trees[where], asked, self.pages)
         except Exception as error:  # noqa: BLE001 - graphql-core decides what becomes of it
             self.handle_field_error(error, definition.type, details, path)
             return None
-        if value is None and is_non_null_type(definition.type):
+        if text is not None:
+            return orjson.Fragment(text)
+        if is_non_null_type(definition.type):
             missing = Missing(f"{parent_type.name}.{node.name.value}")
             self.handle_field_error(missing, definition.type, details, path)
-        return value
+        return None
 
     def _asked(self, parent_type: GraphQLObjectType, source: Any, details: Any, path: Path) -> Any:
         """Which rows: what the resolver says, or the object above."""
@@ -194,10 +197,15 @@ def _shown(demand: Demand) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back: the body, and whether the operation ran at all."""
+    """What goes back: the body as JSON, and whether the operation ran at all."""
 
-    body: dict[str, Any]
+    body: bytes
     ran: bool
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The body as its readers understand it."""
+        return orjson.loads(self.body)  # type: ignore[no-any-return]
 
 
 class Api:
@@ -238,7 +246,7 @@ class Api:
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
             body["errors"] = [_formatted(error) for error in result.errors]
-        return Response(body, ran=True)
+        return Response(orjson.dumps(body), ran=True)
 
     def _prepared(self, text: str) -> Prepared:
         found = self._documents.get(text)
@@ -252,7 +260,8 @@ class Api:
 
 
 def _refused(errors: list[GraphQLError]) -> Response:
-    return Response({"errors": [_formatted(error) for error in errors]}, ran=False)
+    body = {"errors": [_formatted(error) for error in errors]}
+    return Response(orjson.dumps(body), ran=False)
 
 
 def _formatted(error: GraphQLError) -> dict[str, Any]:

@@ -183,7 +183,10 @@ class _Walk:
         """A field that graphql-core executes; below it are others, or planned ones."""
         source = _metadata(definition).get(SOURCE)
         if isinstance(source, Planned):
-            self._found.trees[path] = self._tree(definition, details, path)
+            before = len(self._found.pages)
+            top = self._top(definition, details, path)
+            pages = tuple(page for page, _, _ in self._found.pages[before:])
+            self._found.trees[path] = Tree(top, pages)
             return
         for possible in self._possible(definition):
             below = self._below(possible, details)
@@ -193,7 +196,9 @@ class _Walk:
 
     # --- planned fields -------------------------------------------------------------------------
 
-    def _tree(self, definition: GraphQLField, details: FieldDetailsList, path: Path) -> Tree:
+    def _top(
+        self, definition: GraphQLField, details: FieldDetailsList, path: Path
+    ) -> Row | Rows | Page:
         if _is_connection(definition):
             return self._page("", None, definition, details, path)
         own = bool(_metadata(definition).get(OWN))
@@ -232,7 +237,8 @@ class _Walk:
         if isinstance(source, ViewerRights):
             return Rights(key)
         if isinstance(source, Function):
-            return Computed(key, source.attributes, source.function, source.given)
+            nullable = not is_non_null_type(definition.type)
+            return Computed(key, source.attributes, source.function, source.given, nullable)
         assert isinstance(source, Attribute)
         name, guard = source.name, _guard(_rule(definition))
         target = inspect(reads.model).attrs[name]

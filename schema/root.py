@@ -13,6 +13,7 @@ from schema import words
 from schema.declare import DEFINITION, RULE
 from schema.mutation import Mutation
 from schema.query import Query
+from schema.scalars import SCALARS
 from schema.types import ACTORS, NODES
 
 
@@ -22,7 +23,7 @@ class Unruled(Exception):
 
 def build() -> GraphQLSchema:
     """The schema that is executed. Raises `Unruled` with the fields that lack a rule."""
-    schema = _schema(StrawberryConfig())._schema  # noqa: SLF001 - there is no other way to it
+    schema = _schema(StrawberryConfig(scalar_map=SCALARS))._schema  # noqa: SLF001 - there is no other way to it
     unruled = [
         f"{name}.{field_name}"
         for name, type_ in schema.type_map.items()
@@ -42,7 +43,7 @@ def printed() -> str:
     It is another object than the one that is executed: sorting makes plain enumerations, which
     would give resolvers strings in place of our words.
     """
-    return _schema(StrawberryConfig(sort_schema=True)).as_str() + "\n"
+    return _schema(StrawberryConfig(scalar_map=SCALARS, sort_schema=True)).as_str() + "\n"
 
 
 def _schema(config: StrawberryConfig) -> strawberry.Schema:

@@ -1,14 +1,14 @@
 """The objects of the domain. Each is read from its model; only what differs is said here."""
 
 import datetime as dt
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
+from sqlalchemy import ColumnElement, case
 from strawberry import ID
 
 import models
 from models import AccountKind, ClientStatus, OnboardingState, Role, StaffStatus
 from permissions import Inherited, Permission, Requires, Scope
-from resolvers import portal_url
 from schema.declare import about, computed, guarded, interface, pages, reads, rights, type_
 
 # Who reads the row, reads its fields; these are for managers of the row, and for its own person.
@@ -19,27 +19,33 @@ _STAFF_ONLY = Requires(Permission.STAFF_READ, Scope.OWN, own=AccountKind.STAFF)
 
 T = TypeVar("T")
 
+Sql: TypeAlias = ColumnElement[Any]
 
-def full_name(first_name: str, last_name: str) -> str:
+
+def full_name(first_name: Sql, last_name: Sql) -> Sql:
     """Given and family name."""
-    return f"{first_name} {last_name}"
+    return first_name + " " + last_name
 
 
-def client_onboarding(username: str | None, approved_at: dt.datetime | None) -> OnboardingState:
+def client_onboarding(username: Sql, approved_at: Sql) -> Sql:
     """How far the client has come on the way in."""
-    if username is None:
-        return OnboardingState.AWAITING_CREDENTIALS
-    return OnboardingState.COMPLETE if approved_at else OnboardingState.AWAITING_APPROVAL
+    return case(
+        (username.is_(None), OnboardingState.AWAITING_CREDENTIALS.value),
+        (approved_at.is_(None), OnboardingState.AWAITING_APPROVAL.value),
+        else_=OnboardingState.COMPLETE.value,
+    )
 
 
-def staff_onboarding(username: str | None) -> OnboardingState:
+def staff_onboarding(username: Sql) -> Sql:
     """How far the staff member has come on the way in."""
-    return OnboardingState.COMPLETE if username else OnboardingState.AWAITING_CREDENTIALS
+    return case(
+        (username.is_(None), OnboardingState.AWAITING_CREDENTIALS.value), else_=OnboardingState.COMPLETE.value
+    )
 
 
-def its_portal_url(slug: str, public_url: str) -> str:
+def its_portal_url(slug: Sql, public_url: Sql) -> Sql:
     """The organization's own portal page, where clients register and sign in (`S2`)."""
-    return portal_url(slug, public_url)
+    return public_url + "/" + slug
 
 
 @interface

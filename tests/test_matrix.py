@@ -792,6 +792,8 @@ class Deeds:
         """The association of the two, made anew."""
         row = self._row(
             client_id=self._clinic.key(client),
+            client_status=known.status,
+            client_name_key=known.name_key,
             practitioner_id=self._clinic.key(practitioner),
             department_id=self._clinic.key(department),
             role=Role.PRACTITIONER,

@@ -81,18 +81,18 @@ class Asking:
         """The answer, in which nothing is that the caller must not be told."""
         response = await self._api.execute(self._contexts[caller], text, given)
         may = self._may[caller] | (_public() if public else set())
-        found = leaked(orjson.dumps(response.body), may)
+        found = leaked(orjson.dumps(response.json), may)
         if found:
             pytest.fail(
                 f"{named(caller)} is told {sorted(found)}\n\n{text}\n\n{given}\n\n"
-                f"{orjson.dumps(response.body, option=orjson.OPT_INDENT_2).decode()}",
+                f"{orjson.dumps(response.json, option=orjson.OPT_INDENT_2).decode()}",
                 pytrace=False,
             )
-        codes = {error["extensions"]["code"] for error in response.body.get("errors", ())}
-        assert codes <= {"UNAUTHENTICATED", "FORBIDDEN", "BAD_USER_INPUT"}, response.body
-        _count(response.body.get("data"))
+        codes = {error["extensions"]["code"] for error in response.json.get("errors", ())}
+        assert codes <= {"UNAUTHENTICATED", "FORBIDDEN", "BAD_USER_INPUT"}, response.json
+        _count(response.json.get("data"))
         self.answers[named(caller)] += 1
-        return response.body
+        return response.json
 
     async def everything(
         self,

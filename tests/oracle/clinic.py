@@ -138,8 +138,11 @@ class Clinic:
 
     def associate(self, client: str, practitioner: str, department: str) -> None:
         row = self._row(Association, f"{client}+{practitioner}")
+        there = next(one for one in self.rows[Client] if one["id"] == self.ids[client])
         row.update(
             client_id=self.ids[client],
+            client_status=there["status"],
+            client_name_key=there["name_key"],
             practitioner_id=self.ids[practitioner],
             department_id=self.ids[department],
             role=PR,

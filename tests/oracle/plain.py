@@ -417,7 +417,11 @@ def _snake(name: str) -> str:
 
 def _said(value: Any) -> Any:
     """The value as the schema's scalars write it."""
-    return value.isoformat() if isinstance(value, dt.datetime | dt.date) else value
+    if isinstance(value, dt.datetime):
+        whole, dot, fraction = value.strftime("%Y-%m-%dT%H:%M:%S.%f").partition(".")
+        fraction = fraction.rstrip("0")
+        return f"{whole}{dot if fraction else ''}{fraction}+00:00"
+    return value.isoformat() if isinstance(value, dt.date) else value
 
 
 # --- lists ----------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import Database, Reading, Surface
+from models import Database, Rows, Statement, Surface, Written
+from models.statement import Values
 from permissions import ANONYMOUS, Passwords, Tokens, identify
 from resolvers import Context, Services
 from schema import Api, Response
@@ -33,22 +34,13 @@ class Recording(Database):
         self.statements.append("read")
         return await super().read(work)
 
-    async def run(self, make: Callable[[], Reading[T]]) -> T:
-        return await super().run(lambda: self._recorded(make()))
+    async def fetch(self, statement: Statement | Written, values: Values) -> Rows:
+        self.statements.append(statement.written(self.dialect).text)
+        return await super().fetch(statement, values)
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         self.statements.append("write")
         return await super().write(work)
-
-    def _recorded(self, reading: Reading[T]) -> Reading[T]:
-        try:
-            statement, values = next(reading)
-            while True:
-                self.statements.append(statement.compiled(self.dialect).text)
-                rows = yield statement, values
-                statement, values = reading.send(rows)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

@@ -142,16 +142,16 @@ class Oracle:
             response = await side.answer(
                 caller, document.text, document.variables, document.operation_name
             )
-            if _is_too_costly(response.body):
+            if _is_too_costly(response.json):
                 asked = PLAIN.asked(document.text, document.variables, document.operation_name)
                 assert asked and asked.count > 2000, document
                 return
-            answered = _comparable(response.body, expected)
+            answered = _comparable(response.json, expected)
             if orjson.dumps(answered) != orjson.dumps(expected):
                 pytest.fail(
                     f"{named(caller)} on {side.database.dialect} asked\n\n{document}\n\n"
                     f"planned: {_pretty(answered)}\n\nplain:   {_pretty(expected)}\n"
-                    f"{self.incidents.told(response.body)}",
+                    f"{self.incidents.told(response.json)}",
                     pytrace=False,
                 )
 

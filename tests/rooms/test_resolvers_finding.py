@@ -17,14 +17,16 @@ from models import (
     Client,
     Database,
     Query,
-    Reading,
     Role,
+    Rows,
     SearchWord,
     Staff,
     Statement,
     Surface,
+    Written,
     words_of,
 )
+from models.statement import Values
 from permissions import Actor, Passwords, Tokens
 from permissions.actor import Grant, Shape
 from portal.populate import Populated, populate
@@ -53,20 +55,11 @@ class Keeping(Database):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.kept: list[tuple[Statement, Any]] = []
+        self.kept: list[tuple[Written, Values]] = []
 
-    async def run(self, make: Callable[[], Reading[Any]]) -> Any:
-        return await super().run(lambda: self._kept(make()))
-
-    def _kept(self, reading: Reading[Any]) -> Reading[Any]:
-        try:
-            statement, values = next(reading)
-            while True:
-                self.kept.append((statement, values))
-                rows = yield statement, values
-                statement, values = reading.send(rows)
-        except StopIteration as end:
-            return end.value
+    async def fetch(self, statement: Statement | Written, values: Values) -> Rows:
+        self.kept.append((statement.written(self.dialect), values))
+        return await super().fetch(statement, values)
 
 
 @dataclass(frozen=True)
@@ -90,20 +83,19 @@ class Crowd:
         )
         self.database.kept.clear()
         response = await Api().execute(Context(self.services, actor), document, values)
-        assert "errors" not in response.body, response.body
-        return response.body["data"]
+        assert "errors" not in response.json, response.json
+        return response.json["data"]
 
     async def scanned(self) -> list[str]:
         """What the kept statements read from one end to the other, of people and words."""
         found = []
         for statement, values in self.database.kept:
-            compiled = statement.compiled(self.database.dialect)
-            arguments = compiled.arguments(values)
+            arguments = statement.arguments(values)
             if self.database.dialect == "sqlite":
-                plan = await self.database.read(_explaining(compiled.text, arguments))
+                plan = await self.database.read(_explaining(statement.text, arguments))
                 scan = r"SCAN (clients|staff|search_words)\b"
             else:
-                plan = await self._explain(compiled.text, arguments)
+                plan = await self._explain(statement.text, arguments)
                 scan = r"Seq Scan on (clients|staff|search_words)\b"
             found += [line for line in plan if re.search(scan, line)]
         return found

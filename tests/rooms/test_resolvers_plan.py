@@ -44,14 +44,14 @@ async def served(
 async def data(served: Served, *asked: Any) -> Any:
     """What is answered, without errors."""
     response = await served.answer(*asked)
-    assert "errors" not in response.body, response.body
-    return response.body["data"]
+    assert "errors" not in response.json, response.json
+    return response.json["data"]
 
 
 async def code(served: Served, *asked: Any) -> str:
     """The one error's code."""
     response = await served.answer(*asked)
-    (error,) = response.body["errors"]
+    (error,) = response.json["errors"]
     return error["extensions"]["code"]  # type: ignore[no-any-return]
 
 

@@ -40,10 +40,10 @@ async def served(
 async def refused(served: Served, *asked: Any) -> dict[str, Any]:
     """The one error for which nothing ran."""
     response = await served.answer(*asked)
-    assert response.body.keys() == {"errors"}
+    assert response.json.keys() == {"errors"}
     assert not response.ran
     assert served.database.statements == []
-    (error,) = response.body["errors"]
+    (error,) = response.json["errors"]
     return error  # type: ignore[no-any-return]
 
 
@@ -101,7 +101,7 @@ async def test_every_spelling_gets_one_decision(served: Served, selections: str)
     variables = {"id": outside("cli_", CLINIC.ids["ann"])}
     assert "Client.email" in {one["field"] for one in await denied(served, PR, document, variables)}
     response = await served.answer(OA, document, variables)
-    assert "errors" not in response.body
+    assert "errors" not in response.json
 
 
 async def test_what_switches_leave_out_does_not_count(served: Served) -> None:
@@ -109,7 +109,7 @@ async def test_what_switches_leave_out_does_not_count(served: Served) -> None:
         clients @include(if: $more) { totalCount } ... @skip(if: true) { staff { totalCount } }
         viewer { staff { associations { nodes { client { email @include(if: $more) id } } } } } }"""
     response = await served.answer(PR, document, {"more": False})
-    assert "errors" not in response.body
+    assert "errors" not in response.json
     found = await denied(served, PR, document, {"more": True})
     assert [one["field"] for one in found] == ["Query.clients", "Client.email"]
 
@@ -117,7 +117,7 @@ async def test_what_switches_leave_out_does_not_count(served: Served) -> None:
 async def test_an_operation_that_is_not_chosen_does_not_count(served: Served) -> None:
     document = "query Mine { departments { id } } query Other { clients { totalCount } }"
     response = await served.answer(PR, document, {}, "Mine")
-    assert "errors" not in response.body
+    assert "errors" not in response.json
     assert [one["field"] for one in await denied(served, PR, document, {}, "Other")] == [
         "Query.clients"
     ]
@@ -130,7 +130,7 @@ async def test_of_one_s_own_record_nothing_is_denied_and_below_it_the_rules_hold
         approvedBy { displayName } } staff { email username status roles { role } } } }"""
     for caller in (ANN, PR, NOBODY, ("pr", APP), ("new", PORTAL)):
         response = await served.answer(caller, mine)
-        assert "errors" not in response.body
+        assert "errors" not in response.json
     below = "{ viewer { client { associations { practitioner { email } } } } }"
     path = "viewer.client.associations.practitioner.email"
     assert await denied(served, ANN, below) == [field(path, "Staff.email", STAFF)]
@@ -142,7 +142,7 @@ async def test_on_the_app_managers_manage_nothing(served: Served) -> None:
     for label in ("oa", "da.two", "cc"):
         found = await denied(served, (label, APP), document)
         assert [one["field"] for one in found] == ["Query.clients", "Query.staff"]
-        assert "errors" not in (await served.answer((label, PORTAL), document)).body
+        assert "errors" not in (await served.answer((label, PORTAL), document)).json
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,8 @@ async def test_nobody_is_asked_to_sign_in(served: Served, document: str) -> None
 async def test_nobody_may_ask_what_is_public(served: Served) -> None:
     document = '{ __typename viewer { staff { email } } organization(slug: "east") { name } }'
     response = await served.answer(None, document)
-    assert response.body["data"]["viewer"] is None
-    assert response.body["data"]["organization"] == {"name": "East & Œuvre"}
+    assert response.json["data"]["viewer"] is None
+    assert response.json["data"]["organization"] == {"name": "East & Œuvre"}
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ async def test_a_dead_token_is_ignored_where_all_is_public(
     response = await served.api.execute(dead, document)
     assert response.ran is runs
     if not runs:
-        (error,) = response.body["errors"]
+        (error,) = response.json["errors"]
         assert error["extensions"] == {"code": "UNAUTHENTICATED"}
 
 
@@ -204,7 +204,7 @@ async def test_of_two_mutations_the_allowed_one_does_not_run_either(served: Serv
     assert found == [field("departmentCreate", "Mutation.departmentCreate", needs)]
     mine = "{ viewer { staff { receiveNewClientNotifications } } }"
     after = await served.answer(NOBODY, mine)
-    assert after.body["data"]["viewer"]["staff"] == {"receiveNewClientNotifications": True}
+    assert after.json["data"]["viewer"]["staff"] == {"receiveNewClientNotifications": True}
 
 
 async def test_a_field_denied_in_the_payload_stops_the_mutation(served: Served) -> None:
@@ -216,7 +216,7 @@ async def test_a_field_denied_in_the_payload_stops_the_mutation(served: Served) 
     path = "staffUpdate.staff.associations.nodes.client.email"
     assert found == [field(path, "Client.email", READ)]
     after = await served.answer(NOBODY, "{ viewer { staff { receiveNewClientNotifications } } }")
-    assert after.body["data"]["viewer"]["staff"] == {"receiveNewClientNotifications": True}
+    assert after.json["data"]["viewer"]["staff"] == {"receiveNewClientNotifications": True}
 
 
 async def test_a_bad_page_stops_the_mutation(served: Served) -> None:
@@ -251,9 +251,9 @@ async def test_a_type_s_own_rule_holds_where_its_interface_has_none(
     asked = document, {"id": outside("dep_", CLINIC.ids["speech"])}
     needs = {"permission": "CLIENT_UPDATE", "scope": "DEPARTMENT"}
     assert await denied(strict, PR, *asked) == [field("node.id", "Client.id", needs)]
-    assert "errors" not in (await strict.answer(DA, *asked)).body
+    assert "errors" not in (await strict.answer(DA, *asked)).json
     only = "query Any($id: ID!) { node(id: $id) { ... on Department { id } } }"
-    assert "errors" not in (await strict.answer(PR, only, asked[1])).body
+    assert "errors" not in (await strict.answer(PR, only, asked[1])).json
 
 
 @pytest.mark.parametrize(
@@ -267,4 +267,4 @@ async def test_a_megabyte_of_accents_is_refused_at_once(served: Served, field: s
     document = """mutation Login($input: LoginInput!) {
         login(input: $input) { session { surface } userErrors { code } } }"""
     response = await served.answer(None, document, {"input": values})
-    assert response.body["data"]["login"]["userErrors"] == [{"code": "INVALID_CREDENTIALS"}]
+    assert response.json["data"]["login"]["userErrors"] == [{"code": "INVALID_CREDENTIALS"}]

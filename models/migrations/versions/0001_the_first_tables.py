@@ -184,6 +184,13 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "organization_id", "email_key", name="uq_clients_organization_id_email_key"
         ),
+        sa.UniqueConstraint(
+            "organization_id",
+            "status",
+            "name_key",
+            "id",
+            name="uq_clients_organization_id_status_name_key_id",
+        ),
     )
     op.create_index(
         "ix_clients_organization_id_department_id_status_name_key_id",
@@ -194,9 +201,9 @@ def upgrade() -> None:
         "ix_clients_organization_id_status_id", "clients", ["organization_id", "status", "id"]
     )
     op.create_index(
-        "ix_clients_organization_id_status_name_key_id",
+        "ix_clients_organization_id_department_id_status_id",
         "clients",
-        ["organization_id", "status", "name_key", "id"],
+        ["organization_id", "department_id", "status", "id"],
     )
 
     op.create_table(
@@ -249,15 +256,18 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("client_id", sa.Uuid(), nullable=False),
+        sa.Column("client_status", sa.String(32), nullable=False),
+        sa.Column("client_name_key", ByCodePoint, nullable=False),
         sa.Column("practitioner_id", sa.Uuid(), nullable=False),
         sa.Column("department_id", sa.Uuid(), nullable=False),
         sa.Column("role", sa.String(32), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.CheckConstraint("role = 'PRACTITIONER'", name=op.f("ck_associations_practitioner")),
         sa.ForeignKeyConstraint(
-            ["organization_id", "client_id"],
-            ["clients.organization_id", "clients.id"],
-            name="fk_associations_organization_id_client_id",
+            ["organization_id", "client_status", "client_name_key", "client_id"],
+            ["clients.organization_id", "clients.status", "clients.name_key", "clients.id"],
+            name="fk_associations_client",
+            onupdate="CASCADE",
         ),
         sa.ForeignKeyConstraint(
             ["organization_id", "practitioner_id", "department_id", "role"],
@@ -278,9 +288,20 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        "ix_associations_organization_id_department_id_client_id",
+        "ix_associations_by_client_name",
         "associations",
-        ["organization_id", "department_id", "client_id"],
+        [
+            "organization_id",
+            "department_id",
+            "client_status",
+            "client_name_key",
+            "client_id",
+        ],
+    )
+    op.create_index(
+        "ix_associations_by_client",
+        "associations",
+        ["organization_id", "department_id", "client_status", "client_id"],
     )
     op.create_index(
         "ix_associations_organization_id_practitioner_id_id",
