@@ -24,7 +24,7 @@ from permissions.identity import SESSION as LOOK_UP
 
 CONNECTIONS = 20
 
-SESSION = LOOK_UP.compiled("postgresql").text
+SESSION = LOOK_UP.written("postgresql").text
 """The product's own look-up, as its driver is given it: `$1` is the session."""
 
 MANAGERS = ("DEPARTMENT_ADMINISTRATOR", "CARE_COORDINATOR")

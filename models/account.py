@@ -6,13 +6,18 @@ Links and sessions hold no token: tokens are derived from their ids and the serv
 
 import datetime as dt
 import uuid
+from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from models.base import Base, ByCodePoint, Owned, belongs, word
 from models.organization import Organization
 from models.words import AccountKind, LinkPurpose, Surface
+
+if TYPE_CHECKING:
+    from models.client import Client
+    from models.staff import Staff
 
 
 class Account(Owned, Base):
@@ -101,10 +106,31 @@ class Session(Owned, Base):
     )
 
     account_id: Mapped[uuid.UUID]
-    surface: Mapped[Surface] = mapped_column(word(Surface))
+    surface: Mapped[Surface] = mapped_column(word(Surface), doc="Where the session is good.")
     generation: Mapped[int]
     created_at: Mapped[dt.datetime]
     refreshed_at: Mapped[dt.datetime]
     access_expires_at: Mapped[dt.datetime]
     refresh_expires_at: Mapped[dt.datetime]
     ended_at: Mapped[dt.datetime | None]
+
+    organization: Mapped[Organization] = relationship(
+        viewonly=True,
+        lazy="raise",
+        primaryjoin=lambda: Organization.id == foreign(Session.organization_id),
+        doc="The caller's organization.",
+    )
+    staff: Mapped["Staff | None"] = relationship(
+        viewonly=True,
+        lazy="raise",
+        primaryjoin="and_(Staff.organization_id == foreign(Session.organization_id),"
+        " Staff.id == foreign(Session.account_id))",
+        doc="The caller's own record, for staff.",
+    )
+    client: Mapped["Client | None"] = relationship(
+        viewonly=True,
+        lazy="raise",
+        primaryjoin="and_(Client.organization_id == foreign(Session.organization_id),"
+        " Client.id == foreign(Session.account_id))",
+        doc="The caller's own record, for a client.",
+    )

@@ -30,8 +30,8 @@ AWAY_WORDS = ("unable to open", "disk", "is full", "is locked")
 """What SQLite says when it cannot get at its file; it has no codes for it."""
 
 
-SETTINGS = {"jit": "off", "plan_cache_mode": "force_generic_plan"}
-"""How PostgreSQL plans what is read: once a statement. Their text says all that matters."""
+SETTINGS = {"datestyle": "ISO", "jit": "off", "plan_cache_mode": "force_generic_plan"}
+"""How PostgreSQL writes dates; and that it plans a statement once: its text says all that matters."""
 
 
 class Reads(Protocol):

@@ -96,11 +96,12 @@ def _value(dialect: str, type_: TypeEngine[object], sql: str) -> Text:
             return ['"', Sql(sql), '"']
         case DateTime() if isinstance(type_, Instant):
             if postgresql:
-                said = f"to_json({sql} AT TIME ZONE 'UTC')"
-                return [Sql(f"rtrim({said}::text, '\"')"), '+00:00"']
-            return ['"', Sql(f"replace(rtrim(rtrim({sql}, '0'), '.'), ' ', 'T')"), '+00:00"']
-        case Date() if not postgresql:
-            return ['"', Sql(sql), '"']
+                said = f"({sql} AT TIME ZONE 'UTC')::text"
+            else:
+                said = f"rtrim(rtrim({sql}, '0'), '.')"
+            return ['"', Sql(f"replace({said}, ' ', 'T')"), '+00:00"']
+        case Date():
+            return ['"', Sql(f"{sql}::text" if postgresql else sql), '"']
     return [Sql(f"to_json({sql})::text" if postgresql else f"json_quote({sql})")]
 
 

@@ -34,6 +34,7 @@ from models import (
     Query,
     Role,
     RoleGrant,
+    Session,
     Staff,
     StaffStatus,
     within,
@@ -78,6 +79,7 @@ def values(actor: Actor) -> dict[str, Any]:
     filled: dict[str, Any] = {
         "reach_organization": actor.organization_id,
         "reach_actor": actor.id,
+        "reach_session": actor.session_id,
     }
     for parameter, permission in _PARAMETERS.items():
         filled[parameter] = actor.departments(permission)
@@ -168,6 +170,22 @@ def _kept(model: type[Base], shape: Shape, at_least: Scope | None) -> list[_Way]
         for way in _ways(model, shape)
         if at_least is None or (way.scope is not None and way.scope.includes(at_least))
     ]
+
+
+IMPLIED = frozenset(
+    {
+        (Association, "client"),
+        (Association, "practitioner"),
+        (Session, "staff"),
+        (Session, "client"),
+    }
+)
+"""What is within reach of whoever reads the row that points at it.
+
+Both ends of an association: managers reach clients and staff by their departments, and it is in one
+of these; a practitioner reads associations of active clients, and a client their own (`D7`). And
+whose session it is: oneself.
+"""
 
 
 @cache
@@ -306,6 +324,8 @@ def _ways(model: type[Base], shape: Shape) -> tuple[_Way, ...]:
         return ()
     if model in (Organization, Department):
         return (_Way(None, true()),)
+    if model is Session:
+        return (_Way(None, Session.id == bindparam("reach_session", type_=Uuid())),)
     return tuple(_WAYS[model](shape))
 
 

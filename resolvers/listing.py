@@ -82,8 +82,8 @@ def relationship(model: type[Base], name: str) -> RelationshipProperty[Any]:
 
 def pointer(of: RelationshipProperty[Any]) -> ColumnElement[Any]:
     """The column, beside the organization's, by which one end points at the other."""
-    return next(
-        remote if of.uselist else local
-        for local, remote in of.local_remote_pairs or ()
-        if "organization_id" not in (local.key, remote.key)
+    pairs = of.local_remote_pairs or []
+    local, remote = next(
+        (pair for pair in pairs if "organization_id" not in (pair[0].key, pair[1].key)), pairs[0]
     )
+    return remote if of.uselist else local

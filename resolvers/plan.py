@@ -100,9 +100,6 @@ class PageOfListing(_Plan):
         self._bounds = {name: self._bound(name) for name in arguments.bounds}
         self._checks = [(name, self._written(bound.text)) for name, bound in self._bounds.items()]
         self._counted = self._written(self._count())
-        self._asks_rows = page.asks(
-            *("nodes", "edges", "hasNextPage", "hasPreviousPage", "startCursor", "endCursor")
-        )
         super().__init__(writing, self._paged(arguments))
 
     async def run(self, database: Database, values: Values, pages: Pages) -> str:
@@ -110,11 +107,11 @@ class PageOfListing(_Plan):
         arguments = pages[self._page]
         for name in arguments.bounds:
             values[name] = parse_id(CURSOR, getattr(arguments, name))
-        rows = await self._texts(database, values, pages) if self._asks_rows else ()
+        rows = await self._texts(database, values, pages) if self._page.asks_rows else ()
         if not rows:
             await self._check(database, values)
         total = 0
-        if self._page.asks("totalCount"):
+        if self._page.asks_total:
             total = (await database.fetch(self._counted, values))[0][0]
         more, rows = len(rows) > arguments.size, rows[: arguments.size]
         if arguments.backward:

@@ -8,6 +8,7 @@ document.
     ├── Column                  an attribute of the model, as it is
     ├── Computed                a function of several attributes
     ├── Rights                  what the caller may do with it
+    ├── Held                    what the caller may do, somewhere
     ├── Constant                the same for every row (__typename)
     ├── One                     a row that the row points at
     ├── Many                    all rows that point at it
@@ -53,6 +54,13 @@ class Computed:
 @dataclass(frozen=True, slots=True, eq=False)
 class Rights:
     """What the caller may do with this very row, as `reach.rights` says."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """What the caller may do, somewhere: the same for every row."""
 
     key: str
 
@@ -105,10 +113,16 @@ class Page:
         """The lists of its items: `nodes` and `edges`, under whatever keys."""
         return [part for part in self.parts if part.name in ("nodes", "edges")]
 
-    def asks(self, *names: str) -> bool:
-        """Whether a field of one of these names was asked, of the connection or its pageInfo."""
+    @property
+    def asks_rows(self) -> bool:
+        """Whether anything was asked that its rows must be read for."""
         inside = [one for part in self.parts for one in (part, *part.parts)]
-        return any(part.name in names for part in inside)
+        return any(part.name not in ("totalCount", "pageInfo", "__typename") for part in inside)
+
+    @property
+    def asks_total(self) -> bool:
+        """Whether the number of all rows of its list was asked."""
+        return any(part.name == "totalCount" for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +143,7 @@ class Part:
     value: str = ""
 
 
-Field = Column | Computed | Rights | Constant | One | Many | Page
+Field = Column | Computed | Rights | Held | Constant | One | Many | Page
 
 
 @dataclass(frozen=True, slots=True, eq=False)

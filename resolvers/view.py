@@ -24,7 +24,7 @@ from models.writing import (
     together,
     value,
 )
-from permissions import Scope, Shape, reach
+from permissions import Permission, Scope, Shape, reach
 from resolvers.connection import CURSOR, connection
 from resolvers.faults import absent, bad_cursor
 from resolvers.listing import Order, attribute, id_of, pointer, relationship
@@ -33,6 +33,7 @@ from resolvers.tree import (
     Computed,
     Constant,
     Field,
+    Held,
     Many,
     One,
     Page,
@@ -180,6 +181,9 @@ class Level:
                 return value(self._writing.dialect, made.type, said, nullable=field.nullable)
             case Rights():
                 return self._rights(model, at)
+            case Held():
+                held = [f'"{one}"' for one in Permission if self._writing.shape.scopes(one)]
+                return [f"[{','.join(held)}]"]
             case One():
                 return self._one(model, field, at)
             case Many():
@@ -210,7 +214,7 @@ class Level:
         pointed = at.says(pointer(relationship(model, field.relationship)))
         cases = []
         for there in field.candidates:
-            joined = self._join(there, field.relationship, pointed, at)
+            joined = self._join(there, model, field.relationship, pointed, at)
             key = self.column(joined.says(id_of(there.model)))
             cases.append(f"WHEN {key} IS NOT NULL THEN {together(self.object(there, joined))}")
         if field.required:
@@ -218,13 +222,20 @@ class Level:
             cases.append(f"WHEN {self.column(pointed)} IS NOT NULL THEN {marker}")
         return [Sql(f"CASE {' '.join(cases)} ELSE 'null' END")]
 
-    def _join(self, there: Wanted, relationship: str, pointed: str, at: At) -> At:
+    def _join(
+        self, there: Wanted, model: type[Base], relationship: str, pointed: str, at: At
+    ) -> At:
         """Where the row that is pointed at is found, within reach; joined once."""
         key = (at, relationship, there.bounded)
         if key not in self._joined:
             joined = self._joined[key] = self._writing.at(there.model)
             on = f"{joined.says(id_of(there.model))} = {pointed}"
-            within = joined.says(reach_of(there, self._writing.shape))
+            implied = (model, relationship) in reach.IMPLIED
+            within = joined.says(
+                reach.in_organization(there.model)
+                if implied
+                else reach_of(there, self._writing.shape)
+            )
             self._joins.append(f"LEFT JOIN {joined.source} ON {on} AND {within}")
         return self._joined[key]
 
@@ -274,7 +285,7 @@ class Level:
         rows = below.rows(f"WHERE {where} ORDER BY {by} LIMIT {page.size + 1}")
         if page.backward:
             rows = f"(SELECT * FROM {rows} ORDER BY {place} DESC) AS {below.name}"
-        found = f"(SELECT {text} FROM {rows})"
+        found = f"(SELECT {text} FROM {rows})" if field.asks_rows else text
         return f"CASE {' '.join(checks)} ELSE {found} END" if checks else found
 
     def _connection(self, field: Page, page: PageArguments, place: str, all_rows: str) -> Text:

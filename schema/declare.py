@@ -59,7 +59,12 @@ class ViewerRights:
     """What the caller may do with the row."""
 
 
-Source = Attribute | Function | Planned | ViewerRights
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What the caller may do, somewhere."""
+
+
+Source = Attribute | Function | Planned | ViewerRights | Permissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,9 @@ class _Said:
     rule: Rule | None = None
     function: Callable[..., Any] | None = None
     paged: bool = False
-    rights: bool = False
+    own: bool = False
+    source: Source | None = None
+    doc: str | None = None
 
 
 def guarded(rule: Requires) -> Any:
@@ -98,7 +105,17 @@ def computed(function: Callable[..., Any], rule: Rule | None = None) -> Any:
 
 def rights(rule: Rule | None = None) -> Any:
     """What the caller may do with this very row."""
-    return _Said(rule=rule, rights=True)
+    return _Said(rule=rule, source=ViewerRights(), doc="What you may do with this very one.")
+
+
+def permissions(doc: str) -> Any:
+    """What the caller may do, somewhere."""
+    return _Said(source=Permissions(), doc=doc)
+
+
+def own() -> Any:
+    """The caller's own record, at the other end of the relationship: nothing is denied (`D24`)."""
+    return _Said(own=True)
 
 
 def pages(rule: Rule | None = None) -> Any:
@@ -106,15 +123,9 @@ def pages(rule: Rule | None = None) -> Any:
     return _Said(rule=rule, paged=True)
 
 
-def row(description: str, *, own: bool = False) -> Any:
-    """A row that the object names by its key, read within the caller's reach.
-
-    `own`: it is the caller's own record, of which nothing is denied (`D24`).
-    """
-    metadata: dict[object, Any] = {SOURCE: Planned()}
-    if own:
-        metadata[OWN] = True
-    return strawberry.field(description=description, metadata=metadata, default=None)
+def row(description: str) -> Any:
+    """A row that the object names by its key, read within the caller's reach."""
+    return strawberry.field(description=description, metadata={SOURCE: Planned()}, default=None)
 
 
 def named(key: Key | None) -> Any:
@@ -152,7 +163,9 @@ def _page(
 # --- types -------------------------------------------------------------------------------------
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(guarded, computed, pages, rights))
+@dataclass_transform(
+    kw_only_default=True, field_specifiers=(guarded, computed, pages, rights, permissions, own)
+)
 def reads(
     model: type[Base],
     prefix: str | None = None,
@@ -173,16 +186,15 @@ def reads(
             its_rule = said.rule or rule
             source: Source
             doc: str | None
-            if said.rights:
-                source, doc = ViewerRights(), "What you may do with this very one."
+            if said.source:
+                source, doc = said.source, said.doc
             elif said.function:
                 source, doc = _function(said.function, attributes.keys())
             else:
                 source, doc = Attribute(name), attributes[name].doc
             resolver: Any = _page if said.paged else None
-            field: Any = strawberry.field(
-                resolver=resolver, description=doc, metadata={SOURCE: source}
-            )
+            metadata: dict[object, Any] = {SOURCE: source, **({OWN: True} if said.own else {})}
+            field: Any = strawberry.field(resolver=resolver, description=doc, metadata=metadata)
             setattr(cls, name, ruled(field, its_rule))
         made = strawberry.type(cls, description=_doc(cls))
         setattr(made, READS, Reads(model, prefix, bounded))

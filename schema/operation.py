@@ -38,6 +38,7 @@ from resolvers.tree import (
     Computed,
     Constant,
     Field,
+    Held,
     Many,
     One,
     Page,
@@ -57,6 +58,7 @@ from schema.declare import (
     SOURCE,
     Attribute,
     Function,
+    Permissions,
     Planned,
     Reads,
     ViewerRights,
@@ -201,9 +203,8 @@ class _Walk:
     ) -> Row | Rows | Page:
         if _is_connection(definition):
             return self._page("", None, definition, details, path)
-        own = bool(_metadata(definition).get(OWN))
         wanted = tuple(
-            self._wanted(possible, details, path, own) for possible in self._possible(definition)
+            self._wanted(possible, details, path) for possible in self._possible(definition)
         )
         return Rows(wanted[0]) if _is_list(definition) else Row(wanted)
 
@@ -236,6 +237,8 @@ class _Walk:
         source = _metadata(definition)[SOURCE]
         if isinstance(source, ViewerRights):
             return Rights(key)
+        if isinstance(source, Permissions):
+            return Held(key)
         if isinstance(source, Function):
             nullable = not is_non_null_type(definition.type)
             return Computed(key, source.attributes, source.function, source.given, nullable)
@@ -259,8 +262,9 @@ class _Walk:
         path: Path,
     ) -> tuple[Wanted, ...]:
         """The types that read the model, those within the caller's reach first."""
+        own = bool(_metadata(definition).get(OWN))
         wanted = [
-            self._wanted(possible, details, path)
+            self._wanted(possible, details, path, own)
             for possible in self._possible(definition)
             if _reads(possible).model is model
         ]

@@ -9,7 +9,6 @@ from strawberry import ID, UNSET, Info
 import models
 import resolvers
 from models import (
-    AccountKind,
     ClientStatus,
     LinkPurpose,
     LinkState,
@@ -18,7 +17,7 @@ from models import (
     Surface,
     outside,
 )
-from permissions import HOLDS, Authenticated, Permission, Public, Requires, Scope
+from permissions import HOLDS, Authenticated, Inherited, Permission, Public, Requires, Scope
 from resolvers import ClientFilter, ClientOrder, Context, Key, Listing
 from schema.declare import (
     READS,
@@ -28,9 +27,10 @@ from schema.declare import (
     Last,
     Reads,
     about,
-    named,
+    own,
+    permissions,
     query,
-    row,
+    reads,
     type_,
 )
 from schema.inputs import given
@@ -78,15 +78,17 @@ class PermissionGrant:
     scope: Scope = about("How far it reaches.")
 
 
-@type_
+@reads(models.Session, rule=Inherited())
 class Viewer:
     """Who is signed in. Exactly one of `staff` and `client` is set."""
 
-    surface: Surface = about("Where the session is good.")
-    organization: Organization = row("The caller's organization.")
-    permissions: list[Permission] = about("What the caller may do, somewhere; none for a client.")
-    staff: Staff | None = row("The caller's own record, for staff.", own=True)
-    client: Client | None = row("The caller's own record, for a client.", own=True)
+    surface: Surface
+    organization: Organization
+    permissions: list[Permission] = permissions(
+        "What the caller may do, somewhere; none for a client."
+    )
+    staff: Staff | None = own()
+    client: Client | None = own()
 
 
 @strawberry.type(description="What can be read.")
@@ -130,22 +132,11 @@ class Query:
             expires_at=seen.expires_at,
         )
 
-    @query(Public())
-    def viewer(self, info: Info[Context, None]) -> Viewer | None:
+    @query(Public(), reads=Viewer | None)
+    def viewer(self, info: Info[Context, None]) -> Key | None:
         """Who is signed in. Null for an anonymous caller."""
         actor = info.context.actor
-        shape = actor.shape
-        if shape.surface is None:
-            return None
-        return Viewer(
-            surface=shape.surface,
-            organization=named(Key(models.Organization, actor.organization_id)),
-            permissions=[one for one in Permission if shape.scopes(one)],
-            staff=named(Key(models.Staff, actor.id) if shape.kind is AccountKind.STAFF else None),
-            client=named(
-                Key(models.Client, actor.id) if shape.kind is AccountKind.CLIENT else None
-            ),
-        )
+        return None if actor.is_anonymous else Key(models.Session, actor.session_id)
 
     @query(Requires(Permission.CLIENT_READ), reads=Connection[Client])
     def clients(  # noqa: PLR0917 - GraphQL's arguments have names
