@@ -103,5 +103,3 @@ def _value(dialect: str, type_: TypeEngine[object], sql: str) -> Text:
         case Date():
             return ['"', Sql(f"{sql}::text" if postgresql else sql), '"']
     return [Sql(f"to_json({sql})::text" if postgresql else f"json_quote({sql})")]
-
-

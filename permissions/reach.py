@@ -72,6 +72,7 @@ _HELD_IN = {
 }
 # One permission for each of these parameters.
 _PARAMETERS = {_HELD_IN[one]: one for one in Permission if _HELD_BY[one]}
+_WALKED = _HELD_IN[Permission.CLIENT_READ]
 
 
 def values(actor: Actor) -> dict[str, Any]:
@@ -83,17 +84,18 @@ def values(actor: Actor) -> dict[str, Any]:
     }
     for parameter, permission in _PARAMETERS.items():
         filled[parameter] = actor.departments(permission)
-    mine = _departments(Permission.CLIENT_READ)
-    walked = [*sorted(filled[mine]), *[_NOBODY] * width(actor)]
-    return filled | {f"{mine}_{i}": walked[i] for i in range(width(actor))}
+    walked = filled[_WALKED]
+    for i, department in enumerate((*walked, *[_NOBODY] * (width(filled) - len(walked)))):
+        filled[f"{_WALKED}_{i}"] = department
+    return filled
 
 
-def width(actor: Actor) -> int:
+def width(filled: Mapping[str, Any]) -> int:
     """How many departments a list of the actor's clients is walked in: a power of two, or none.
 
     Some of them may be no department at all; so there are few widths, and few statements.
     """
-    many = len(actor.departments(Permission.CLIENT_READ))
+    many = len(filled[_WALKED])
     return 1 << (many - 1).bit_length() if many else 0
 
 
@@ -115,9 +117,7 @@ class Walk(NamedTuple):
 
 
 @cache
-def walks(
-    model: type[Base], shape: Shape, at_least: Scope | None, width: int
-) -> tuple[Walk, ...]:
+def walks(model: type[Base], shape: Shape, at_least: Scope | None, width: int) -> tuple[Walk, ...]:
     """How the rows that `reading` gives are walked: together they are all of them.
 
     A department's managers reach its clients, and those with an association there (`D7`): two
@@ -126,8 +126,7 @@ def walks(
     ways = _kept(model, shape, at_least)
     if model is not Client or not width or [way.scope for way in ways] != [Scope.DEPARTMENT]:
         return (Walk(model, reading(model, shape, at_least), {}),)
-    mine = _departments(Permission.CLIENT_READ)
-    departments = [bindparam(f"{mine}_{i}", type_=Uuid()) for i in range(width)]
+    departments = [bindparam(f"{_WALKED}_{i}", type_=Uuid()) for i in range(width)]
     return tuple(
         walk
         for department in departments

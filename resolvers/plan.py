@@ -34,15 +34,11 @@ class _Plan:
         self._statement = Written(writing.dialect, text)
         self._cursors = writing.cursors
 
-    async def _texts(self, database: Database, values: Values, pages: Pages) -> Any:
-        """The rows of the statement. Raises `BadArgument` and `Missing`, as `sound` does."""
+    async def _rows(self, database: Database, values: Values, pages: Pages) -> Any:
+        """The rows of the statement."""
         for parameter, (page, name) in self._cursors.items():
             values[parameter] = parse_id(CURSOR, getattr(pages[page], name))
-        rows = await database.fetch(self._statement, values)
-        for row in rows:
-            for text in row:
-                sound(text)
-        return rows
+        return await database.fetch(self._statement, values)
 
 
 class ById(_Plan):
@@ -58,8 +54,8 @@ class ById(_Plan):
 
     async def run(self, database: Database, values: Values, pages: Pages) -> str | None:
         """The object; None where there is none within reach."""
-        rows = await self._texts(database, values, pages)
-        return rows[0][0] if rows else None
+        rows = await self._rows(database, values, pages)
+        return sound(rows[0][0]) if rows else None
 
 
 class Listed(_Plan):
@@ -79,8 +75,8 @@ class Listed(_Plan):
 
     async def run(self, database: Database, values: Values, pages: Pages) -> str:
         """The list, in the listing's order."""
-        rows = await self._texts(database, values, pages)
-        return f"[{','.join([row[0] for row in rows])}]"
+        rows = await self._rows(database, values, pages)
+        return sound(f"[{','.join([row[0] for row in rows])}]")
 
 
 class PageOfListing(_Plan):
@@ -107,7 +103,7 @@ class PageOfListing(_Plan):
         arguments = pages[self._page]
         for name in arguments.bounds:
             values[name] = parse_id(CURSOR, getattr(arguments, name))
-        rows = await self._texts(database, values, pages) if self._page.asks_rows else ()
+        rows = await self._rows(database, values, pages) if self._page.asks_rows else ()
         if not rows:
             await self._check(database, values)
         total = 0
@@ -116,7 +112,8 @@ class PageOfListing(_Plan):
         more, rows = len(rows) > arguments.size, rows[: arguments.size]
         if arguments.backward:
             rows = rows[::-1]
-        return "".join(connection(self._page.parts, self._leaves(arguments, rows, more, total)))
+        leaves = self._leaves(arguments, rows, more, total)
+        return sound("".join(connection(self._page.parts, leaves)))
 
     async def _check(self, database: Database, values: Values) -> None:
         """Where no row was found, a cursor may be why. Raises `BadArgument`."""
@@ -156,7 +153,9 @@ class PageOfListing(_Plan):
         listing = self._listing
         shape = self._writing.shape
         walks = reach.walks(listing.model, shape, listing.at_least, 0 if listing.where else width)
-        words = [f"$(one_of_{i})" for i in range(listing.one_of.count)] if listing.one_of else [None]
+        words = (
+            [f"$(one_of_{i})" for i in range(listing.one_of.count)] if listing.one_of else [None]
+        )
         return list(product(walks, words))
 
     def _bound(self, name: str) -> Bound:
@@ -208,7 +207,9 @@ class PageOfListing(_Plan):
             places = ", ".join(f"{column} AS {name}" for column, name in columns)
             once = "DISTINCT " if walk.repeats else ""
             where = self._where(part, at, self._bounds)
-            rows = f"SELECT {once}{places} FROM {at.source} WHERE {where} ORDER BY {by} LIMIT {most}"
+            rows = (
+                f"SELECT {once}{places} FROM {at.source} WHERE {where} ORDER BY {by} LIMIT {most}"
+            )
             merged.append(f"SELECT * FROM ({rows}) AS p{len(merged)}")
         return f"{' UNION '.join(merged)} ORDER BY {by} LIMIT {most}"
 

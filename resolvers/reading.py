@@ -22,8 +22,9 @@ async def read(context: Context, tree: Tree, asked: Asked, pages: Pages) -> str 
     if asked is None:
         return None
     database, actor = context.services.database, context.actor
-    sizes = tuple(pages[page].form for page in tree.pages)
-    width = reach.width(actor)
+    values = reach.values(actor)
+    width = reach.width(values)
+    sizes = tuple([pages[page].form for page in tree.pages])
     key = (database.dialect, actor.shape, width, asked.form, sizes)
     plan = tree.plans.get(key)
     if plan is None:
@@ -31,11 +32,8 @@ async def read(context: Context, tree: Tree, asked: Asked, pages: Pages) -> str 
         if len(tree.plans) >= PLANS:
             tree.plans.pop(next(iter(tree.plans)))
         tree.plans[key] = plan
-    values = {
-        **reach.values(actor),
-        **asked.values,
-        "public_url": context.services.public_url,
-    }
+    values |= asked.values
+    values["public_url"] = context.services.public_url
     return await plan.run(database, values, pages)  # type: ignore[no-any-return]
 
 
@@ -52,4 +50,3 @@ def _planned(
         case Page() as page, Listing() as listing:
             return PageOfListing(writing, page, pages[page], listing, width)
     raise TypeError(f"a {type(tree.top).__name__} cannot be read from {asked!r}")
-

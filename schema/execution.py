@@ -5,6 +5,7 @@ authorised as a whole. `execute_field` answers planned fields with their finishe
 are graphql-core's.
 """
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Mapping
@@ -28,6 +29,7 @@ from graphql import (
 )
 from graphql.execution import execute_root_selection_set
 from graphql.execution.values import get_argument_values
+from graphql.error import located_error
 from graphql.pyutils import Path
 from graphql.validation import validate
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -38,7 +40,7 @@ from models import Unavailable, new_id
 from resolvers import BadArgument, Context, Missing, read
 from resolvers.tree import Page, PageArguments
 from schema.declare import DEFINITION, SOURCE, Planned
-from schema.operation import Demand, Operation, TooLarge, walk
+from schema.operation import Demand, Operation, Root, TooLarge, walk
 from schema.root import build
 
 _RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
@@ -56,6 +58,7 @@ class Prepared:
     errors: list[GraphQLError] = field(default_factory=list)
     switches: tuple[str, ...] = ()
     operations: OrderedDict[Any, Operation] = field(default_factory=OrderedDict)
+    executors: dict[str | None, "Executor"] = field(default_factory=dict)
 
     @classmethod
     def of(cls, schema: GraphQLSchema, text: str) -> "Prepared":
@@ -66,6 +69,32 @@ class Prepared:
             return cls(None, [error])
         errors = validate(schema, document, _RULES)
         return cls(document, errors, _switches(document))
+
+    def executor(
+        self,
+        schema: GraphQLSchema,
+        context: Context,
+        variables: dict[str, Any] | None,
+        operation_name: str | None,
+    ) -> "Executor | list[GraphQLError]":
+        """Who runs the operation; one that takes no variables is chosen and checked once."""
+        known = self.executors.get(operation_name)
+        if known is not None:
+            made = known.build_per_event_executor(None)
+            made.context_value = context
+            return made.ready()  # type: ignore[no-any-return]
+        assert self.document
+        built = Executor.build(
+            schema,
+            self.document,
+            context_value=context,
+            raw_variable_values=variables,
+            operation_name=operation_name,
+            prepared=self,
+        )
+        if isinstance(built, Executor) and not built.operation.variable_definitions:
+            self.executors[operation_name] = built
+        return built
 
     def operation(self, executor: "Executor") -> Operation:
         """What the walk finds; kept, since it depends on the switches' values only."""
@@ -102,16 +131,21 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         prepared = prepared or Prepared(document, switches=_switches(document))
         try:
             built.plan = prepared.operation(built)
-            refusals = authorise(built.plan, built.context_value)
-            if refusals:
-                return refusals
-            built.pages = built.plan.page_arguments(built)
         except TooLarge:
             message = "The operation asks for too many fields."
             return [GraphQLError(message, extensions={"code": "QUERY_TOO_COSTLY"})]
+        return built.ready()
+
+    def ready(self) -> "Executor | list[GraphQLError]":
+        """Itself, if the caller may run it; or the errors for which nothing runs."""
+        refusals = authorise(self.plan, self.context_value)
+        if refusals:
+            return refusals
+        try:
+            self.pages = self.plan.page_arguments(self.variable_values)
         except GraphQLError as error:
             return [error]
-        return built
+        return self
 
     def execute_field(
         self,
@@ -129,6 +163,32 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                 parent_type, source, field_details_list, path, position_context
             )
         return self._read(parent_type, source, field_details_list, path)
+
+    async def read_roots(self, roots: Mapping[str, Root | None]) -> bytes:
+        """The answer to a query of planned fields: all of them are read at once."""
+        reads = [self._read_root(root) for root in roots.values() if root]
+        found = iter([await reads[0]] if len(reads) == 1 else await asyncio.gather(*reads))
+        members, errors, whole = [], [], True
+        for key, root in roots.items():
+            text = next(found) if root else '"Query"'
+            if isinstance(text, GraphQLError):
+                errors.append(_formatted(text))
+                whole &= root is None or not is_non_null_type(root.type)
+                text = "null"
+            members.append(f'"{key}":{text}')
+        data = f"{{{','.join(members)}}}" if whole else "null"
+        told = f',"errors":{orjson.dumps(errors).decode()}' if errors else ""
+        return f'{{"data":{data}{told}}}'.encode()
+
+    async def _read_root(self, root: Root) -> str | GraphQLError:
+        try:
+            asked = root.asked(self.context_value, self.variable_values)
+            text = await read(self.context_value, self.plan.trees[root.key,], asked, self.pages)
+            if text is None and is_non_null_type(root.type):
+                raise Missing(root.key)  # noqa: TRY301 - as what is raised below it
+        except Exception as error:  # noqa: BLE001 - as graphql-core does with what a field raises
+            return located_error(error, root.nodes, [root.key])
+        return "null" if text is None else text
 
     async def _read(
         self, parent_type: GraphQLObjectType, source: Any, details: Any, path: Path
@@ -229,16 +289,11 @@ class Api:
         prepared = self._prepared(text)
         if prepared.document is None or prepared.errors:
             return _refused(prepared.errors)
-        executor = Executor.build(
-            self.schema,
-            prepared.document,
-            context_value=context,
-            raw_variable_values=variables,
-            operation_name=operation_name,
-            prepared=prepared,
-        )
+        executor = prepared.executor(self.schema, context, variables, operation_name)
         if isinstance(executor, list):
             return _refused(executor)
+        if executor.plan.roots is not None:
+            return Response(await executor.read_roots(executor.plan.roots), ran=True)
         result: Any = execute_root_selection_set(executor)
         if isinstance(result, Awaitable):
             result = await result

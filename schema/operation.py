@@ -5,9 +5,9 @@ merging come out as the specification says. The walk is made once for a document
 the values of its `@include`/`@skip` variables; nothing in it depends on who asks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import (
     FieldNode,
@@ -15,6 +15,10 @@ from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
+    ListValueNode,
+    ObjectValueNode,
+    ValueNode,
+    VariableNode,
     get_named_type,
     is_abstract_type,
     is_leaf_type,
@@ -29,9 +33,11 @@ from graphql.execution.collect_fields import (
 from graphql.execution.values import get_argument_values
 from sqlalchemy import inspect
 from sqlalchemy.orm import RelationshipProperty
+from strawberry.utils.str_converters import to_camel_case
 
 from models import Base
 from permissions import Public, Requires, Rule, Scope, Shape
+from resolvers import Asked, Context
 from resolvers.tree import (
     MOST,
     Column,
@@ -82,14 +88,70 @@ class Demand:
     rule: Rule
 
 
+class _Arguments:
+    """The arguments of a field as its resolver takes them; those without variables made once.
+
+    `names`: what the resolver calls them, where it is not what the schema does.
+    """
+
+    def __init__(
+        self, definition: GraphQLField, node: FieldNode, names: Mapping[str, str] | None = None
+    ) -> None:
+        self._definition = definition
+        self._node = node
+        self._names = names or {}
+        self._constant = None if _has_variables(node) else self._said(None)
+
+    def values(self, variables: Any) -> dict[str, Any]:
+        """The arguments with these variables."""
+        return self._said(variables) if self._constant is None else self._constant
+
+    def _said(self, variables: Any) -> dict[str, Any]:
+        said = get_argument_values(self._definition, self._node, variables)
+        names = self._names
+        return {names.get(name, name): value for name, value in said.items()}
+
+
+class Asking(NamedTuple):
+    """What resolvers of planned fields are told of the request, in place of Strawberry's `Info`."""
+
+    context: Context
+
+
+class Root:
+    """A planned field of the query root: what its resolver names is read without a detour."""
+
+    def __init__(self, key: str, definition: GraphQLField, details: FieldDetailsList) -> None:
+        self.key = key
+        self.type = definition.type
+        self.nodes = [one.node for one in details]
+        ours = definition.extensions[DEFINITION]
+        names = {to_camel_case(one.python_name): one.python_name for one in ours.arguments}
+        self._resolver = ours.base_resolver.wrapped_func
+        self._informed = ours.base_resolver.info_parameter is not None
+        self._arguments = _Arguments(definition, self.nodes[0], names)
+
+    def asked(self, context: Context, variables: Any) -> Asked:
+        """The rows that the resolver names."""
+        arguments = self._arguments.values(variables)
+        if self._informed:
+            return self._resolver(None, Asking(context), **arguments)  # type: ignore[no-any-return]
+        return self._resolver(None, **arguments)  # type: ignore[no-any-return]
+
+
 @dataclass(slots=True)
 class Operation:
-    """What the walk found: demands, the tree of each planned field by its path, its pages."""
+    """What the walk found: demands, the tree of each planned field by its path, its pages.
+
+    `roots` are the fields of a query that asks for nothing but planned fields and `__typename`
+    (None in their place); None for every other operation.
+    """
 
     demands: list[Demand] = field(default_factory=list)
     trees: dict[Path, Tree] = field(default_factory=dict)
-    pages: list[tuple[Page, GraphQLField, FieldNode]] = field(default_factory=list)
+    pages: list[tuple[Page, _Arguments, FieldNode]] = field(default_factory=list)
     public: bool = True
+    roots: dict[str, Root | None] | None = None
     _denied: dict[Shape, list[Demand]] = field(default_factory=dict)
 
     def denied(self, shape: Shape) -> list[Demand]:
@@ -98,17 +160,30 @@ class Operation:
             self._denied[shape] = [one for one in self.demands if not one.rule.permits(shape)]
         return self._denied[shape]
 
-    def page_arguments(self, executor: Any) -> dict[Page, PageArguments]:
+    def page_arguments(self, variables: Any) -> dict[Page, PageArguments]:
         """The arguments of every page, checked. Raises `GraphQLError` for the first bad ones."""
         return {
-            page: _page_arguments(definition, node, executor)
-            for page, definition, node in self.pages
+            page: _page_arguments(arguments.values(variables), node)
+            for page, arguments, node in self.pages
         }
 
 
 def walk(executor: Any) -> Operation:
     """The operation that the executor is about to run. Raises `TooLarge`."""
     return _Walk(executor).run()
+
+
+def _has_variables(node: FieldNode) -> bool:
+    """Whether any argument of the field depends on a variable."""
+    return any(_is_variable(argument.value) for argument in node.arguments or ())
+
+
+def _is_variable(value: ValueNode) -> bool:
+    if isinstance(value, ListValueNode):
+        return any(map(_is_variable, value.values or ()))
+    if isinstance(value, ObjectValueNode):
+        return any(_is_variable(one.value) for one in value.fields or ())
+    return isinstance(value, VariableNode)
 
 
 class _Walk:
@@ -128,11 +203,21 @@ class _Walk:
             root,
             executor.operation,
         )
+        roots: dict[str, Root | None] = dict.fromkeys(selected.grouped_field_set)
+        planned = root is executor.schema.query_type
         for key, definition, details in self._fields(root, selected.grouped_field_set):
             rule = _rule(definition)
             self._found.public &= isinstance(rule, Public)
             self._demand(rule, root, details, (key,))
             self._plain(definition, details, (key,))
+            planned &= (key,) in self._found.trees
+            if planned:
+                roots[key] = Root(key, definition, details)
+        planned &= all(
+            details[0].node.name.value == "__typename" or roots[key]
+            for key, details in selected.grouped_field_set.items()
+        )
+        self._found.roots = roots if planned else None
         return self._found
 
     def _fields(
@@ -282,7 +367,8 @@ class _Walk:
         (connection,) = self._possible(definition)
         parts = self._parts(connection, details, path, wanted)
         page = Page(key, relationship, parts, tuple(wanted))
-        self._found.pages.append((page, definition, details[0].node))
+        node = details[0].node
+        self._found.pages.append((page, _Arguments(definition, node), node))
         return page
 
     def _parts(
@@ -306,8 +392,7 @@ class _Walk:
         return tuple(parts.get(key) or Part(key, "__typename", value=of.name) for key in below)
 
 
-def _page_arguments(definition: GraphQLField, node: FieldNode, executor: Any) -> PageArguments:
-    said = get_argument_values(definition, node, executor.variable_values)
+def _page_arguments(said: Mapping[str, Any], node: FieldNode) -> PageArguments:
     found: dict[str, Any] = {name: said.get(name) for name in ("first", "after", "last", "before")}
     if found["first"] is not None and found["last"] is not None:
         raise _bad_argument("Give first or last, not both.", node)

@@ -39,7 +39,8 @@ def client_onboarding(username: Sql, approved_at: Sql) -> Sql:
 def staff_onboarding(username: Sql) -> Sql:
     """How far the staff member has come on the way in."""
     return case(
-        (username.is_(None), OnboardingState.AWAITING_CREDENTIALS.value), else_=OnboardingState.COMPLETE.value
+        (username.is_(None), OnboardingState.AWAITING_CREDENTIALS.value),
+        else_=OnboardingState.COMPLETE.value,
     )
 
 
