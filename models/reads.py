@@ -31,7 +31,7 @@ AWAY_WORDS = ("unable to open", "disk", "is full", "is locked")
 
 
 SETTINGS = {"datestyle": "ISO", "jit": "off", "plan_cache_mode": "force_generic_plan"}
-"""How PostgreSQL writes dates; and that it plans a statement once: its text says all that matters."""
+"""How PostgreSQL writes dates, and that it plans a statement once: its text says what matters."""
 
 
 class Reads(Protocol):

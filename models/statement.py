@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 import orjson
-from sqlalchemy import ColumnElement, Dialect, FromClause, Row, Select, select
+from sqlalchemy import Dialect, FromClause, Row, Select, SQLColumnExpression, select
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from sqlalchemy.sql.util import ClauseAdapter
@@ -100,10 +100,10 @@ class _Selected(Written):
 
 
 @cache
-def printed(expression: ColumnElement[Any], dialect: str, table: FromClause) -> str:
+def printed(expression: SQLColumnExpression[Any], dialect: str, table: FromClause) -> str:
     """The expression as text, over this table or alias of its model's; parameters as `$(name)`."""
-    plain = getattr(expression, "__clause_element__", lambda: expression)()
-    adapted = ClauseAdapter(table).traverse(plain)
+    plain: Any = getattr(expression, "__clause_element__", lambda: expression)()
+    adapted: Any = ClauseAdapter(table).traverse(plain)
     text = _text(select(adapted.label("it")).select_from(table), dialect)
     return text.removeprefix("SELECT ").rpartition(" AS it")[0]
 
@@ -123,8 +123,8 @@ def _text(selected: Query, dialect: str) -> str:
 _CONVERTS: dict[str, dict[type, Callable[[Any], Any]]] = {
     "postgresql": {frozenset: list, set: list},
     "sqlite": {
-        uuid.UUID: lambda id: id.hex,
-        frozenset: lambda ids: orjson.dumps([id.hex for id in ids]).decode(),
+        uuid.UUID: lambda key: key.hex,
+        frozenset: lambda keys: orjson.dumps([key.hex for key in keys]).decode(),
         dt.datetime: lambda at: at.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
     },
 }

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
+    SQLColumnExpression,
     Uuid,
     and_,
     bindparam,
@@ -108,12 +109,13 @@ class Walk(NamedTuple):
 
     model: type[Base]
     where: ColumnElement[bool]
-    standing: Mapping[Any, ColumnElement[Any]]
+    standing: Mapping[str, SQLColumnExpression[Any]]
     repeats: bool = False
 
-    def column(self, listed: Any) -> ColumnElement[Any]:
+    def column(self, listed: SQLColumnExpression[Any]) -> SQLColumnExpression[Any]:
         """The column that says what this one of the listed model says."""
-        return self.standing.get(listed.key, listed)
+        name: str = listed.key  # type: ignore[attr-defined]
+        return self.standing.get(name, listed)
 
 
 @cache

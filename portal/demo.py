@@ -272,7 +272,7 @@ class _Founders:
         """The newest client of the Pending list, where staff find whom to approve."""
         query = "{ clients(status: PENDING, orderBy: NEWEST, first: 1) { nodes { id } } }"
         answer = await self._api.execute(staff, query)
-        (newest,) = answer.body["data"]["clients"]["nodes"]
+        (newest,) = answer.json["data"]["clients"]["nodes"]
         return str(newest["id"])
 
     async def _token(self, address: str) -> str:

@@ -403,9 +403,7 @@ class _Clinic:
         if approved:
             self._associate(rows, rows[models.Client][-1], home, approved_at)
 
-    def _associate(
-        self, rows: Rows, client: Row, home: uuid.UUID, moment: dt.datetime
-    ) -> None:
+    def _associate(self, rows: Rows, client: Row, home: uuid.UUID, moment: dt.datetime) -> None:
         """One to three practitioners, four in five of the client's own department."""
         chance = self._chance
         met: dict[uuid.UUID, _Post] = {}

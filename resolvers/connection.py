@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from models.writing import Text
+from models.json_in_sql import Text
 from resolvers.tree import Part
 
 CURSOR = "cur_"

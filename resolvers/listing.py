@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, inspect
+from sqlalchemy import ColumnElement, SQLColumnExpression, inspect
 from sqlalchemy.orm import ColumnProperty, InstrumentedAttribute, RelationshipProperty
 
 from models import Base
@@ -15,7 +15,7 @@ from permissions import Scope
 class Order(NamedTuple):
     """The order of a list: columns that end with the id, all in one direction."""
 
-    columns: tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...]
+    columns: tuple[SQLColumnExpression[Any], ...]
     descending: bool = False
 
     def text(self, columns: Sequence[str], backward: bool) -> str:
@@ -25,13 +25,13 @@ class Order(NamedTuple):
 
 
 class OneOf(NamedTuple):
-    """The column holds one of `count` words, which are the values `one_of_0`, `one_of_1`, ….
+    """The column holds one of so many words, which are the values `one_of_0`, `one_of_1`, ….
 
     Each has a part of the list to itself, and an index in whose order that part is.
     """
 
     column: InstrumentedAttribute[Any]
-    count: int
+    many: int
 
 
 @dataclass(frozen=True, slots=True)

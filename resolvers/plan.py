@@ -1,10 +1,10 @@
 """From a tree of names to one SQL statement that writes the answer's JSON.
 
-The database puts the text of each row together (`resolvers.view`), with everything below it and the
-reach at every level: a read costs one statement, and one for an exact count, whatever the size of
-the page. Plans are made once for each shape of caller and kept with the tree; a caller's own ids and
-departments are parameters. Sizes of pages are part of the text, so that PostgreSQL, which plans
-a statement once, knows how few rows it is after.
+The database puts the text of each row together (`resolvers.view`), with everything below it and
+the reach at every level: a read costs one statement, and one for an exact count, whatever the size
+of the page. Plans are made once for each shape of caller and kept with the tree; a caller's own ids
+and departments are parameters. Sizes of pages are part of the text, so that PostgreSQL, which
+plans a statement once, knows how few rows it is after.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,15 @@ from itertools import product
 from typing import Any
 
 from models import Database, Written, parse_id
-from models.writing import Text, together
+from models.json_in_sql import Text, together
 from permissions import Scope, reach
 from permissions.reach import Walk
 from resolvers.connection import CURSOR, Leaf, connection
 from resolvers.faults import no_cursor, sound
 from resolvers.listing import Listing, id_of
 from resolvers.tree import Page, PageArguments, Part, Wanted
-from resolvers.view import At, Bound, Level, Writing, reach_of
+from resolvers.view import Level, reach_of
+from resolvers.writing import At, Bound, Writing
 
 Values = dict[str, Any]
 _Part = tuple[Walk, str | None]
@@ -93,7 +94,7 @@ class PageOfListing(_Plan):
         self._writing = writing
         self._listing = listing
         self._walks = self._parts(width)
-        self._bounds = {name: self._bound(name) for name in arguments.bounds}
+        self._bounds: dict[str, Bound] = {name: self._bound(name) for name in arguments.bounds}
         self._checks = [(name, self._written(bound.text)) for name, bound in self._bounds.items()]
         self._counted = self._written(self._count())
         super().__init__(writing, self._paged(arguments))
@@ -153,9 +154,7 @@ class PageOfListing(_Plan):
         listing = self._listing
         shape = self._writing.shape
         walks = reach.walks(listing.model, shape, listing.at_least, 0 if listing.where else width)
-        words = (
-            [f"$(one_of_{i})" for i in range(listing.one_of.count)] if listing.one_of else [None]
-        )
+        words = [f"$(one_of_{i})" for i in range(listing.one_of.many)] if listing.one_of else [None]
         return list(product(walks, words))
 
     def _bound(self, name: str) -> Bound:
@@ -199,7 +198,7 @@ class PageOfListing(_Plan):
         order = self._listing.ordered
         names = [f"k{i}" for i in range(len(order.columns))]
         by = order.text(names, backward)
-        merged = []
+        merged: list[str] = []
         for part in self._walks:
             walk, _ = part
             at = self._writing.at(walk.model)

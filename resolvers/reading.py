@@ -5,7 +5,7 @@ from resolvers.context import Context
 from resolvers.listing import Listing
 from resolvers.plan import ById, Listed, PageOfListing, Pages
 from resolvers.tree import Key, Page, Row, Rows, Tree
-from resolvers.view import Writing
+from resolvers.writing import Writing
 
 PLANS = 64
 """How many plans are kept with a tree: one for each shape of caller and size of its pages."""
@@ -34,7 +34,7 @@ async def read(context: Context, tree: Tree, asked: Asked, pages: Pages) -> str 
         tree.plans[key] = plan
     values |= asked.values
     values["public_url"] = context.services.public_url
-    return await plan.run(database, values, pages)  # type: ignore[no-any-return]
+    return await plan.run(database, values, pages)
 
 
 def _planned(

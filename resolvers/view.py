@@ -5,15 +5,15 @@ that puts its text together: `'{"id":"cli_' || … || '","department":' || CASE 
 What a row points at is joined to it, within reach; what points at a row is a subquery of its own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, bindparam
 
-from models import Base, printed
-from models.writing import (
+from models import Base
+from models.json_in_sql import (
     Sql,
     Text,
     condition,
@@ -25,7 +25,8 @@ from models.writing import (
     value,
 )
 from permissions import Permission, Scope, Shape, reach
-from resolvers.connection import CURSOR, connection
+from resolvers.connection import CURSOR
+from resolvers.connection import connection as connection_of
 from resolvers.faults import absent, bad_cursor
 from resolvers.listing import Order, attribute, id_of, pointer, relationship
 from resolvers.tree import (
@@ -42,56 +43,12 @@ from resolvers.tree import (
     Rights,
     Wanted,
 )
+from resolvers.writing import At, Bound, Writing
 
 _FIRST_PLACE = 10_000
-"""Places of rows in a page are counted from here, so that as text they sort as they do as numbers."""
-
+"""Places of rows in a page are counted from here: as text they sort as they do as numbers."""
 
 _OPEN, _CLOSE = f'"{CURSOR}', '"'
-
-
-class At:
-    """A model's table under a name of its own in a statement."""
-
-    def __init__(self, model: type[Base], name: str, dialect: str) -> None:
-        self.name = name
-        self.source = f"{model.__tablename__} AS {name}"
-        self._table = model.__table__.alias(name)
-        self._dialect = dialect
-
-    def says(self, expression: ColumnElement[Any]) -> str:
-        """The expression over this table, as text."""
-        return printed(expression, self._dialect, self._table)
-
-
-@cache
-def _at(model: type[Base], number: int, dialect: str) -> At:
-    return At(model, f"t{number}", dialect)
-
-
-class Writing:
-    """A statement under way: its dialect, for whom it is, and the pages inside it.
-
-    `cursors` names the parameters that hold cursors of those pages.
-    """
-
-    def __init__(self, dialect: str, shape: Shape, pages: Mapping[Page, PageArguments]) -> None:
-        self.dialect = dialect
-        self.shape = shape
-        self.pages = pages
-        self.cursors: dict[str, tuple[Page, str]] = {}
-        self._tables = 0
-
-    def at(self, model: type[Base]) -> At:
-        """The model's table under the next name."""
-        self._tables += 1
-        return _at(model, self._tables - 1, self.dialect)
-
-    def cursor(self, page: Page, name: str) -> str:
-        """The parameter that holds the cursor of a page inside."""
-        parameter = f"{name}_{len(self.cursors)}"
-        self.cursors[parameter] = (page, name)
-        return f"$({parameter})"
 
 
 class Level:
@@ -104,7 +61,7 @@ class Level:
     def __init__(self, writing: Writing, model: type[Base]) -> None:
         self.at = writing.at(model)
         self.name = f"r{self.at.name[1:]}"
-        self._model = model
+        self.model = model
         self._writing = writing
         self._lists: list[str] = []
         self._columns: dict[str, str] = {}
@@ -139,13 +96,13 @@ class Level:
         return {
             part: self.object(page.wanted[part.index])
             if part.name == "nodes"
-            else connection(part.parts, lambda one: self._of_edge(page, one))
+            else connection_of(part.parts, lambda one: self._of_edge(page, one))
             for part in page.lists()
         }
 
     def key(self) -> str:
         """The digits of the row's id."""
-        return hexadecimal(self._writing.dialect, self.column(self.at.says(id_of(self._model))))
+        return hexadecimal(self._writing.dialect, self.column(self.at.says(id_of(self.model))))
 
     def _of_edge(self, page: Page, part: Part) -> Text:
         if part.name == "node":
@@ -169,7 +126,9 @@ class Level:
         readable = reach.guard(wanted.model, self._writing.shape, field.guard)
         return None if readable is None else self.column(at.says(readable))
 
-    def _value(self, model: type[Base], field: Field, at: At) -> Text:
+    def _value(  # noqa: PLR0911 - one for each kind of field
+        self, model: type[Base], field: Field, at: At
+    ) -> Text:
         match field:
             case Constant():
                 return [f'"{field.value}"']
@@ -257,13 +216,14 @@ class Level:
 
     def _below(self, model: type[Base], field: Many | Page) -> "Level":
         assert field.relationship
-        return Level(self._writing, relationship(model, field.relationship).mapper.class_)
+        there: type[Base] = relationship(model, field.relationship).mapper.class_
+        return Level(self._writing, there)
 
     def _pointing(self, model: type[Base], field: Many | Page, at: At, below: "Level") -> str:
         """The rows below that point at the row, within reach."""
         assert field.relationship
         related = relationship(model, field.relationship)
-        within = reach.reading(related.mapper.class_, self._writing.shape)
+        within = reach.reading(below.model, self._writing.shape)
         here, there = at.says(id_of(model)), below.at.says(pointer(related))
         return f"{there} = {here} AND {below.at.says(within)}"
 
@@ -276,19 +236,19 @@ class Level:
         all_rows = where = self._pointing(model, field, at, below)
         checks = []
         for name in page.bounds:
-            bound = Bound(self._writing, below._model, order, self._writing.cursor(field, name))
+            bound = Bound(self._writing, below.model, order, self._writing.cursor(field, name))
             where += f" AND {bound.beyond(name, order, columns)}"
             checks.append(f"WHEN NOT EXISTS ({bound.text}) THEN {quoted(bad_cursor(name))}")
         by = order.text(columns, page.backward)
         place = below.column(f"{_FIRST_PLACE} + row_number() OVER (ORDER BY {by})")
-        text = together(below._connection(field, page, place, all_rows))
+        text = together(below.connection(field, page, place, all_rows))
         rows = below.rows(f"WHERE {where} ORDER BY {by} LIMIT {page.size + 1}")
         if page.backward:
             rows = f"(SELECT * FROM {rows} ORDER BY {place} DESC) AS {below.name}"
         found = f"(SELECT {text} FROM {rows})" if field.asks_rows else text
         return f"CASE {' '.join(checks)} ELSE {found} END" if checks else found
 
-    def _connection(self, field: Page, page: PageArguments, place: str, all_rows: str) -> Text:
+    def connection(self, field: Page, page: PageArguments, place: str, all_rows: str) -> Text:
         """The connection of a page inside, over its rows, which know their `place`."""
         items, dialect = self.items(field), self._writing.dialect
         kept = f"{place} <= {_FIRST_PLACE + page.size}"
@@ -312,23 +272,7 @@ class Level:
             cursor = start if part.name == "startCursor" else end
             return [Sql(f"coalesce({quoted(_OPEN)} || {cursor} || {quoted(_CLOSE)}, 'null')")]
 
-        return connection(field.parts, leaf)
-
-
-class Bound:
-    """The place of a cursor's row in an order, looked up within reach."""
-
-    def __init__(self, writing: Writing, model: type[Base], order: Order, parameter: str) -> None:
-        at = writing.at(model)
-        places = ", ".join(at.says(column) for column in order.columns)
-        within = at.says(reach.reading(model, writing.shape))
-        key = at.says(id_of(model))
-        self.text = f"SELECT {places} FROM {at.source} WHERE {key} = {parameter} AND {within}"
-
-    def beyond(self, name: str, order: Order, columns: list[str]) -> str:
-        """The rows behind (`after`) or in front of (`before`) that place."""
-        sign = ">" if (name == "after") is not order.descending else "<"
-        return f"({', '.join(columns)}) {sign} ({self.text})"
+        return connection_of(field.parts, leaf)
 
 
 @cache

@@ -27,9 +27,9 @@ from graphql import (
     specified_rules,
     visit,
 )
+from graphql.error import located_error
 from graphql.execution import execute_root_selection_set
 from graphql.execution.values import get_argument_values
-from graphql.error import located_error
 from graphql.pyutils import Path
 from graphql.validation import validate
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -80,11 +80,9 @@ class Prepared:
         """Who runs the operation; one that takes no variables is chosen and checked once."""
         known = self.executors.get(operation_name)
         if known is not None:
-            made = known.build_per_event_executor(None)
-            made.context_value = context
-            return made.ready()  # type: ignore[no-any-return]
+            return known.again(context).ready()
         assert self.document
-        built = Executor.build(
+        built: Executor | list[GraphQLError] = Executor.build(
             schema,
             self.document,
             context_value=context,
@@ -93,7 +91,7 @@ class Prepared:
             prepared=self,
         )
         if isinstance(built, Executor) and not built.operation.variable_definitions:
-            self.executors[operation_name] = built
+            self.executors[operation_name] = built.again(None)
         return built
 
     def operation(self, executor: "Executor") -> Operation:
@@ -132,9 +130,16 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         try:
             built.plan = prepared.operation(built)
         except TooLarge:
-            message = "The operation asks for too many fields."
+            message = "The operation asks for too many fields, or for lists too deep inside lists."
             return [GraphQLError(message, extensions={"code": "QUERY_TOO_COSTLY"})]
         return built.ready()
+
+    def again(self, context: Context | None) -> "Executor":
+        """The same operation for somebody else."""
+        made = self.build_per_event_executor(None)
+        assert isinstance(made, Executor)
+        made.context_value = context
+        return made
 
     def ready(self) -> "Executor | list[GraphQLError]":
         """Itself, if the caller may run it; or the errors for which nothing runs."""

@@ -6,6 +6,7 @@ the values of its `@include`/`@skip` variables; nothing in it depends on who ask
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -71,12 +72,14 @@ from schema.declare import (
 )
 
 MOST_FIELDS = 2000
+MOST_NESTED = 6
+"""How many lists may stand one inside the other below a planned field: parsers have limits too."""
 
 Path = tuple[str, ...]
 
 
 class TooLarge(Exception):
-    """The operation expands to more fields than anybody needs."""
+    """The operation expands to more fields, or deeper lists, than anybody needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,7 @@ class _Walk:
         self._executor = executor
         self._found = Operation()
         self._left = MOST_FIELDS
+        self._nested = 0
 
     def run(self) -> Operation:
         executor = self._executor
@@ -311,7 +315,7 @@ class _Walk:
             reads.bounded,
         )
 
-    def _field(
+    def _field(  # noqa: PLR0911 - one for each kind of field
         self,
         reads: Reads,
         key: str,
@@ -333,11 +337,23 @@ class _Walk:
         if not isinstance(target, RelationshipProperty):
             return Column(key, name, reads.prefix if name == "id" else None, guard)
         if _is_connection(definition):
-            return self._page(key, name, definition, details, path)
-        candidates = self._candidates(target.mapper.class_, definition, details, path)
+            with self._inside():
+                return self._page(key, name, definition, details, path)
         if _is_list(definition):
-            return Many(key, name, candidates[0])
+            with self._inside():
+                (wanted,) = self._candidates(target.mapper.class_, definition, details, path)
+            return Many(key, name, wanted)
+        candidates = self._candidates(target.mapper.class_, definition, details, path)
         return One(key, name, candidates, is_non_null_type(definition.type), guard)
+
+    @contextmanager
+    def _inside(self) -> Iterator[None]:
+        """One list deeper. Raises `TooLarge`."""
+        self._nested += 1
+        if self._nested > MOST_NESTED:
+            raise TooLarge
+        yield
+        self._nested -= 1
 
     def _candidates(
         self,

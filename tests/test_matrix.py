@@ -790,6 +790,8 @@ class Deeds:
 
     async def _meeting(self, client: str, practitioner: str, department: str) -> uuid.UUID:
         """The association of the two, made anew."""
+        chosen = select(Client.status, Client.name_key).where(Client.id == self._clinic.key(client))
+        known = await self._world.database.read(lambda one: one.execute(chosen).one())
         row = self._row(
             client_id=self._clinic.key(client),
             client_status=known.status,

@@ -110,6 +110,8 @@ async def clinic(database: Database, slug: str) -> Clinic:
             **of_organization,
             "id": new_id(),
             "client_id": of_client["id"],
+            "client_status": ClientStatus.ACTIVE,
+            "client_name_key": "client\tcleo",
             "practitioner_id": of_staff["id"],
             "department_id": department["id"],
             "role": Role.PRACTITIONER,
@@ -118,6 +120,11 @@ async def clinic(database: Database, slug: str) -> Clinic:
             "organization_id": organization,
             "word": "sam",
             "account_id": of_staff["id"],
+        },
+        "notices": {
+            "organization_id": organization,
+            "client_id": of_client["id"],
+            "staff_id": of_staff["id"],
         },
         "sessions": {
             **of_organization,
@@ -236,7 +243,7 @@ async def test_no_reference_crosses_to_another_organization(
     statement: UpdateBase
     if column == "id":  # a person has the id of its account
         statement = insert(constraint.table).values({**mine, "email_key": "new", **change})
-    elif constraint.table.name == "search_words":  # it has no id of its own
+    elif "id" not in mine:  # it is known by what it joins
         statement = insert(constraint.table).values({**mine, **change})
     elif constraint.table.name == "role_grants":  # the one that is there is in use
         statement = insert(constraint.table).values({**mine, "id": new_id(), **change})
@@ -315,6 +322,18 @@ class TestAssociations:
         await accept(database, grant)
         change = update(table(Association)).values(role=Role.CARE_COORDINATOR)
         await refuse(database, change, "check", "ck_associations_practitioner")
+
+    async def test_one_stands_where_its_client_stands(
+        self, database: Database, east: Clinic
+    ) -> None:
+        stands = select(Association.client_status, Association.client_name_key)
+        wrong = update(table(Association)).values(client_status=ClientStatus.PENDING)
+        await refuse(database, wrong, "foreign key", "fk_associations_client")
+
+        change = update(table(Client)).values(status=ClientStatus.INACTIVE, name_key="z")
+        await accept(database, change)
+        found = await database.read(lambda c: c.execute(stands).one())
+        assert tuple(found) == (ClientStatus.INACTIVE, "z")
 
     async def test_one_a_pair(self, database: Database, east: Clinic) -> None:
         pair = "uq_associations_organization_id_client_id_practitioner_id"

@@ -1,134 +1,28 @@
 """Finding people: an index finds them, and every use case keeps the words they are found by."""
 
-import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import asyncpg
 import pytest
-from sqlalchemy import Connection, and_, make_url, select
+from sqlalchemy import Connection, and_, select
 
 from models import (
     Account,
-    AccountKind,
     Client,
-    Database,
     Query,
     Role,
-    Rows,
     SearchWord,
     Staff,
     Statement,
-    Surface,
-    Written,
     words_of,
 )
-from models.statement import Values
-from permissions import Actor, Passwords, Tokens
-from permissions.actor import Grant, Shape
-from portal.populate import Populated, populate
-from resolvers import Context, Services
-from schema import Api
 from tests.conftest import Databases
-from tests.world import START, Clinic, World
-
-CLIENTS, ORGANIZATIONS = 10_000, 40
-
-AGAIN = 7
-"""After five times PostgreSQL considers a plan for all values."""
-
-OA, DA, CC = (
-    Role.ORGANIZATION_ADMINISTRATOR,
-    Role.DEPARTMENT_ADMINISTRATOR,
-    Role.CARE_COORDINATOR,
-)
-
+from tests.rooms.crowd import CC, DA, OA, Crowd, crowded
+from tests.world import Clinic, World
 
 # --- by an index ----------------------------------------------------------------------------------
-
-
-class Keeping(Database):
-    """A database that keeps each statement that is read, and its values."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.kept: list[tuple[Written, Values]] = []
-
-    async def fetch(self, statement: Statement | Written, values: Values) -> Rows:
-        self.kept.append((statement.written(self.dialect), values))
-        return await super().fetch(statement, values)
-
-
-@dataclass(frozen=True)
-class Crowd:
-    """A large clinic, and how its database would look for people in it."""
-
-    url: str
-    database: Keeping
-    services: Services
-    made: Populated
-
-    async def ask(self, role: Role, document: str, **values: Any) -> Any:
-        """What somebody of the role is answered; the statements are kept."""
-        department = None if role is OA else self.made.departments[0]
-        actor = Actor(
-            shape=Shape(AccountKind.STAFF, Surface.PORTAL, frozenset({role})),
-            organization_id=self.made.id,
-            id=self.made.staff[role],
-            session_id=self.made.id,
-            grants=(Grant(role, department),),
-        )
-        self.database.kept.clear()
-        response = await Api().execute(Context(self.services, actor), document, values)
-        assert "errors" not in response.json, response.json
-        return response.json["data"]
-
-    async def scanned(self) -> list[str]:
-        """What the kept statements read from one end to the other, of people and words."""
-        found = []
-        for statement, values in self.database.kept:
-            arguments = statement.arguments(values)
-            if self.database.dialect == "sqlite":
-                plan = await self.database.read(_explaining(statement.text, arguments))
-                scan = r"SCAN (clients|staff|search_words)\b"
-            else:
-                plan = await self._explain(statement.text, arguments)
-                scan = r"Seq Scan on (clients|staff|search_words)\b"
-            found += [line for line in plan if re.search(scan, line)]
-        return found
-
-    async def _explain(self, text: str, arguments: list[Any]) -> list[str]:
-        url = make_url(self.url).set(drivername="postgresql")
-        connection = await asyncpg.connect(url.render_as_string(hide_password=False))
-        try:
-            await connection.execute(f"PREPARE asked AS {text}")
-            said = f"({', '.join(map(_literal, arguments))})" if arguments else ""
-            plans = [await connection.fetch(f"EXPLAIN EXECUTE asked {said}") for _ in range(AGAIN)]
-            return [row[0] for row in plans[-1]]
-        finally:
-            await connection.close()
-
-
-def _explaining(text: str, arguments: list[Any]) -> Callable[[Connection], list[str]]:
-    def explain(connection: Connection) -> list[str]:
-        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", tuple(arguments))
-        return [row[3] for row in rows]
-
-    return explain
-
-
-def _literal(value: Any) -> str:
-    """The value, as SQL."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, list | tuple | set | frozenset):
-        return f"'{{{', '.join(map(str, value))}}}'"
-    return "'{}'".format(str(value).replace("'", "''"))
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -136,27 +30,8 @@ async def crowd(
     request: pytest.FixtureRequest, databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Crowd]:
     """A clinic of thousands, which these tests only read."""
-    if request.param == "sqlite":
-        url = await databases.sqlite(tmp_path_factory.mktemp("crowd"))
-    else:
-        url = await databases.postgresql()
-    database, passwords = Keeping(url), Passwords(memory=64, rounds=1)
-    made, *_ = await populate(
-        database,
-        organizations=ORGANIZATIONS,
-        clients=CLIENTS,
-        seed=1,
-        password_hash="no password has this hash",
-        now=START,
-    )
-    tokens = Tokens("a secret of nobody")
-    public_url = "https://portal.example.org"
-    services = Services(database, tokens, passwords, public_url, lambda: START, lambda: None)
-    yield Crowd(url, database, services, made)
-    await database.close()
-    passwords.close()
-    if request.param == "postgresql":
-        await databases.drop(url)
+    async with crowded(request.param, databases, tmp_path_factory.mktemp("crowd")) as made:
+        yield made
 
 
 @pytest.mark.parametrize("role", [OA, DA, CC])
@@ -183,7 +58,7 @@ async def test_people_are_found_by_an_index(
 
 async def test_a_scan_would_be_seen(crowd: Crowd) -> None:
     whole = Statement(select(Client.id).where(Client.phone == "of nobody"))
-    crowd.database.kept[:] = [(whole, {})]
+    crowd.database.kept[:] = [(whole.written(crowd.database.dialect), {})]
     assert len(await crowd.scanned()) == 1
 
 

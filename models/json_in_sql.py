@@ -82,7 +82,9 @@ def listed(dialect: str, item: str) -> Sql:
     return Sql(f"coalesce({gather}, '')")
 
 
-def _value(dialect: str, type_: TypeEngine[object], sql: str) -> Text:
+def _value(  # noqa: PLR0911 - one for each type
+    dialect: str, type_: TypeEngine[object], sql: str
+) -> Text:
     written = type_.impl_instance if isinstance(type_, TypeDecorator) else type_
     postgresql = dialect == "postgresql"
     match written:

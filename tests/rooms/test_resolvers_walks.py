@@ -1,0 +1,95 @@
+"""Cost grows with the answer, not with the data: lists are walked along indexes (`D29`).
+
+The plans that both databases make for the pages of a large clinic: nothing is read from one end to
+the other, and nothing is sorted but the page.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from itertools import pairwise
+
+import pytest
+
+from models import Role
+from tests.conftest import Databases
+from tests.rooms.crowd import CC, DA, OA, Crowd, crowded, scans
+
+SIZE = 5
+MOST_SORTED = 2 * 3 * (SIZE + 1)
+"""Two walks for a department and each of the three statuses, of a page and one more row."""
+
+ORDERS = ("NAME", "NEWEST", "OLDEST")
+PAGES = {
+    "the Active list": "",
+    "the Pending list": "status: PENDING",
+    "all lists": "status: null",
+}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+async def crowd(
+    request: pytest.FixtureRequest, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Crowd]:
+    """Ten thousand clients in forty organizations."""
+    async with crowded(request.param, databases, tmp_path_factory.mktemp("walks")) as made:
+        yield made
+
+
+def page(arguments: str, inner: str = "") -> str:
+    head = "query Page($at: String)" if "$at" in arguments else "query Page"
+    return f"""{head} {{ clients({arguments}) {{
+        nodes {{ id firstName department {{ name }} {inner} }} pageInfo {{ endCursor }} }} }}"""
+
+
+@pytest.mark.parametrize("direction", ["first", "last"])
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("listed", PAGES.values(), ids=PAGES.keys())
+@pytest.mark.parametrize("role", [OA, DA, CC])
+async def test_a_page_is_walked_to_and_not_sorted_for(
+    crowd: Crowd, role: Role, listed: str, order: str, direction: str
+) -> None:
+    document = page(f"{direction}: {SIZE}, orderBy: {order}, {listed}")
+    found = await crowd.ask(role, document)
+    await _is_walked(crowd)
+    bound = "after" if direction == "first" else "before"
+    beyond = page(f"{direction}: {SIZE}, orderBy: {order}, {bound}: $at, {listed}")
+    await crowd.ask(role, beyond, at=found["clients"]["pageInfo"]["endCursor"])
+    await _is_walked(crowd)
+
+
+@pytest.mark.parametrize("role", [OA, DA])
+async def test_what_is_below_a_page_is_found_by_its_index(crowd: Crowd, role: Role) -> None:
+    below = "associations { practitioner { displayName } department { name } }"
+    await crowd.ask(role, page(f"first: {SIZE}", below))
+    await _is_walked(crowd)
+
+
+async def test_a_list_of_a_department_is_walked_too(crowd: Crowd) -> None:
+    department = f"dep_{crowd.made.departments[0].hex}"
+    await crowd.ask(OA, page(f'first: {SIZE}, departmentId: "{department}"'))
+    await _is_walked(crowd)
+
+
+async def _is_walked(crowd: Crowd) -> None:
+    (statement, values), *_ = crowd.database.kept  # an empty page has its cursor looked up, too
+    plan = await crowd.plan(statement, values)
+    assert scans(statement.text, plan) == [], "\n".join(plan)
+    if crowd.database.dialect == "postgresql":
+        assert max(_sorted(plan), default=0) <= MOST_SORTED, "\n".join(plan)
+    else:
+        assert _sorting(plan) == [], "\n".join(plan)
+
+
+def _sorting(plan: list[str]) -> list[str]:
+    """Walks of SQLite's that end in a sort; what the walks found may be sorted, being so little."""
+    walks = plan[: plan.index("SCAN found")] if "SCAN found" in plan else plan
+    pairs = pairwise(walks)
+    return [one for one, then in pairs if one.startswith("SEARCH t") and "TEMP B-TREE" in then]
+
+
+def _sorted(plan: list[str]) -> list[int]:
+    """How many rows each sort of PostgreSQL's was given."""
+    sorts = [i for i, step in enumerate(plan) if re.search(r"(^|-> +)(Incremental )?Sort\b", step)]
+    below = [next(one for one in plan[i + 1 :] if "actual" in one) for i in sorts]
+    rows = [re.search(r"actual rows=([\d.]+)", step) for step in below]
+    return [int(float(found[1])) for found in rows if found]
