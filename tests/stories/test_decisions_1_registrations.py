@@ -307,6 +307,11 @@ async def test_d03_correcting_an_address_ends_the_links_and_sends_a_new_invitati
     )
     assert payload["userErrors"] == []
     first = await world.only_mail("wes.weber@riverside.example")
+    # another name is no other address
+    change = {"firstName": "Wesley"}
+    await world.do(STAFF_UPDATE, {"id": clinic.ids["wes"], "input": change}, clinic.token("fay"))
+    assert await world.new_mail() == []
+    assert await world.link_state(first.token) == "VALID"
 
     change = {"email": "wes@weber.example"}
     await world.do(STAFF_UPDATE, {"id": clinic.ids["wes"], "input": change}, clinic.token("fay"))

@@ -7,6 +7,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Department
+from tests.stories.asking import CC, DA, OA, PR
 from tests.world import Clinic, World, problems, refusal
 
 RECORD = """query ($id: ID!) { node(id: $id) { ... on Client {
@@ -320,9 +321,16 @@ async def test_d24_of_ones_own_record_below_viewer_nothing_is_denied(
       id status onboardingState createdAt email phone dateOfBirth username statusReason
       approvedAt approvedBy { displayName } department { name } associations { id }
     } } }"""
-    for who in ("olivia", "dora", "carl", "petra", "norma"):
+    for who, roles in (
+        ("olivia", [OA]),
+        ("dora", [DA]),
+        ("carl", [CC]),
+        ("petra", [PR, PR]),
+        ("norma", []),
+    ):
         for surface in ("PORTAL", "APP"):
             mine = await world.do(staff, token=clinic.token(who, surface))
+            assert [one["role"] for one in mine["staff"]["roles"]] == roles
             assert mine["staff"]["email"] == clinic.email(who)
             assert mine["staff"]["username"] == who
             assert mine["staff"]["receiveNewClientNotifications"] is True

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.stories.asking import DEACTIVATE, ERRORS, STAFF_DEACTIVATE, VIEWER
-from tests.world import LINK, RESEND, Clinic, Json, World, problems, refusal
+from tests.world import HIRE, LINK, RESEND, Clinic, Json, World, problems, refusal
 
 FORGOT = f"""
 mutation ($input: PasswordResetRequestInput!) {{
@@ -313,6 +313,42 @@ async def test_d21_a_password_is_changed_by_who_knows_it_and_to_a_good_one(
             CHANGE, {"input": {"currentPassword": current, "password": BETTER}}
         )
         assert refusal(strangers) == "UNAUTHENTICATED"
+
+
+async def test_d21_a_password_is_not_made_of_the_person_s_own_words(
+    world: World, clinic: Clinic
+) -> None:
+    names = {"firstName": "Quilliamsonfeld", "lastName": "Zebranovskayashvili"}
+    email, username = "vqz.plimworth@home.example", "tarnhollowbeckside"
+    guessable = [*names.values(), email, username]
+    registered = await world.registered(email, departmentId=clinic.ids["mental"], **names)
+    hired = {
+        "email": email,
+        "roles": [{"role": "PRACTITIONER", "departmentId": clinic.ids["mental"]}],
+    }
+    await world.do(HIRE, {"input": {**names, **hired}}, clinic.token("dora"))
+    invited = (await world.only_mail(email)).token
+
+    async with world.unchanged():
+        for password in guessable:
+            for payload in (
+                await world.confirm(registered, username, password),
+                await world.accept(invited, username, password),
+            ):
+                assert problems(payload) == [("PASSWORD_TOO_WEAK", "input.password")], password
+    await world.confirm(registered, username)
+    token = await world.sign_in(username)
+    await world.new_mail()
+    await forgot(world, email)
+    # the staff member, who has no credentials yet, is invited again
+    forgotten = next(mail.token for mail in await world.new_mail() if "/reset#" in mail.link)
+    async with world.unchanged():
+        for password in guessable:
+            for payload in (
+                await change(world, token, "seven herons over the river", password),
+                await reset(world, forgotten, password),
+            ):
+                assert problems(payload) == [("PASSWORD_TOO_WEAK", "input.password")], password
 
 
 async def test_d21_a_password_change_ends_open_links_for_another(

@@ -15,20 +15,23 @@ from tests.stories.asking import (
     DA,
     DEACTIVATE,
     ERRORS,
+    FROM_CLIENT,
     FROM_STAFF,
     NO_ADMINISTRATORS,
     NO_ORGANIZATION_ADMINISTRATORS,
     OA,
     PR,
     REACTIVATE,
+    REINVITE,
     REJECT,
     ROLES,
     STAFF_DEACTIVATE,
     STAFF_REACTIVATE,
     STAFF_REINVITE,
+    pairs,
     refused,
 )
-from tests.world import STAFF_UPDATE, Clinic, Json, World, problems, refusal
+from tests.world import APPROVE, STAFF_UPDATE, Clinic, Json, World, problems, refusal
 
 RENAME = f"""
 mutation ($id: ID!, $name: String!) {{
@@ -88,6 +91,46 @@ def held(payload: Json) -> list[Named]:
         (one["role"], one["department"] and one["department"]["name"])
         for one in payload["staff"]["roles"]
     ]
+
+
+# D8: In reach but not allowed: what is wrong is told, and the row is shown as it is.
+
+
+async def test_d08_who_is_refused_a_row_in_reach_is_shown_it_as_it_is(
+    world: World, clinic: Clinic
+) -> None:
+    await on(world, clinic, "fay", DEACTIVATE, "una")
+    await on(world, clinic, "fay", STAFF_DEACTIVATE, "wes")
+    petra = {"input": {"add": pairs(clinic, "practitionerId", ("petra", "mental"))}}
+    own = {"input": {"grant": [{"role": PR, "departmentId": clinic.ids["mental"]}]}}
+    async with world.unchanged():
+        for who, document, row, more, code in (
+            ("dora", APPROVE, "amy", {}, "NOT_PENDING"),
+            ("olivia", APPROVE, "dan", {}, "DEPARTMENT_REQUIRED"),
+            ("dora", REJECT, "amy", {}, "NOT_PENDING"),
+            ("dora", DEACTIVATE, "gil", {}, "NOT_ACTIVE"),
+            ("dora", DEACTIVATE, "bea", {}, "OUT_OF_SCOPE"),
+            ("dora", REACTIVATE, "amy", {}, "NOT_INACTIVE"),
+            ("dora", REINVITE, "amy", {}, "ALREADY_ONBOARDED"),
+            ("fay", REINVITE, "una", {}, "NOT_ACTIVE"),
+            ("dora", CLIENT_UPDATE, "amy", {"input": {"email": "a@b.example"}}, "EMAIL_LOCKED"),
+            ("dora", FROM_CLIENT, "gil", petra, "NOT_ACTIVE"),
+            ("dora", STAFF_UPDATE, "dora", {"input": {"firstName": "D"}}, "OUT_OF_SCOPE"),
+            ("dora", STAFF_UPDATE, "petra", {"input": {"firstName": "P"}}, "OUT_OF_SCOPE"),
+            ("dora", ROLES, "dora", own, "OUT_OF_SCOPE"),
+            ("fay", STAFF_REINVITE, "fred", {}, "ALREADY_ONBOARDED"),
+            ("fay", STAFF_REINVITE, "wes", {}, "NOT_ACTIVE"),
+            ("dora", STAFF_DEACTIVATE, "ivan", {}, "NOT_ACTIVE"),
+            ("dora", STAFF_DEACTIVATE, "dora", {}, "OUT_OF_SCOPE"),
+            ("olivia", STAFF_DEACTIVATE, "paul", {}, "HAS_ASSOCIATIONS"),
+            ("dora", STAFF_REACTIVATE, "carl", {}, "NOT_INACTIVE"),
+            ("olivia", CLOSE, "family", {}, "HAS_CLIENTS"),
+            ("solo.olivia", CLOSE, "solo.general", {}, "LAST_DEPARTMENT"),
+        ):
+            payload = await on(world, clinic, who, document, row, **more)
+            (told,) = payload.pop("userErrors")
+            (shown,) = payload.values()
+            assert (told["code"], shown and shown["id"]) == (code, clinic.ids[row]), row
 
 
 # D6: A Department Administrator may grant and revoke DA, CC and PR in own departments, never OA.
@@ -492,6 +535,35 @@ async def test_d11_a_department_gets_another_name(world: World, clinic: Clinic) 
                 more = {"name": ""} if document is RENAME else {}
                 payload = await on(world, clinic, "olivia", document, name, **more)
                 assert problems(payload) == [("NOT_FOUND", "id")]
+
+
+async def test_d11_departments_are_listed_by_their_names_of_now(
+    world: World, clinic: Clinic
+) -> None:
+    # Given a practitioner of three, the last made of which gets a name that comes first,
+    await roles(world, clinic, "olivia", "petra", grant=[(PR, "physio")])
+    await on(world, clinic, "olivia", RENAME, "physio", name="Acupuncture")
+
+    # then that is the order of all departments, and of the choices where one must be named.
+    names = ["Acupuncture", "Family Medicine", "Mental Health"]
+    listed = await world.do("{ departments { name } }", token=clinic.token("amy"))
+    assert [one["name"] for one in listed] == names
+    async with world.unchanged():
+        asked = [
+            await world.approve(clinic.ids["dan"], clinic.token("olivia")),
+            await on(
+                world,
+                clinic,
+                "olivia",
+                FROM_STAFF,
+                "petra",
+                input={"add": pairs(clinic, "clientId", ("cleo", None))},
+            ),
+            await roles(world, clinic, "olivia", "norma", grant=[(PR, None)]),
+        ]
+    for payload in asked:
+        assert payload["userErrors"][0]["code"] == "DEPARTMENT_REQUIRED"
+        assert [one["name"] for one in payload["userErrors"][0]["choices"]] == names
 
 
 @organization_administrators_only

@@ -211,6 +211,19 @@ async def test_d29_the_three_orders(world: World, clinic: Clinic) -> None:
     assert await clients(world, clinic, order="OLDEST", search="be") == ["Ben", "Bea"]
 
 
+async def test_d29_who_gets_another_name_is_listed_in_its_place(
+    world: World, clinic: Clinic
+) -> None:
+    olivia = clinic.token("olivia")
+    for name, change in (("amy", {"lastName": "Zander"}), ("cleo", {"firstName": "Alma"})):
+        await world.do(CLIENT_UPDATE, {"id": clinic.ids[name], "input": change}, olivia)
+    assert await clients(world, clinic, order="NAME") == ["Alma", "Bea", "Ben", "Una", "Amy"]
+
+    for name, change in (("petra", {"lastName": "Zander"}), ("wes", {"firstName": "Abel"})):
+        await world.do(STAFF_UPDATE, {"id": clinic.ids[name], "input": change}, olivia)
+    assert await staff(world, clinic, None, "fay") == ["Abel", "Fay", "Fred", "Petra"]
+
+
 # D27: Approval is by hand: there is no case in which it comes by itself.
 
 

@@ -399,6 +399,13 @@ async def test_d28_staff_correct_an_address_until_credentials_are_set(
 ) -> None:
     await world.do(REINVITE, {"id": clinic.ids["una"]}, clinic.token("fay"))
     old = (await world.new_mail())[-1].token
+    await world.do(
+        CLIENT_UPDATE,
+        {"id": clinic.ids["una"], "input": {"phone": "1 23 45"}},
+        clinic.token("fay"),
+    )
+    assert await world.new_mail() == []
+    assert await world.link_state(old) == "VALID"
 
     payload = await world.do(
         CLIENT_UPDATE,

@@ -211,9 +211,11 @@ async def test_s15_a_client_whom_one_only_treats_is_not_ones_own_to_associate(
     async with world.unchanged():
         added = await of_client(world, clinic, "bea", "pia", add=[("paul", "physio")])
         removed = await of_client(world, clinic, "bea", "pia", remove=["bea-pia"])
+        from_staff = await of_staff(world, clinic, "paul", "pia", add=[("bea", "physio")])
         own = await of_staff(world, clinic, "pia", "pia", remove=["bea"])
 
     assert problems(added) == problems(removed) == [("OUT_OF_SCOPE", "id")]
+    assert problems(from_staff) == [("NOT_FOUND", "input.add.0.clientId")]
     assert problems(own) == [("OUT_OF_SCOPE", "input.remove.0")]
 
 
@@ -266,6 +268,17 @@ async def test_s17_who_is_no_practitioner_there_is_associated_with_nobody(
         )
 
     assert problems(payload) == [("NOT_A_PRACTITIONER", f"input.associations.0.{field}")]
+
+
+async def test_s17_who_is_no_practitioner_anywhere_is_told_apart_from_anywhere_of_ones_own(
+    world: World, clinic: Clinic
+) -> None:
+    async with world.unchanged():
+        for who, where in (("olivia", "any department"), ("dora", "a department of yours")):
+            payload = await of_client(world, clinic, "amy", who, add=[("carl", None)])
+            assert problems(payload) == [("NOT_A_PRACTITIONER", "input.add.0.practitionerId")]
+            message = f"Carl Staff is not a practitioner of {where}."
+            assert payload["userErrors"][0]["message"] == message
 
 
 async def test_s17_an_inactive_practitioner_meets_nobody_new(world: World, clinic: Clinic) -> None:
