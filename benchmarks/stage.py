@@ -12,7 +12,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,13 @@ from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
-from sqlalchemy import insert, make_url
+from sqlalchemy import insert, make_url, select
 
 import models
+from benchmarks.asking import Caller
+from benchmarks.rounds import Effort, tell
 from benchmarks.rows import Data, Entry
-from models import Role, Surface
+from models import ClientStatus, Role, Surface
 from models.migrate import migrate
 from permissions import Tokens
 from portal.populate import Populated, populate
@@ -35,6 +37,7 @@ SEED = 1
 NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 SECONDS_TO_START = 30
 SECONDS_TO_END = 10
+CLIENTS = 200
 DAY = dt.timedelta(days=1)
 
 
@@ -43,7 +46,7 @@ class Ready:
     """An entry whose server is up: where it is and what it is asked."""
 
     port: int
-    request: Callable[[], bytes]
+    requests: Iterator[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class Stage:
     free for a server as long as it keeps up. Without it all compete, and all their work counts.
     """
 
-    def __init__(self, pin: bool = False) -> None:
+    def __init__(self, effort: Effort, pin: bool = False) -> None:
+        self._effort = effort
         self._pin = pin
 
     async def __aenter__(self) -> Self:
@@ -89,15 +93,16 @@ class Stage:
     async def prepare(self, entry: Entry) -> Ready:
         """Make what the entry needs."""
         filled = await self._fill(entry.data)
-        token = await self._sign_in(filled, entry.caller)
+        caller = Caller(await self._sign_in(filled, entry.caller), await _within_reach(filled))
         if (entry.server, entry.data) not in self._ports:
             port = await self._serve(entry.server, filled.url)
             self._ports[entry.server, entry.data] = port
-        return Ready(self._ports[entry.server, entry.data], entry.request(token))
+        return Ready(self._ports[entry.server, entry.data], entry.asking(caller))
 
     async def _fill(self, data: Data) -> _Filled:
         if data in self._filled:
             return self._filled[data]
+        tell(f"Populating {self._effort.of(data.clients):,} clients ({data.dialect}).")
         name = f"bench_{secrets.token_hex(4)}"
         if data.dialect == "postgresql":
             url = await self._create(name)
@@ -109,12 +114,11 @@ class Stage:
         made = await populate(
             database,
             organizations=data.organizations,
-            clients=data.clients,
-            largest=data.largest,
+            clients=self._effort.of(data.clients),
+            largest=data.largest and self._effort.of(data.largest),
             seed=SEED,
             password_hash="nobody signs in with a password here",  # noqa: S106
             now=NOW,
-            progress=_show,
         )
         if data.dialect == "postgresql":
             await _run(url, "VACUUM ANALYZE")
@@ -163,6 +167,7 @@ class Stage:
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "MAIL_URL": f"file://{self._folder}/mail",
             "MAIL_FROM": "portal@example.com",
+            "THROTTLE": "1000000",
         }
         log = self._folder / f"{server}-{port}.log"
         with log.open("wb") as output:
@@ -187,11 +192,27 @@ class Stage:
         raise RuntimeError(f"{server} did not start:\n{log.read_text(errors='replace')[-4000:]}")
 
 
+async def _within_reach(filled: _Filled) -> tuple[str, ...]:
+    """Active clients of the first department, as the API shows their ids, in no order of theirs."""
+    statement = (
+        select(models.Client.id)
+        .where(
+            models.Client.organization_id == filled.first.id,
+            models.Client.department_id == filled.first.departments[0],
+            models.Client.status == ClientStatus.ACTIVE,
+        )
+        .order_by(models.Client.email_key)
+        .limit(CLIENTS)
+    )
+    found = await filled.database.read(lambda connection: connection.scalars(statement).all())
+    return tuple(models.outside("cli_", id) for id in found)
+
+
 def _command(server: str, port: int) -> list[str]:
     address = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     if server == "product":
         return ["portal", "serve", *address]
-    program = ["uvicorn", "--factory", f"benchmarks.{server}:app", *address]
+    program = ["uvicorn", "--factory", f"benchmarks.rivals.{server}:app", *address]
     return [*program, "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
 
 
@@ -216,8 +237,3 @@ async def _run(url: str, statement: str) -> None:
         await connection.execute(statement, timeout=600)
     finally:
         await connection.close()
-
-
-def _show(written: int, total: int) -> None:
-    end = "\n" if written == total else ""
-    print(f"\rpopulating: {written:,} of {total:,} clients", end=end, file=sys.stderr, flush=True)
