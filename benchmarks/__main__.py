@@ -6,11 +6,10 @@ import time
 import orjson
 import uvloop
 
-from benchmarks import reads
 from benchmarks.report import Finding, kept, markdown
 from benchmarks.rounds import Effort
-from benchmarks.rows import ROWS
 from benchmarks.stage import ROOT, Stage
+from benchmarks.suite import WORKS, Work
 
 RESULTS = ROOT / "var" / "benchmarks.json"
 
@@ -22,7 +21,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.5, help="of each server in a round")
     parser.add_argument("--only", default="", help="work with this in its name")
     parser.add_argument("--pin", action="store_true", help="give servers a processor of their own")
-    parser.add_argument("--without", action="append", default=[], help="leave out this rival")
     parser.add_argument(
         "--quick", action="store_true", help="two rounds over a tenth of it all, to see it run"
     )
@@ -31,9 +29,8 @@ def main() -> None:
     if chosen.quick:
         effort = Effort(rounds=2, seconds=0.5, part=0.1)
     started = time.monotonic()
-    findings = uvloop.run(
-        _measure(effort, chosen.only.lower(), chosen.pin, frozenset(chosen.without))
-    )
+    works = [work for work in WORKS if chosen.only.lower() in work.name.lower()]
+    findings = uvloop.run(_measure(works, effort, chosen.pin))
     print(f"Medians of {effort.rounds} rounds ± half their range:\n")
     print(markdown(findings))
     RESULTS.parent.mkdir(exist_ok=True)
@@ -41,13 +38,10 @@ def main() -> None:
     print(f"\n{time.monotonic() - started:.0f} s; the numbers: {RESULTS.relative_to(ROOT)}")
 
 
-async def _measure(effort: Effort, only: str, pin: bool, without: frozenset[str]) -> list[Finding]:
-    findings: list[Finding] = []
+async def _measure(works: list[Work], effort: Effort, pin: bool) -> list[Finding]:
     async with Stage(effort, pin) as stage:
-        for row in ROWS:
-            if only in row.name.lower():
-                findings += await reads.measure(stage, row, effort, without)
-    return findings
+        await stage.fill({data for work in works for data in work.data})
+        return [finding for work in works for finding in await work.measure(stage, effort)]
 
 
 if __name__ == "__main__":

@@ -15,14 +15,11 @@ COMPARED = 20
 LEAST = 20
 
 
-async def measure(
-    stage: Stage, row: Row, effort: Effort, without: frozenset[str] = frozenset()
-) -> list[Finding]:
-    """A line for each rival; `without` names servers that are left out."""
-    rivals = [rival for rival in row.rivals if rival.entry.server not in without]
-    entries = [row.product, *(rival.entry for rival in rivals)]
+async def measure(row: Row, stage: Stage, effort: Effort) -> list[Finding]:
+    """A line for each rival."""
+    entries = [row.product, *(rival.entry for rival in row.rivals)]
     ready = {entry.name: await stage.prepare(entry) for entry in entries}
-    same = [rival.entry.name for rival in rivals if rival.same]
+    same = [rival.entry.name for rival in row.rivals if rival.same]
     await _compare({name: ready[name] for name in (row.product.name, *same)})
 
     async def load(name: str) -> Load:
@@ -51,7 +48,7 @@ async def measure(
                 }
             },
         )
-        for rival in rivals
+        for rival in row.rivals
     ]
 
 

@@ -59,7 +59,9 @@ class Row:
     connections: int = 16
 
 
-MEDIUM = Data(organizations=20, clients=100_000)
+SMALL = Data(organizations=20, clients=10_000, largest=2_000)
+MEDIUM = Data(organizations=20, clients=100_000, largest=20_000)
+LARGE = Data(organizations=20, clients=1_000_000, largest=200_000)
 EMBEDDED = replace(MEDIUM, dialect="sqlite")
 
 CLIENT = """
