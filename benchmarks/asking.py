@@ -22,13 +22,16 @@ Asking: TypeAlias = Callable[[Caller], Iterator[bytes]]
 
 def graphql(document: str) -> Asking:
     """A GraphQL document, the same each time."""
-    return lambda caller: cycle([_post(caller, {"query": document})])
+    return lambda caller: cycle([post(caller, "/graphql", {"query": document})])
 
 
 def about_each_client(document: str) -> Asking:
     """A GraphQL document whose `$id` is one client after the other."""
     return lambda caller: cycle(
-        [_post(caller, {"query": document, "variables": {"id": id}}) for id in caller.clients]
+        [
+            post(caller, "/graphql", {"query": document, "variables": {"id": id}})
+            for id in caller.clients
+        ]
     )
 
 
@@ -37,7 +40,8 @@ def never_seen(document: str) -> Asking:
 
     def asking(caller: Caller) -> Iterator[bytes]:
         for number in count():
-            yield _post(caller, {"query": document.replace("ALIAS", f"a{number:09}")})
+            named = document.replace("ALIAS", f"a{number:09}")
+            yield post(caller, "/graphql", {"query": named})
 
     return asking
 
@@ -52,22 +56,18 @@ def get_each_client(path: str) -> Asking:
     return lambda caller: cycle([_get(caller, path + id) for id in caller.clients])
 
 
-def _post(caller: Caller, body: dict[str, Any]) -> bytes:
+def post(caller: Caller | None, path: str, body: Any) -> bytes:
+    """A request with a JSON body, from a caller or from somebody who is not signed in."""
     sent = orjson.dumps(body)
-    return _head(caller, "POST", "/graphql", length=len(sent)) + sent
+    lines = ["content-type: application/json", f"content-length: {len(sent)}"]
+    return _head(caller, f"POST {path}", *lines) + sent
 
 
 def _get(caller: Caller, path: str) -> bytes:
-    return _head(caller, "GET", path)
+    return _head(caller, f"GET {path}")
 
 
-def _head(caller: Caller, method: str, path: str, length: int | None = None) -> bytes:
-    lines = [
-        f"{method} {path} HTTP/1.1",
-        "host: 127.0.0.1",
-        "accept: application/json",
-        f"authorization: Bearer {caller.token}",
-    ]
-    if length is not None:
-        lines += ["content-type: application/json", f"content-length: {length}"]
+def _head(caller: Caller | None, what: str, *more: str) -> bytes:
+    who = [f"authorization: Bearer {caller.token}"] if caller else []
+    lines = [f"{what} HTTP/1.1", "host: 127.0.0.1", "accept: application/json", *who, *more]
     return "\r\n".join([*lines, "", ""]).encode()

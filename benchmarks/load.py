@@ -11,11 +11,11 @@ from typing import cast
 
 END_OF_HEAD = b"\r\n\r\n"
 LENGTH = b"content-length: "
-ERRORS = b'"errors":'
+ERRORS = (b'"errors":', b'"userErrors":[{')
 
 
 class Unexpected(Exception):
-    """An answer other than 200, one with GraphQL errors, or a connection closed before it."""
+    """An answer other than 200, one that tells errors, or a connection closed before its answer."""
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class _Asking(asyncio.Protocol):
             return
         now = time.perf_counter()
         self._load.latencies.append(now - self._asked)
-        if not self._received.startswith(b"HTTP/1.1 200 ") or ERRORS in self._received:
+        if not self._received.startswith(b"HTTP/1.1 200 ") or self._tells_errors():
             self._finish(Unexpected(bytes(self._received[:500]).decode(errors="replace")))
         elif now >= self._until and len(self._load.latencies) >= self._least:
             self._finish(None)
@@ -69,7 +69,10 @@ class _Asking(asyncio.Protocol):
     def _ask(self) -> None:
         self._received.clear()
         self._size = 0
-        request = next(self._requests)
+        request = next(self._requests, None)
+        if request is None:
+            self._finish(None)
+            return
         self._asked = time.perf_counter()
         self._transport.write(request)
 
@@ -80,6 +83,9 @@ class _Asking(asyncio.Protocol):
             return 0
         start = self._received[:end].lower().index(LENGTH) + len(LENGTH)
         return end + len(END_OF_HEAD) + int(self._received[start:end].split(b"\r\n", 1)[0])
+
+    def _tells_errors(self) -> bool:
+        return any(errors in self._received for errors in ERRORS)
 
     def _finish(self, failure: Unexpected | None) -> None:
         if failure:
@@ -94,7 +100,7 @@ async def drive(
 ) -> Load:
     """Ask the server over so many connections, for so long and for the least number of answers.
 
-    Raises `Unexpected`.
+    It ends before when there are no more requests. Raises `Unexpected`.
     """
     started = time.perf_counter()
     load = Load(seconds)

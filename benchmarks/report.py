@@ -1,7 +1,7 @@
 """What was measured: numbers to keep, and a table to read."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ HEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """How much the ratio must be at least, or at most."""
+    """How much the ratio, or the figure where there is none, must be at least or at most."""
 
     bound: float
     most: bool = False
@@ -28,10 +28,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The same figure of each round."""
+    """The same figure of each round; what is counted has no unit."""
 
     rounds: Sequence[float]
-    unit: str
+    unit: str = ""
 
     @property
     def median(self) -> float:
@@ -44,9 +44,10 @@ class Figures:
         return (max(self.rounds) - min(self.rounds)) / 2 / self.median
 
     def __str__(self) -> str:
-        digits = 0 if self.median >= 100 else 2 if self.median < 10 else 1
+        whole = self.median >= 100 or not self.unit
+        digits = 0 if whole else 2 if self.median < 10 else 1
         noise = f" ± {self.noise:.0%}" if len(self.rounds) > 1 else ""
-        return f"{self.median:,.{digits}f} {self.unit}{noise}"
+        return f"{self.median:,.{digits}f} {self.unit}{noise}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,22 @@ class Finding:
         return statistics.median(self.ratios) if self.other else None
 
     @property
+    def missed(self) -> bool:
+        """Whether there is a target that the ratio, or else the figure itself, does not reach."""
+        measured = self.product.median if self.ratio is None else self.ratio
+        return self.target is not None and not self.target.reached(measured)
+
+    @property
     def verdict(self) -> str:
-        """Whether the target was reached, in a word; nothing where there is none."""
-        if self.target is None or self.ratio is None:
+        """What came of the target, in a word."""
+        if self.target is None:
             return "shown"
-        return "reached" if self.target.reached(self.ratio) else "**missed**"
+        return "**missed**" if self.missed else "reached"
+
+    @property
+    def result(self) -> str:
+        """The ratio with what it is to, or the figure where there is none."""
+        return str(self.product) if self.ratio is None else f"{self.ratio:.2f} of {self.beside}"
 
 
 def markdown(findings: Sequence[Finding]) -> str:
@@ -102,7 +114,7 @@ def _line(one: Finding) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def kept(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+def kept(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Everything, for machines."""
     return [
         {

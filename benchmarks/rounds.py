@@ -13,11 +13,13 @@ class Effort:
     """How much is measured: rounds, seconds of each turn, and the part of the data and the work.
 
     With a `part` below 1 everything is smaller, to see that it runs: such numbers say nothing.
+    What is `long` has the length that the targets speak of; otherwise it fits into ten minutes.
     """
 
     rounds: int
     seconds: float
     part: float = 1.0
+    long: bool = False
 
     def of(self, number: int) -> int:
         """So many of that many, and at least one."""

@@ -60,10 +60,10 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A process that serves: where, since when (`time.monotonic()`), and its number."""
+    """A process that serves, and where."""
 
     port: int
-    pid: int
+    process: asyncio.subprocess.Process
 
 
 class Stage:
@@ -166,7 +166,6 @@ class Stage:
         """Start a server on this database; it takes connections."""
         port = free_port()
         environment = {
-            **os.environ,
             "DATABASE_URL": url,
             "SECRET_KEY": self._secret,
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
@@ -175,25 +174,43 @@ class Stage:
             "THROTTLE": "1000000",
             **(settings or {}),
         }
+        address = ["--host", "127.0.0.1", "--port", str(port)]
+        process = await self._start([*program, *address], port, environment)
+        if self._for_servers:
+            os.sched_setaffinity(process.pid, self._for_servers)
+        return Server(port, process)
+
+    async def listen(self, program: list[str]) -> int:
+        """Start a program that is given a port, and listens there."""
+        port = free_port()
+        await self._start([*program, str(port)], port, {})
+        return port
+
+    async def end(self, server: Server) -> None:
+        """Stop a server that is not needed any more."""
+        await _end(server.process)
+
+    async def _start(
+        self, program: list[str], port: int, environment: Mapping[str, str]
+    ) -> asyncio.subprocess.Process:
+        """Start a Python program; it takes connections at the port."""
         log = self._folder / f"{port}.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", *program, "--host", "127.0.0.1", "--port", str(port)),
+                *(sys.executable, "-m", *program),
                 cwd=ROOT,
-                env=environment,
+                env={**os.environ, **environment},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
             )
-        if self._for_servers:
-            os.sched_setaffinity(process.pid, self._for_servers)
-        self._exits.push_async_callback(end, process)
+        self._exits.push_async_callback(_end, process)
         deadline = time.monotonic() + SECONDS_TO_START
         while process.returncode is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.close()
-                return Server(port, process.pid)
+                return process
             await asyncio.sleep(0.02)
         said = log.read_text(errors="replace")[-4000:]
         raise RuntimeError(f"{' '.join(program)} did not start:\n{said}")
@@ -259,8 +276,7 @@ def command(server: str, workers: int = 1) -> list[str]:
     return [*program, "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
 
 
-async def end(process: asyncio.subprocess.Process) -> None:
-    """Stop the process, in order if it can."""
+async def _end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
