@@ -6,7 +6,7 @@ What results is what `portal.populate` makes: the same rows, the same constraint
 import asyncio
 import datetime as dt
 import gc
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import Executor
 from typing import Any
 
@@ -119,7 +119,7 @@ def _fill_one(url: str, number: int, size: int, password_hash: str) -> Populated
     return _without_collecting(work())
 
 
-def _without_collecting(work: Any) -> Populated:
+def _without_collecting(work: Coroutine[Any, Any, Populated]) -> Populated:
     """Run in a process of its own, whose many new objects hold no cycles worth looking for."""
     gc.disable()
     return asyncio.run(work)

@@ -87,7 +87,9 @@ async def _deliver(filled: Filled, link: Any, number: int) -> float:
         Letter.created_at >= queued_at
     )
     first, last = await filled.database.read(lambda one: one.execute(arrived).one())
-    return float((number - 1) / (last - first).total_seconds())
+    assert first
+    assert last
+    return (number - 1) / (last - first).total_seconds()
 
 
 async def _drained(filled: Filled) -> None:

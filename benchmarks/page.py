@@ -76,8 +76,8 @@ Memory is what the server's process holds. Statements are counted on the wire.
 
 ## Workers
 
-`serve --workers 2` beside one. The limit here: {processors} processors carry the workers, PostgreSQL
-and the load together, and one worker with its database already fills more than one of them.
+`serve --workers 2` beside one. The limit here: {processors} processors carry the workers,
+PostgreSQL and the load together, and one worker with its database fills more than one of them.
 
 {workers}
 
@@ -86,7 +86,7 @@ and the load together, and one worker with its database already fills more than 
 `make bench` takes under ten minutes and starts what it needs: a PostgreSQL of its own, whose files
 are in memory where there is room and which does not wait for disks (`fsync=off`), so that what is
 measured is work and not the disk. `ARGS="--only viewer"` measures what has that in its name,
-`--rounds` and `--seconds` say how long, `--quick` shows in a minute or two that everything runs, and
+`--rounds` and `--seconds` say how long, `--quick` shows within minutes that everything runs, and
 `--long` drains 100,000 letters and sends 200,000 requests with 100,000 documents. Only a whole run
 writes this page.
 """
