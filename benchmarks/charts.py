@@ -37,13 +37,12 @@ def throughput(findings: Sequence[Finding], path: Path) -> None:
         for one, colour in zip(of_work, OTHERS, strict=True):
             assert one.other
             bars.append((one.beside, one.other, colour))
-        for place, (name, figures, colour) in enumerate(bars):
+        for place, (_, figures, colour) in enumerate(bars):
             axes.barh(place, figures.median, color=colour, xerr=_range(figures), ecolor="#24292f")
             axes.annotate(
                 f" {figures.median:,.0f}", (max(figures.rounds), place), va="center", xytext=(3, 0),
                 textcoords="offset points",
             )  # fmt: skip
-            axes.axhline(place - 0.5, color="none", label=name)
         axes.set_yticks(range(len(bars)), [name for name, *_ in bars])
         axes.invert_yaxis()
         axes.set_title(work.replace("`", ""))
@@ -65,8 +64,9 @@ def cost(findings: Sequence[Finding], path: Path) -> None:
         axes.plot(list(by_clients), middles, marker="o", color=colour, label=one.more["read"])
     axes.set_xscale("log")
     axes.set_xticks(list(by_clients), [f"{clients:,}" for clients in by_clients])
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
-    axes.set_ylim(bottom=0)
     axes.set_xlabel("clients in 20 organizations, a fifth of them in the caller's")
     axes.set_ylabel("ms, median of one connection")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
@@ -80,6 +80,7 @@ def waiting(percentiles: dict[str, list[float]], path: Path) -> None:
     for (name, ms), colour in zip(percentiles.items(), (OTHERS[0], PRODUCT), strict=True):
         axes.plot(ms, range(1, len(ms) + 1), color=colour, label=name)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.axhline(50, color="#d0d7de", linewidth=0.8, zorder=0)
     axes.set_ylim(0, 100)
     axes.set_xlabel("ms")

@@ -14,8 +14,10 @@ PAGE = """\
 Written by `make bench`, with everything that is in it. A ratio compares what ran in turns in the
 same round on the same machine, so it says more than the figures do: they are this machine's.
 
-{machine}. {rounds} rounds after one to warm up; every second round runs backwards. A figure is the
-median of the rounds ± half their range, a ratio the median of the rounds' ratios.
+Here: {machine}.
+
+There were {rounds} rounds after one to warm up, every second one backwards. A figure is the median
+of the rounds ± half their range, a ratio the median of the rounds' ratios.
 
 {missed}
 
@@ -28,12 +30,12 @@ caller's. The rivals are in `benchmarks/rivals/`:
 - **usual Strawberry** is the same API as Strawberry's documentation teaches to write it: types with
   resolvers, permission classes, a DataLoader for every relationship, the parser's and the
   validator's caches.
-- **hand-written** has no GraphQL: a route for each work, and one statement that makes the JSON in
-  the database, after the same session look-up as the product's.
+- **hand-written** has no GraphQL: bare Starlette, a route for each work, and one statement that makes
+  the JSON in the database, after the same session look-up as the product's.
 
-All of them must give the same answers, byte for byte after parsing, or nothing is measured. A
-document that was never seen before is the same page under another alias each time: it must be
-parsed, validated, authorised and planned anew, which the hand-written rival has no need of.
+All of them must give the same JSON, or nothing is measured. A document never seen before is the
+same page under another alias each time: it must be parsed, validated, authorised and planned anew,
+which the hand-written rival has no need of.
 
 {reads}
 
@@ -64,20 +66,20 @@ Argon2 alone is the same verification in as many threads, with nothing around it
 Each mutation beside its own statements, sent by hand over asyncpg in one transaction from a bare
 Starlette route; both must add the same number of rows to the same tables. The courier runs in the
 server and sends to a local mail server; aiosmtplib alone sends letters that are composed already.
-{long}
 
 {writing}
 
 ## Lean
 
-Memory is what the server's process holds. Statements are counted on the wire.
+Memory is what the server's process holds. Statements are counted on the wire.{short}
 
 {lean}
 
 ## Workers
 
 `serve --workers 2` beside one. The limit here: {processors} processors carry the workers,
-PostgreSQL and the load together, and one worker with its database fills more than one of them.
+PostgreSQL and the load together, and one worker with its database fills more than one of them, so
+that a second worker has little left to run on.
 
 {workers}
 
@@ -91,10 +93,9 @@ measured is work and not the disk. `ARGS="--only viewer"` measures what has that
 writes this page.
 """
 
-SHORT = (
-    "To fit into ten minutes, fewer letters are drained and fewer documents sent than the targets"
-    " speak of; `--long` does all of it."
-)
+SHORT = """ To fit
+into ten minutes, fewer letters are drained and fewer documents sent than the targets speak of;
+`--long` does all of it."""
 
 
 def write(findings: Mapping[str, Sequence[Finding]], effort: Effort, docs: Path) -> None:
@@ -111,7 +112,7 @@ def write(findings: Mapping[str, Sequence[Finding]], effort: Effort, docs: Path)
         processors=machine["processors"],
         rounds=effort.rounds,
         missed=_missed([one for chapter in findings.values() for one in chapter]),
-        long="" if effort.long else SHORT,
+        short="" if effort.long else SHORT,
         **{chapter: markdown(found) for chapter, found in findings.items()},
     )
     (docs / "performance.md").write_text(page)
@@ -122,5 +123,5 @@ def _missed(findings: Sequence[Finding]) -> str:
     missed = [one for one in findings if one.missed]
     if not missed:
         return "Every target was reached."
-    lines = [f"- {one.work}, {one.result}, where {one.target} was wanted" for one in missed]
-    return "\n".join([f"{len(missed)} targets were missed:", "", *lines])
+    lines = [f"- {one.work}: {one.result}, where {one.target} was wanted" for one in missed]
+    return "\n".join(["What was wanted and missed:", "", *lines])

@@ -91,7 +91,7 @@ class Finding:
     @property
     def result(self) -> str:
         """The ratio with what it is to, or the figure where there is none."""
-        return str(self.product) if self.ratio is None else f"{self.ratio:.2f} of {self.beside}"
+        return str(self.product) if self.ratio is None else f"{self.ratio:.2f} to {self.beside}"
 
 
 def markdown(findings: Sequence[Finding]) -> str:

@@ -13,7 +13,7 @@ from benchmarks.asking import (
 from models import Role
 
 USUAL = "usual Strawberry"
-HANDWRITTEN = "hand-written SQL to JSON, bare Starlette"
+HANDWRITTEN = "hand-written"
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ async def _measure(
     return Finding(
         mutation.name,
         Figures(product, "/s"),
-        "the same statements by hand",
+        "the same by hand",
         Figures(other, "/s"),
         AT_LEAST,
     )
