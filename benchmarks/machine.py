@@ -5,6 +5,7 @@ import platform
 import subprocess
 
 from benchmarks.stage import Server
+from tests.servers import binaries
 
 
 def resident_megabytes(server: Server) -> float:
@@ -13,10 +14,10 @@ def resident_megabytes(server: Server) -> float:
     return int(said) / 1024
 
 
-def described() -> dict[str, str]:
+def machine() -> str:
     """The machine, as far as it matters for numbers."""
-    return {
-        "processors": str(os.cpu_count()),
-        "system": f"{platform.system()} on {platform.machine()}",
-        "Python": platform.python_version(),
-    }
+    postgresql = subprocess.check_output([binaries() / "postgres", "--version"], text=True)
+    return (
+        f"{os.cpu_count()} processors, {platform.system()} on {platform.machine()},"
+        f" Python {platform.python_version()}, PostgreSQL {postgresql.split()[2]}"
+    )

@@ -1,10 +1,11 @@
 """`docs/performance.md` and its charts, written from what a whole run measured."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import charts
-from benchmarks.machine import described
+from benchmarks.machine import machine
 from benchmarks.report import Finding, markdown
 from benchmarks.rounds import Effort
 
@@ -30,8 +31,8 @@ caller's. The rivals are in `benchmarks/rivals/`:
 - **usual Strawberry** is the same API as Strawberry's documentation teaches to write it: types with
   resolvers, permission classes, a DataLoader for every relationship, the parser's and the
   validator's caches.
-- **hand-written** has no GraphQL: bare Starlette, a route for each work, and one statement that makes
-  the JSON in the database, after the same session look-up as the product's.
+- **hand-written** has no GraphQL: bare Starlette, a route for each work, and one statement that
+  makes the JSON in the database, after the same session look-up as the product's.
 
 All of them must give the same JSON, or nothing is measured. A document never seen before is the
 same page under another alias each time: it must be parsed, validated, authorised and planned anew,
@@ -106,10 +107,9 @@ def write(findings: Mapping[str, Sequence[Finding]], effort: Effort, docs: Path)
     charts.cost(findings["growth"], folder / "cost.svg")
     (waited,) = (one for one in findings["signing"] if "percentiles_ms" in one.more)
     charts.waiting(waited.more["percentiles_ms"], folder / "waiting.svg")
-    machine = described()
     page = PAGE.format(
-        machine=", ".join(f"{name} {value}" for name, value in machine.items()),
-        processors=machine["processors"],
+        machine=machine(),
+        processors=os.cpu_count(),
         rounds=effort.rounds,
         missed=_missed([one for chapter in findings.values() for one in chapter]),
         short="" if effort.long else SHORT,

@@ -90,8 +90,8 @@ class Finding:
 
     @property
     def result(self) -> str:
-        """The ratio with what it is to, or the figure where there is none."""
-        return str(self.product) if self.ratio is None else f"{self.ratio:.2f} to {self.beside}"
+        """The ratio with what it is beside, or the figure where there is none."""
+        return str(self.product) if self.ratio is None else f"{self.ratio:.2f} beside {self.beside}"
 
 
 def markdown(findings: Sequence[Finding]) -> str:
