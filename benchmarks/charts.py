@@ -56,14 +56,12 @@ def cost(findings: Sequence[Finding], path: Path) -> None:
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     axes = figure.subplots()
     grown = [one for one in findings if "ms_by_clients" in one.more]
+    sizes = [int(clients) for clients in grown[0].more["ms_by_clients"]]
     for one, colour in zip(grown, LINES, strict=True):
-        by_clients = {
-            int(clients): Figures(ms) for clients, ms in one.more["ms_by_clients"].items()
-        }
-        middles = [figures.median for figures in by_clients.values()]
-        axes.plot(list(by_clients), middles, marker="o", color=colour, label=one.more["read"])
+        middles = [Figures(ms).median for ms in one.more["ms_by_clients"].values()]
+        axes.plot(sizes, middles, marker="o", color=colour, label=one.more["read"])
     axes.set_xscale("log")
-    axes.set_xticks(list(by_clients), [f"{clients:,}" for clients in by_clients])
+    axes.set_xticks(sizes, [f"{clients:,}" for clients in sizes])
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()

@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from benchmarks.filling import CONSTRAINTS, INDEXES, NOW, SEED, fill
 from benchmarks.report import Figures, Finding, Target, markdown
@@ -25,13 +25,14 @@ async def _constraints(url: str) -> list[Any]:
     return sorted(map(tuple, found))
 
 
-async def _rows(database: Database) -> dict[str, list[Any]]:
-    return {
-        table.name: await database.read(
-            lambda one, table=table: sorted(map(repr, one.execute(select(table))))
-        )
-        for table in Base.metadata.sorted_tables
-    }
+async def _rows(database: Database) -> dict[str, list[str]]:
+    def read(connection: Connection) -> dict[str, list[str]]:
+        return {
+            table.name: sorted(map(repr, connection.execute(select(table))))
+            for table in Base.metadata.sorted_tables
+        }
+
+    return await database.read(read)
 
 
 async def test_filled_fast_is_the_same_as_populated(databases: Databases) -> None:
