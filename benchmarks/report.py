@@ -1,107 +1,132 @@
-"""What was measured, as numbers to keep and as a table to read."""
+"""What was measured: numbers to keep, and a table to read."""
 
-import os
-import platform
 import statistics
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.load import Load
-from benchmarks.rows import Row
-
 HEAD = (
-    "| work | product | beside | answers/s | ratio | in the rounds | target | |",
+    "| work | product | beside | it | ratio | in the rounds | target | |",
     "|---|---:|---|---:|---:|---|---:|---|",
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
-    """One server at one row: answers a second round by round, latencies in milliseconds."""
+class Target:
+    """How much the ratio, or the figure where there is none, must be at least or at most."""
 
-    rates: list[float]
-    median_ms: float
-    p99_ms: float
+    bound: float
+    most: bool = False
 
-    @classmethod
-    def of(cls, loads: list[Load]) -> "Speed":
-        """What the rounds of a server say."""
-        latencies = sorted(latency for load in loads for latency in load.latencies)
-        return cls(
-            rates=[load.rate for load in loads],
-            median_ms=statistics.median(latencies) * 1000,
-            p99_ms=latencies[len(latencies) * 99 // 100] * 1000,
-        )
+    def reached(self, ratio: float) -> bool:
+        """Whether the ratio is as wanted."""
+        return ratio <= self.bound if self.most else ratio >= self.bound
 
     def __str__(self) -> str:
-        middle = statistics.median(self.rates)
-        noise = (max(self.rates) - min(self.rates)) / 2 / middle
-        return f"{middle:,.0f} ± {noise:.0%}"
+        return f"{'≤' if self.most else '≥'} {self.bound:g}"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A row and the speed of each of its entries, by name."""
+class Figures:
+    """The same figure of each round; what is counted has no unit."""
 
-    row: Row
-    speeds: dict[str, Speed]
+    rounds: Sequence[float]
+    unit: str = ""
 
-    def ratios(self, rival: str) -> list[float]:
-        """The product's answers a second by the rival's, round by round."""
-        product = self.speeds.get(self.row.product.name)
-        if product is None or rival not in self.speeds:
+    @property
+    def median(self) -> float:
+        """The middle of the rounds."""
+        return statistics.median(self.rounds)
+
+    @property
+    def noise(self) -> float:
+        """Half the range of the rounds, as a part of the median."""
+        return (max(self.rounds) - min(self.rounds)) / 2 / self.median
+
+    def __str__(self) -> str:
+        whole = self.median >= 100 or not self.unit
+        digits = 0 if whole else 2 if self.median < 10 else 1
+        noise = f" ± {self.noise:.0%}" if len(self.rounds) > 1 else ""
+        return f"{self.median:,.{digits}f} {self.unit}{noise}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A line of the table: what the product did, beside what."""
+
+    work: str
+    product: Figures
+    beside: str = ""
+    other: Figures | None = None
+    target: Target | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Whatever else is worth keeping."""
+
+    @property
+    def ratios(self) -> list[float]:
+        """The product's figure by the other, round by round."""
+        if self.other is None:
             return []
-        pairs = zip(product.rates, self.speeds[rival].rates, strict=True)
+        pairs = zip(self.product.rounds, self.other.rounds, strict=True)
         return [ours / theirs for ours, theirs in pairs]
 
+    @property
+    def ratio(self) -> float | None:
+        """The median of the ratios."""
+        return statistics.median(self.ratios) if self.other else None
 
-def markdown(measured: list[Measured]) -> str:
+    @property
+    def missed(self) -> bool:
+        """Whether there is a target that the ratio, or else the figure itself, does not reach."""
+        measured = self.product.median if self.ratio is None else self.ratio
+        return self.target is not None and not self.target.reached(measured)
+
+    @property
+    def verdict(self) -> str:
+        """What came of the target, in a word."""
+        if self.target is None:
+            return "shown"
+        return "**missed**" if self.missed else "reached"
+
+    @property
+    def result(self) -> str:
+        """The ratio with what it is beside, or the figure where there is none."""
+        return str(self.product) if self.ratio is None else f"{self.ratio:.2f} beside {self.beside}"
+
+
+def markdown(findings: Sequence[Finding]) -> str:
     """The table: medians, with the range of the rounds beside them."""
-    return "\n".join([*HEAD, *(line for one in measured for line in _lines(one))])
+    return "\n".join([*HEAD, *map(_line, findings)])
 
 
-def _lines(one: Measured) -> list[str]:
-    lines = []
-    product = one.speeds.get(one.row.product.name, "not measured")
-    for rival in one.row.rivals:
-        ratios = one.ratios(rival.entry.name)
-        ratio, between, verdict = "", "", ""
-        if ratios:
-            middle = statistics.median(ratios)
-            ratio, between = f"{middle:.2f}", f"{min(ratios):.2f} to {max(ratios):.2f}"
-            if rival.target is not None:
-                verdict = "reached" if middle >= rival.target else "missed"
-        theirs = one.speeds.get(rival.entry.name, "not measured")
-        target = "" if rival.target is None else f"≥ {rival.target:g}"
-        cells = (
-            one.row.name, product, rival.entry.name, theirs, ratio, between, target, verdict,
-        )  # fmt: skip
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return lines
+def _line(one: Finding) -> str:
+    ratios = one.ratios
+    cells = (
+        one.work,
+        one.product,
+        one.beside,
+        one.other or "",
+        "" if one.ratio is None else f"{one.ratio:.2f}",
+        f"{min(ratios):.2f} to {max(ratios):.2f}" if len(ratios) > 1 else "",
+        one.target or "",
+        one.verdict,
+    )
+    return f"| {' | '.join(map(str, cells))} |"
 
 
-def results(measured: list[Measured]) -> dict[str, Any]:
+def kept(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Everything, for machines."""
-    return {
-        "machine": {
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            "processors": os.cpu_count(),
-        },
-        "rows": [
-            {
-                "name": one.row.name,
-                "connections": one.row.connections,
-                "speeds": {name: asdict(speed) for name, speed in one.speeds.items()},
-                "rivals": [
-                    {
-                        "name": rival.entry.name,
-                        "target": rival.target,
-                        "ratios": one.ratios(rival.entry.name),
-                    }
-                    for rival in one.row.rivals
-                ],
-            }
-            for one in measured
-        ],
-    }
+    return [
+        {
+            "work": one.work,
+            "product": list(one.product.rounds),
+            "unit": one.product.unit,
+            "beside": one.beside,
+            "other": list(one.other.rounds) if one.other else None,
+            "ratio": one.ratio,
+            "target": str(one.target) if one.target else None,
+            "verdict": one.verdict,
+            **one.more,
+        }
+        for one in findings
+    ]

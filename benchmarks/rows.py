@@ -1,14 +1,19 @@
-"""What is measured, as data: each row compares the product with its rivals at one piece of work."""
+"""What is read, as data: each row compares the product with its rivals at one piece of work."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import orjson
-
+from benchmarks.asking import (
+    Asking,
+    about_each_client,
+    get,
+    get_each_client,
+    graphql,
+    never_seen,
+)
 from models import Role
 
-Request = Callable[[str], Callable[[], bytes]]
-"""From an access token to what makes the bytes of each request."""
+USUAL = "usual Strawberry"
+HANDWRITTEN = "hand-written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,70 +28,43 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A server (`product`, or a module beside this one) at work on some data for some caller."""
+    """A server (`product`, or a module of `rivals`) at work on some data for some caller."""
 
     name: str
     server: str
-    request: Request
+    asking: Asking
     data: Data
-    caller: Role
+    caller: Role = Role.DEPARTMENT_ADMINISTRATOR
 
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """Whom the product is compared with; `target` is the least ratio of answers a second."""
+    """Whom the product is compared with; `target` is the least ratio of answers a second.
+
+    Where `same`, it must give the same JSON as the product before anything is measured.
+    """
 
     entry: Entry
     target: float | None = None
+    same: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One piece of work. Where `same`, all must give the same JSON before they are measured."""
+    """One piece of work."""
 
     name: str
     product: Entry
     rivals: tuple[Rival, ...]
-    same: bool = True
     connections: int = 16
 
 
-def graphql(document: str) -> Request:
-    """A GraphQL document, the same each time."""
-    body = orjson.dumps({"query": document})
+SMALL = Data(organizations=20, clients=10_000, largest=2_000)
+MEDIUM = Data(organizations=20, clients=100_000, largest=20_000)
+LARGE = Data(organizations=20, clients=1_000_000, largest=200_000)
+EMBEDDED = replace(MEDIUM, dialect="sqlite")
 
-    def request(token: str) -> Callable[[], bytes]:
-        head = (
-            "POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: application/json\r\n"
-            f"authorization: Bearer {token}\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        sent = head.encode() + body
-        return lambda: sent
-
-    return request
-
-
-def get(path: str) -> Request:
-    """A path of a hand-written API."""
-
-    def request(token: str) -> Callable[[], bytes]:
-        head = (
-            f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: application/json\r\n"
-            f"authorization: Bearer {token}\r\n\r\n"
-        )
-        sent = head.encode()
-        return lambda: sent
-
-    return request
-
-
-MEDIUM = Data(organizations=20, clients=100_000)
-
-PAGE = """
-query Page {
-  clients(first: 50) {
-    nodes {
+CLIENT = """
       id firstName lastName status email dateOfBirth
       department { id name }
       associations {
@@ -94,33 +72,89 @@ query Page {
         practitioner { id displayName }
         department { id name }
       }
-    }
-    pageInfo { hasNextPage endCursor }
+"""
+
+PAGE = f"""
+query Page {{
+  clients(first: 50) {{
+    nodes {{{CLIENT}}}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}
+"""
+
+NEW_PAGE = PAGE.replace("clients(", "ALIAS: clients(")
+
+ONE = f"""
+query One($id: ID!) {{
+  client(id: $id) {{{CLIENT}}}
+}}
+"""
+
+VIEWER = """
+query Me {
+  viewer {
+    surface
+    permissions
+    organization { id name }
+    staff { id displayName email }
   }
 }
 """
 
-_ADMINISTRATOR = Role.DEPARTMENT_ADMINISTRATOR
+
+def _row(
+    name: str,
+    asking: Asking,
+    by_hand: Asking,
+    targets: tuple[float | None, float | None],
+    data: Data = MEDIUM,
+    server: str = "handwritten",
+    same: bool = True,
+) -> Row:
+    """A row with both rivals; `targets` as the usual one's, the hand-written one's."""
+    return Row(
+        name=name,
+        product=Entry("product", "product", asking, data),
+        rivals=(
+            Rival(Entry(USUAL, "usual", asking, data), targets[0]),
+            Rival(Entry(HANDWRITTEN, server, by_hand, data), targets[1], same),
+        ),
+    )
+
 
 ROWS = (
-    Row(
-        name="Page of 50 clients, two nested levels, as Department Administrator",
-        product=Entry("product", "product", graphql(PAGE), MEDIUM, _ADMINISTRATOR),
-        rivals=(
-            Rival(
-                Entry("usual Strawberry", "usual", graphql(PAGE), MEDIUM, _ADMINISTRATOR),
-                target=8.0,
-            ),
-            Rival(
-                Entry(
-                    "hand-written SQL to JSON, bare Starlette",
-                    "handwritten",
-                    get("/clients?first=50"),
-                    MEDIUM,
-                    _ADMINISTRATOR,
-                ),
-                target=0.5,
-            ),
-        ),
+    _row(
+        "Page of 50 clients, two nested levels, as Department Administrator",
+        graphql(PAGE),
+        get("/clients?first=50"),
+        targets=(12, 0.80),
+    ),
+    _row(
+        "One client with associations",
+        about_each_client(ONE),
+        get_each_client("/clients/"),
+        targets=(3, 0.65),
+    ),
+    _row(
+        "`viewer`: person, organization, permissions",
+        graphql(VIEWER),
+        get("/viewer"),
+        targets=(2, 0.65),
+    ),
+    _row(
+        "The page in a document never seen before",
+        never_seen(NEW_PAGE),
+        get("/clients?first=50"),
+        targets=(3, None),
+        same=False,  # there is no document in it, and so no alias
+    ),
+    _row(
+        "The page on SQLite",
+        graphql(PAGE),
+        get("/clients?first=50"),
+        targets=(None, 0.65),
+        data=EMBEDDED,
+        server="embedded",
     ),
 )

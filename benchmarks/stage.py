@@ -1,40 +1,43 @@
-"""Where rows are measured: databases with their data, and servers, made when first asked for.
-
-Each server is one process of one worker.
-"""
+"""Where things are measured: databases with their data, and servers, made when first asked for."""
 
 import asyncio
 import contextlib
 import datetime as dt
+import multiprocessing
 import os
 import secrets
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
-from sqlalchemy import insert, make_url
+from sqlalchemy import insert, make_url, select
 
 import models
+from benchmarks.asking import Caller
+from benchmarks.filling import fill
+from benchmarks.rounds import Effort, tell
 from benchmarks.rows import Data, Entry
-from models import Role, Surface
+from models import ClientStatus, Role, Surface
 from models.migrate import migrate
-from permissions import Tokens
-from portal.populate import Populated, populate
+from permissions import Passwords, Tokens
+from portal.populate import Populated
 from tests.servers import FAST, postgresql
 
 ROOT = Path(__file__).parent.parent
-SEED = 1
-NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
-SECONDS_TO_START = 30
+PASSWORD = "a portal full of people"  # noqa: S105 - of made-up people
+SETTINGS = {**FAST, "shared_buffers": "512MB", "max_wal_size": "4GB"}
+SECONDS_TO_START = 60
 SECONDS_TO_END = 10
+CLIENTS = 200
 DAY = dt.timedelta(days=1)
 
 
@@ -43,14 +46,24 @@ class Ready:
     """An entry whose server is up: where it is and what it is asked."""
 
     port: int
-    request: Callable[[], bytes]
+    requests: Iterator[bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class _Filled:
+class Filled:
+    """A database with its data, and the first organization in it."""
+
     url: str
     database: models.Database
     first: Populated
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A process that serves, and where."""
+
+    port: int
+    process: asyncio.subprocess.Process
 
 
 class Stage:
@@ -61,15 +74,16 @@ class Stage:
     free for a server as long as it keeps up. Without it all compete, and all their work counts.
     """
 
-    def __init__(self, pin: bool = False) -> None:
+    def __init__(self, effort: Effort, pin: bool = False) -> None:
+        self._effort = effort
         self._pin = pin
 
     async def __aenter__(self) -> Self:
         self._exits = AsyncExitStack()
         self._folder = Path(self._exits.enter_context(tempfile.TemporaryDirectory()))
         self._secret = secrets.token_urlsafe(48)
-        self._filled: dict[Data, _Filled] = {}
-        self._ports: dict[tuple[str, Data], int] = {}
+        self._filled: dict[Data, Filled] = {}
+        self._served: dict[tuple[str, Data], Server] = {}
         self._maintenance: str | None = None
         self._for_servers: list[int] = []
         if self._pin:
@@ -86,54 +100,46 @@ class Stage:
     ) -> None:
         await self._exits.aclose()
 
-    async def prepare(self, entry: Entry) -> Ready:
-        """Make what the entry needs."""
-        filled = await self._fill(entry.data)
-        token = await self._sign_in(filled, entry.caller)
-        if (entry.server, entry.data) not in self._ports:
-            port = await self._serve(entry.server, filled.url)
-            self._ports[entry.server, entry.data] = port
-        return Ready(self._ports[entry.server, entry.data], entry.request(token))
+    @property
+    def tokens(self) -> Tokens:
+        """The tokens of every server here."""
+        return Tokens(self._secret)
 
-    async def _fill(self, data: Data) -> _Filled:
-        if data in self._filled:
-            return self._filled[data]
-        name = f"bench_{secrets.token_hex(4)}"
-        if data.dialect == "postgresql":
-            url = await self._create(name)
-        else:
-            url = f"sqlite:///{self._folder / name}.sqlite3"
-        database = models.Database(url)
-        self._exits.push_async_callback(database.close)
-        await migrate(database)
-        made = await populate(
-            database,
-            organizations=data.organizations,
-            clients=data.clients,
-            largest=data.largest,
-            seed=SEED,
-            password_hash="nobody signs in with a password here",  # noqa: S106
-            now=NOW,
-            progress=_show,
-        )
-        if data.dialect == "postgresql":
-            await _run(url, "VACUUM ANALYZE")
-        self._filled[data] = _Filled(url, database, made[0])
+    async def fill(self, wanted: Iterable[Data]) -> None:
+        """Make these databases, all at once: what is single-threaded first, then the largest."""
+        passwords = Passwords()
+        password_hash = await passwords.hash(PASSWORD)
+        passwords.close()
+        spawning = multiprocessing.get_context("spawn")
+        order = sorted(wanted, key=lambda one: (one.dialect != "sqlite", -one.clients))
+        urls = [await self._create(one.dialect) for one in order]
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=spawning) as workers:
+            await asyncio.gather(
+                *(
+                    self._fill(one, url, password_hash, workers)
+                    for one, url in zip(order, urls, strict=True)
+                )
+            )
+
+    async def filled(self, data: Data) -> Filled:
+        """The database with this data."""
+        if data not in self._filled:
+            await self.fill([data])
         return self._filled[data]
 
-    async def _create(self, name: str) -> str:
-        """A new database of the PostgreSQL server."""
-        if self._maintenance is None:
-            settings = {**FAST, "shared_buffers": "512MB"}
-            self._maintenance = self._exits.enter_context(postgresql(settings))
-        await _run(self._maintenance, f'CREATE DATABASE "{name}"')
-        drop = f'DROP DATABASE "{name}" WITH (FORCE)'
-        self._exits.push_async_callback(_run, self._maintenance, drop)
-        url = make_url(self._maintenance).set(database=name)
-        return url.render_as_string(hide_password=False)
+    async def prepare(self, entry: Entry) -> Ready:
+        """Make what the entry needs."""
+        filled = await self.filled(entry.data)
+        caller = await self.caller(entry.data, entry.caller)
+        if (entry.server, entry.data) not in self._served:
+            self._served[entry.server, entry.data] = await self.serve(
+                command(entry.server), filled.url
+            )
+        return Ready(self._served[entry.server, entry.data].port, entry.asking(caller))
 
-    async def _sign_in(self, filled: _Filled, role: Role) -> str:
-        """The access token of a new session of somebody who has the role."""
+    async def caller(self, data: Data, role: Role) -> Caller:
+        """Somebody of the first organization who has the role, in a new session."""
+        filled = await self.filled(data)
         now = dt.datetime.now(dt.UTC)
         session = {
             "organization_id": filled.first.id,
@@ -151,47 +157,122 @@ class Stage:
             await connection.execute(insert(models.Session), session)
 
         await filled.database.write(write)
-        return Tokens(self._secret).access(session["id"], 1)  # type: ignore[arg-type]
+        token = self.tokens.access(session["id"], 1)  # type: ignore[arg-type]
+        return Caller(token, await _within_reach(filled))
 
-    async def _serve(self, server: str, url: str) -> int:
-        """Start the server; its port, once it takes connections."""
-        port = _free_port()
+    async def serve(
+        self, program: list[str], url: str, settings: Mapping[str, str] | None = None
+    ) -> Server:
+        """Start a server on this database; it takes connections."""
+        port = free_port()
         environment = {
-            **os.environ,
             "DATABASE_URL": url,
             "SECRET_KEY": self._secret,
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "MAIL_URL": f"file://{self._folder}/mail",
             "MAIL_FROM": "portal@example.com",
+            "THROTTLE": "1000000",
+            **(settings or {}),
         }
-        log = self._folder / f"{server}-{port}.log"
+        address = ["--host", "127.0.0.1", "--port", str(port)]
+        process = await self._start([*program, *address], port, environment)
+        if self._for_servers:
+            os.sched_setaffinity(process.pid, self._for_servers)
+        return Server(port, process)
+
+    async def listen(self, program: list[str]) -> int:
+        """Start a program that is given a port, and listens there."""
+        port = free_port()
+        await self._start([*program, str(port)], port, {})
+        return port
+
+    async def end(self, server: Server) -> None:
+        """Stop a server that is not needed any more."""
+        await _end(server.process)
+
+    async def _start(
+        self, program: list[str], port: int, environment: Mapping[str, str]
+    ) -> asyncio.subprocess.Process:
+        """Start a Python program; it takes connections at the port."""
+        log = self._folder / f"{port}.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", *_command(server, port)),
+                *(sys.executable, "-m", *program),
                 cwd=ROOT,
-                env=environment,
+                env={**os.environ, **environment},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
             )
-        if self._for_servers:
-            os.sched_setaffinity(process.pid, self._for_servers)
         self._exits.push_async_callback(_end, process)
         deadline = time.monotonic() + SECONDS_TO_START
         while process.returncode is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.close()
-                return port
-            await asyncio.sleep(0.05)
-        raise RuntimeError(f"{server} did not start:\n{log.read_text(errors='replace')[-4000:]}")
+                return process
+            await asyncio.sleep(0.02)
+        said = log.read_text(errors="replace")[-4000:]
+        raise RuntimeError(f"{' '.join(program)} did not start:\n{said}")
+
+    async def _fill(
+        self, data: Data, url: str, password_hash: str, workers: ProcessPoolExecutor
+    ) -> None:
+        scaled = replace(
+            data,
+            clients=self._effort.of(data.clients),
+            largest=data.largest and self._effort.of(data.largest),
+        )
+        tell(f"Populating {scaled.clients:,} clients in {data.dialect} …")
+        started = time.monotonic()
+        first = await fill(url, scaled, password_hash, workers)
+        database = models.Database(url)
+        self._exits.push_async_callback(database.close)
+        self._filled[data] = Filled(url, database, first)
+        tell(f"… {scaled.clients:,} are there after {time.monotonic() - started:.0f} s.")
+
+    async def _create(self, dialect: str) -> str:
+        """A new database with all its tables, and nothing in them."""
+        name = f"bench_{secrets.token_hex(4)}"
+        url = f"sqlite:///{self._folder / name}.sqlite3"
+        if dialect == "postgresql":
+            url = await self._create_postgresql(name)
+        database = models.Database(url)
+        await migrate(database)
+        await database.close()
+        return url
+
+    async def _create_postgresql(self, name: str) -> str:
+        if self._maintenance is None:
+            self._maintenance = self._exits.enter_context(postgresql(SETTINGS))
+        await _run(self._maintenance, f'CREATE DATABASE "{name}"')
+        drop = f'DROP DATABASE "{name}" WITH (FORCE)'
+        self._exits.push_async_callback(_run, self._maintenance, drop)
+        url = make_url(self._maintenance).set(database=name)
+        return url.render_as_string(hide_password=False)
 
 
-def _command(server: str, port: int) -> list[str]:
-    address = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+async def _within_reach(filled: Filled) -> tuple[str, ...]:
+    """Active clients of the first department, as the API shows their ids, in no order of theirs."""
+    statement = (
+        select(models.Client.id)
+        .where(
+            models.Client.organization_id == filled.first.id,
+            models.Client.department_id == filled.first.departments[0],
+            models.Client.status == ClientStatus.ACTIVE,
+        )
+        .order_by(models.Client.email_key)
+        .limit(CLIENTS)
+    )
+    found = await filled.database.read(lambda connection: connection.scalars(statement).all())
+    return tuple(models.outside("cli_", id) for id in found)
+
+
+def command(server: str, workers: int = 1) -> list[str]:
+    """The program of `product`, or of a module of `rivals`, without its address."""
     if server == "product":
-        return ["portal", "serve", *address]
-    program = ["uvicorn", "--factory", f"benchmarks.{server}:app", *address]
+        return ["portal", "serve", "--workers", str(workers)]
+    program = ["uvicorn", "--factory", f"benchmarks.rivals.{server}:app", "--workers", "1"]
     return [*program, "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
 
 
@@ -205,7 +286,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
@@ -216,8 +298,3 @@ async def _run(url: str, statement: str) -> None:
         await connection.execute(statement, timeout=600)
     finally:
         await connection.close()
-
-
-def _show(written: int, total: int) -> None:
-    end = "\n" if written == total else ""
-    print(f"\rpopulating: {written:,} of {total:,} clients", end=end, file=sys.stderr, flush=True)

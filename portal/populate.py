@@ -28,10 +28,20 @@ BATCH = 5_000
 CLIENTS_A_PRACTITIONER = 40
 HISTORY = dt.timedelta(days=3 * 365)
 
+_UUID7 = 0x7 << 76 | 0x2 << 62
+_UUID7_KEEPS = ~(0xF << 76 | 0x3 << 62)
+
 Row = dict[str, Any]
 Rows = dict[type[models.Base], list[Row]]
 
-_STATUSES = {ClientStatus.ACTIVE: 85, ClientStatus.INACTIVE: 10, ClientStatus.PENDING: 5}
+_STATUSES = (
+    *(ClientStatus.ACTIVE,) * 17,
+    *(ClientStatus.INACTIVE,) * 2,
+    ClientStatus.PENDING,
+)
+
+# Of every client's address and username, as `client` makes them up.
+_CLIENT_WORDS = frozenset({"client", "example", "com"})
 
 _FIRST_NAMES = (
     "Aaliyah Adèle Agnieszka Ahmed Aiko Alejandro Amélie Amir Ana Anaïs Andrés André Anh Anna"
@@ -118,10 +128,10 @@ async def populate(
     """
     made: list[Populated] = []
     before = 0
-    for size in _sizes(organizations, clients, largest):
+    for number, size in enumerate(sizes(organizations, clients, largest), start=1):
         tell = partial(_tell, progress, before, clients)
-        write = partial(_write, len(made) + 1, size, seed, password_hash, now, tell)
-        made.append(await database.write(write))
+        clinic = partial(_Clinic, number, size, seed, password_hash, now)
+        made.append(await database.write(partial(_write, clinic, tell)))
         before += size
     await database.write(lambda connection: connection.execute(text("ANALYZE")))
     return made
@@ -134,7 +144,22 @@ def _tell(
         progress(before + written, total)
 
 
-def _sizes(organizations: int, clients: int, largest: int | None) -> list[int]:
+async def populate_one(
+    database: models.Database,
+    *,
+    number: int,
+    size: int,
+    seed: int,
+    password_hash: str,
+    now: dt.datetime,
+) -> Populated:
+    """Write just the organization `clinic-{number}`, as `populate` would: many may run at once."""
+    clinic = partial(_Clinic, number, size, seed, password_hash, now)
+    return await database.write(partial(_write, clinic, lambda _written: None))
+
+
+def sizes(organizations: int, clients: int, largest: int | None = None) -> list[int]:
+    """How many clients each organization has. Raises `ValueError`, as `populate` does."""
     if organizations < 1 or clients < 0:
         raise ValueError("organizations must be at least 1, clients at least 0")
     if largest is None:
@@ -142,22 +167,16 @@ def _sizes(organizations: int, clients: int, largest: int | None) -> list[int]:
         return [share + (number < over) for number in range(organizations)]
     if organizations < 2 or not 0 <= largest <= clients:
         raise ValueError("largest must be a part of clients, with other organizations beside it")
-    return [largest, *_sizes(organizations - 1, clients - largest, None)]
+    return [largest, *sizes(organizations - 1, clients - largest)]
 
 
 async def _write(
-    number: int,
-    size: int,
-    seed: int,
-    password_hash: str,
-    now: dt.datetime,
-    tell: Callable[[int], None],
-    connection: AsyncConnection,
+    make: "Callable[[], _Clinic]", tell: Callable[[int], None], connection: AsyncConnection
 ) -> Populated:
-    clinic = _Clinic(number, size, seed, password_hash, now)
+    clinic = make()
     await _insert(connection, clinic.staff())
-    for start in range(0, size, BATCH):
-        stop = min(start + BATCH, size)
+    for start in range(0, clinic.size, BATCH):
+        stop = min(start + BATCH, clinic.size)
         await _insert(connection, clinic.clients(range(start + 1, stop + 1)))
         tell(stop)
     return clinic.made()
@@ -180,21 +199,24 @@ async def _insert(connection: AsyncConnection, rows: Rows) -> None:
 
 
 class _Name(NamedTuple):
-    """A name with what is derived from it."""
+    """A name with what is derived from it; `words` are those by which who bears it is found."""
 
     first: str
     last: str
     key: str
     mail: str
+    words: frozenset[str]
 
 
 @cache
 def _names() -> list[_Name]:
-    return [
-        _Name(first, last, models.name_key(first, last), f"{_letters(first)}.{_letters(last)}")
-        for first in _FIRST_NAMES.split()
-        for last in _LAST_NAMES.split()
-    ]
+    return [_name(first, last) for first in _FIRST_NAMES.split() for last in _LAST_NAMES.split()]
+
+
+def _name(first: str, last: str) -> _Name:
+    mail = f"{_letters(first)}.{_letters(last)}"
+    words = models.words_of(first, last, mail)
+    return _Name(first, last, models.name_key(first, last), mail, words)
 
 
 def _letters(name: str) -> str:
@@ -216,25 +238,26 @@ class _Clinic:
     ) -> None:
         self._chance = random.Random(f"{seed}/{number}")  # noqa: S311 - repeatable, not secret
         self._number = number
-        self._size = size
+        self.size = size
         self._password_hash = password_hash
         self._now = now.replace(microsecond=0)
         self._opened = self._now - HISTORY
         self._id = self._key(self._opened)
         names = _DEPARTMENTS[: self._chance.randint(3, len(_DEPARTMENTS))]
         self._departments = {self._key(self._opened): name for name in names}
+        self._homes = list(self._departments)
         self._administrators: list[uuid.UUID] = []
         self._managers: dict[uuid.UUID, list[uuid.UUID]] = {}
-        self._posts: dict[uuid.UUID, list[_Post]] = {key: [] for key in self._departments}
+        self._posts: dict[uuid.UUID, list[_Post]] = {key: [] for key in self._homes}
 
     def made(self) -> Populated:
         """What was made."""
-        first = next(iter(self._departments))
+        first = self._homes[0]
         return Populated(
             id=self._id,
             slug=f"clinic-{self._number}",
-            clients=self._size,
-            departments=tuple(self._departments),
+            clients=self.size,
+            departments=tuple(self._homes),
             staff={
                 Role.ORGANIZATION_ADMINISTRATOR: self._administrators[0],
                 Role.DEPARTMENT_ADMINISTRATOR: self._managers[first][0],
@@ -247,7 +270,7 @@ class _Clinic:
         """The organization, its departments and everybody who works there."""
         rows: Rows = {
             models.Organization: [self._organization()],
-            models.Department: [self._department(key) for key in self._departments],
+            models.Department: [self._department(key) for key in self._homes],
             models.Account: [],
             models.Staff: [],
             models.RoleGrant: [],
@@ -257,8 +280,8 @@ class _Clinic:
             administrator = self._hire(rows, f"admin.{n}")
             self._administrators.append(administrator)
             self._grant(rows, administrator, Role.ORGANIZATION_ADMINISTRATOR, None)
-        departments = list(self._departments)
-        practitioners = max(3, self._size // CLIENTS_A_PRACTITIONER // len(departments))
+        departments = self._homes
+        practitioners = max(3, self.size // CLIENTS_A_PRACTITIONER // len(departments))
         for d, department in enumerate(departments, start=1):
             administrator = self._hire(rows, f"da.{d}.1")
             self._grant(rows, administrator, Role.DEPARTMENT_ADMINISTRATOR, department)
@@ -294,8 +317,7 @@ class _Clinic:
     def _key(self, moment: dt.datetime) -> uuid.UUID:
         """A UUIDv7 of that moment, shaped as `models.new_id` shapes them."""
         value = int(moment.timestamp() * 1000) << 80 | self._chance.getrandbits(80)
-        value = value & ~(0xF << 76) | 0x7 << 76
-        return uuid.UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+        return uuid.UUID(int=value & _UUID7_KEEPS | _UUID7)
 
     def _one_in(self, number: int) -> bool:
         return self._chance.randrange(number) == 0
@@ -342,7 +364,7 @@ class _Clinic:
                 "created_at": self._opened,
             }
         )
-        self._findable(rows, key, name.first, name.last, email, username)
+        self._findable(rows, key, name.words | models.words_of(email, username))
         return key
 
     def _grant(
@@ -363,13 +385,13 @@ class _Clinic:
 
     def _client(self, rows: Rows, number: int) -> None:
         chance = self._chance
-        since = HISTORY * ((number - 1) / self._size)
+        since = HISTORY * ((number - 1) / self.size)
         created = (self._opened + since).replace(microsecond=0)
         key = self._key(self._opened + since)
         name = chance.choice(_names())
         email = f"{name.mail}.{number}@example.com"
-        status = chance.choices(tuple(_STATUSES), tuple(_STATUSES.values()))[0]
-        home = chance.choice(list(self._departments))
+        status = chance.choice(_STATUSES)
+        home = chance.choice(self._homes)
         unsure = status is ClientStatus.PENDING and self._one_in(3)
         approved = status is ClientStatus.ACTIVE or (
             status is ClientStatus.INACTIVE and not self._one_in(3)
@@ -399,7 +421,8 @@ class _Clinic:
                 "status_reason": chance.choice(_REASONS) if told else None,
             }
         )
-        self._findable(rows, key, name.first, name.last, email, username)
+        findable = name.words | _CLIENT_WORDS | {str(number)}
+        self._findable(rows, key, findable if username else findable - {"client"})
         if approved:
             self._associate(rows, rows[models.Client][-1], home, approved_at)
 
@@ -409,7 +432,7 @@ class _Clinic:
         met: dict[uuid.UUID, _Post] = {}
         for _ in range(chance.randint(1, 3)):
             elsewhere = self._one_in(5)
-            department = chance.choice(list(self._departments)) if elsewhere else home
+            department = chance.choice(self._homes) if elsewhere else home
             post = chance.choice(self._posts[department])
             met.setdefault(post.staff, post)
         rows[models.Association].extend(
@@ -427,11 +450,10 @@ class _Clinic:
             for post in met.values()
         )
 
-    def _findable(self, rows: Rows, key: uuid.UUID, *texts: str | None) -> None:
+    def _findable(self, rows: Rows, key: uuid.UUID, words: frozenset[str]) -> None:
         """The words by which the person is found."""
         rows[models.SearchWord].extend(
-            {"organization_id": self._id, "word": word, "account_id": key}
-            for word in sorted(models.words_of(*texts))
+            {"organization_id": self._id, "word": word, "account_id": key} for word in sorted(words)
         )
 
     def _account(

@@ -26,9 +26,9 @@ from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.permission import BasePermission, PermissionExtension
 
 import models
-from models import ClientStatus, Role
+from models import ClientStatus, Role, Surface
 from models.database import address
-from permissions import Actor, Tokens, identify
+from permissions import Actor, Permission, Tokens, identify
 
 MANAGERS = {Role.DEPARTMENT_ADMINISTRATOR, Role.CARE_COORDINATOR}
 CONNECTIONS = 20
@@ -105,6 +105,8 @@ class Context:
 Info: TypeAlias = strawberry.Info[Context, None]
 
 strawberry.enum(ClientStatus)
+strawberry.enum(Permission)
+strawberry.enum(Surface)
 
 
 class IsManager(BasePermission):
@@ -131,13 +133,44 @@ class Department:
         return cls(id=strawberry.ID(models.outside("dep_", row.id)), name=row.name)
 
 
+class IsManagerOrSelf(BasePermission):
+    """Managers, and on their own record everybody."""
+
+    message = "Only managers may see this."
+    error_extensions = {"code": "FORBIDDEN"}  # noqa: RUF012 - as Strawberry declares it
+
+    def has_permission(self, source: Any, info: Info, **kwargs: object) -> bool:
+        """Whether the caller manages a department, or is the one they look at."""
+        context = info.context
+        return bool(context.mine) or bool(context.actor and source.row.id == context.actor.id)
+
+
+@strawberry.type
+class Organization:
+    """An organization."""
+
+    id: strawberry.ID
+    name: str
+
+    @classmethod
+    def of(cls, row: models.Organization) -> Self:
+        """The organization as the API shows it."""
+        return cls(id=strawberry.ID(models.outside("org_", row.id)), name=row.name)
+
+
 @strawberry.type
 class Staff:
     """Somebody who works for the organization."""
 
+    row: strawberry.Private[models.Staff]
     id: strawberry.ID
     first_name: str
     last_name: str
+
+    @strawberry.field(extensions=[PermissionExtension([IsManagerOrSelf()], fail_silently=True)])  # type: ignore[untyped-decorator]
+    def email(self) -> str | None:
+        """Where letters go."""
+        return self.row.email
 
     @strawberry.field
     def display_name(self) -> str:
@@ -148,6 +181,7 @@ class Staff:
     def of(cls, row: models.Staff) -> Self:
         """The staff member as the API shows them."""
         return cls(
+            row=row,
             id=strawberry.ID(models.outside("stf_", row.id)),
             first_name=row.first_name,
             last_name=row.last_name,
@@ -251,8 +285,52 @@ class ClientConnection:
 
 
 @strawberry.type
+class Viewer:
+    """Who is signed in."""
+
+    actor: strawberry.Private[Actor]
+    surface: Surface
+
+    @strawberry.field
+    def permissions(self) -> list[Permission]:
+        """What the caller may do, somewhere."""
+        return [one for one in Permission if self.actor.shape.scopes(one)]
+
+    @strawberry.field
+    async def organization(self, info: Info) -> Organization:
+        """The caller's organization."""
+        async with info.context.sessions() as session:
+            row = await session.get_one(models.Organization, self.actor.organization_id)
+        return Organization.of(row)
+
+    @strawberry.field
+    async def staff(self, info: Info) -> Staff | None:
+        """The caller's own record."""
+        async with info.context.sessions() as session:
+            row = await session.get(models.Staff, (self.actor.organization_id, self.actor.id))
+        return Staff.of(row) if row else None
+
+
+@strawberry.type
 class Query:
     """What can be asked."""
+
+    @strawberry.field
+    def viewer(self, info: Info) -> Viewer | None:
+        """Who is signed in."""
+        actor = info.context.actor
+        if actor is None or actor.shape.surface is None:
+            return None
+        return Viewer(actor=actor, surface=actor.shape.surface)
+
+    @strawberry.field(permission_classes=[IsManager])  # type: ignore[untyped-decorator]
+    async def client(self, info: Info, id: strawberry.ID) -> Client | None:
+        """A client whom the caller manages."""
+        context = info.context
+        wanted = models.Client.id == models.parse_id("cli_", id)
+        async with context.sessions() as session:
+            row = await session.scalar(select(models.Client).where(_managed(context), wanted))
+        return Client.of(row) if row else None
 
     @strawberry.field(permission_classes=[IsManager])  # type: ignore[untyped-decorator]
     async def clients(

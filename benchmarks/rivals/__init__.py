@@ -1,0 +1,1 @@
+"""Whom the product is measured beside: each module is a server, made by its `app()`."""
