@@ -121,6 +121,8 @@ async def _identify(request: Request, connection: Any) -> tuple[uuid.UUID, list[
         return None
     if found["staff_status"] != "ACTIVE" or found["surface"] != "PORTAL":
         return None
+    if found["second_factor_needed"]:
+        return found["organization_id"], []
     managed = [row["department_id"] for row in rows if row["role"] in MANAGERS]
     return found["organization_id"], managed
 

@@ -85,6 +85,10 @@ class Viewer:
     surface: Surface = about("Where the session is good.")
     organization: Organization = row("The caller's organization.")
     permissions: list[Permission] = about("What the caller may do, somewhere; none for a client.")
+    second_factor_needed: bool = about(
+        "Whether the caller must set up a second factor before anything else: the organization "
+        "requires one of its staff, and until then nobody holds a permission without it."
+    )
     staff: Staff | None = row("The caller's own record, for staff.", own=True)
     client: Client | None = row("The caller's own record, for a client.", own=True)
 
@@ -141,6 +145,7 @@ class Query:
             surface=shape.surface,
             organization=named(Key(models.Organization, actor.organization_id)),
             permissions=[one for one in Permission if shape.scopes(one)],
+            second_factor_needed=actor.second_factor_needed,
             staff=named(Key(models.Staff, actor.id) if shape.kind is AccountKind.STAFF else None),
             client=named(
                 Key(models.Client, actor.id) if shape.kind is AccountKind.CLIENT else None

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Database, Reading, Surface
-from permissions import ANONYMOUS, Passwords, Tokens, identify
+from permissions import ANONYMOUS, Passwords, Tokens, Vault, identify
 from resolvers import Context, Services
 from schema import Api, Response
 from tests.oracle.clinic import CLINIC, NOW, PUBLIC_URL, SECRET
@@ -20,6 +20,7 @@ Caller = tuple[str, Surface] | None
 """A label of the clinic and a surface; None is the anonymous caller."""
 
 TOKENS = Tokens(SECRET)
+VAULT = Vault(SECRET)
 
 
 class Recording(Database):
@@ -76,7 +77,7 @@ async def serving(url: str, api: Api) -> AsyncIterator[Served]:
     """The API over the clinic, which is written into this empty database."""
     database, passwords = Recording(url), Passwords(memory=64, rounds=1)
     await CLINIC.write(database)
-    services = Services(database, TOKENS, passwords, PUBLIC_URL, lambda: NOW, lambda: None)
+    services = Services(database, TOKENS, VAULT, passwords, PUBLIC_URL, lambda: NOW, lambda: None)
     contexts: dict[Caller, Context] = {None: Context(services, ANONYMOUS)}
     for caller, session in CLINIC.sessions.items():
         actor = await identify(database, TOKENS, TOKENS.access(session, 1), NOW)

@@ -25,7 +25,7 @@ from models import (
     Surface,
     words_of,
 )
-from permissions import Actor, Passwords, Tokens
+from permissions import Actor, Passwords, Tokens, Vault
 from permissions.actor import Grant, Shape
 from portal.populate import Populated, populate
 from resolvers import Context, Services
@@ -157,9 +157,9 @@ async def crowd(
         password_hash="no password has this hash",
         now=START,
     )
-    tokens = Tokens("a secret of nobody")
+    tokens, vault = Tokens("a secret of nobody"), Vault("a secret of nobody")
     public_url = "https://portal.example.org"
-    services = Services(database, tokens, passwords, public_url, lambda: START, lambda: None)
+    services = Services(database, tokens, vault, passwords, public_url, lambda: START, lambda: None)
     yield Crowd(url, database, services, made)
     await database.close()
     passwords.close()
