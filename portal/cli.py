@@ -138,7 +138,7 @@ def reset(
 def encrypt() -> None:
     """Encrypt with SECRET_KEY what PREVIOUS_SECRET_KEY encrypted, which may go then."""
     many = do(encrypt_anew)
-    print(f"{many} secrets were encrypted anew.")
+    print(f"Secrets encrypted anew: {many}.")
 
 
 @commands.command()

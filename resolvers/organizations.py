@@ -140,12 +140,11 @@ async def organization_update(context: Context, change: dict[str, Any]) -> Key:
     organization_id = context.actor.organization_id
 
     async def work(connection: AsyncConnection) -> Key:
-        if new.get("second_factor_required"):
-            mine = await factor_of(connection, organization_id, context.actor.id)
-            if mine is None or mine.confirmed_at is None:
-                message = "Set up your own second factor first."
-                field = ("input", "secondFactorRequired")
-                raise refuse(Code.SECOND_FACTOR_OFF, message, *field)
+        required = new.get("second_factor_required")
+        if required and await factor_of(connection, context.actor) is None:
+            message = "Set up your own second factor first."
+            field = ("input", "secondFactorRequired")
+            raise refuse(Code.SECOND_FACTOR_OFF, message, *field)
         if new:
             await connection.execute(
                 update(Organization).where(Organization.id == organization_id).values(**new)

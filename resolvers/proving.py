@@ -7,14 +7,14 @@ by a link in a letter, ends the waiting.
 """
 
 import datetime as dt
-import uuid
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer import Contents, RecoveryCodeUsed, WrongCodes, post
 from models import Record, RecoveryCode, SecondFactor, Staff
+from permissions import Actor
 from permissions.codes import recovery_hash, step_of
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
@@ -26,10 +26,18 @@ LONGEST_PAUSE = dt.timedelta(days=1)
 _DOUBLINGS = 12
 
 
-async def factor_of(
-    connection: AsyncConnection, organization_id: uuid.UUID, staff_id: uuid.UUID
-) -> Record | None:
-    """The second factor of the staff member, confirmed or not, with their name and address."""
+# Whose second factor: what has the ids of an organization and of a person.
+Person: TypeAlias = Record | Actor
+
+
+async def factor_of(connection: AsyncConnection, person: Person) -> Record | None:
+    """The person's second factor, with their name and address; None while there is none."""
+    factor = await begun_of(connection, person)
+    return factor if factor is not None and factor.confirmed_at is not None else None
+
+
+async def begun_of(connection: AsyncConnection, person: Person) -> Record | None:
+    """As `factor_of`, also while no code has confirmed it."""
     found = await connection.execute(
         select(*SecondFactor.__table__.c, Staff.first_name, Staff.last_name, Staff.email)
         .join(
@@ -38,7 +46,7 @@ async def factor_of(
                 Staff.organization_id == SecondFactor.organization_id, Staff.id == SecondFactor.id
             ),
         )
-        .where(SecondFactor.organization_id == organization_id, SecondFactor.id == staff_id)
+        .where(of_person(person))
     )
     return found.one_or_none()
 
@@ -46,8 +54,7 @@ async def factor_of(
 async def prove(
     context: Context,
     connection: AsyncConnection,
-    organization_id: uuid.UUID,
-    account_id: uuid.UUID,
+    person: Record,
     code: str | None,
     *field: str,
 ) -> Refused | None:
@@ -56,8 +63,8 @@ async def prove(
     To be called under the account's lock. What it writes is to be committed either way: a code
     that is used up, or one more wrong one.
     """
-    factor = await factor_of(connection, organization_id, account_id)
-    if factor is None or factor.confirmed_at is None:
+    factor = await factor_of(connection, person)
+    if factor is None:
         return None
     if code is None or not code.strip():
         message = "Please type the code that your authenticator app shows, or a recovery code."
@@ -158,7 +165,7 @@ async def _count(context: Context, connection: AsyncConnection, factor: Record) 
         await tell(context, connection, factor, WrongCodes)
 
 
-def of_person(person: Record) -> ColumnElement[bool]:
+def of_person(person: Person) -> ColumnElement[bool]:
     """The person's own second factor."""
     return and_(
         SecondFactor.organization_id == person.organization_id, SecondFactor.id == person.id

@@ -1,6 +1,7 @@
 """The second factor of one's own account, and taking one away from who has lost it.
 
-Whatever changes here ends the person's other sessions, and they are written to (ASVS 6.3.7).
+Turning it on or off ends the person's other sessions (ASVS 7.4.3), and whatever changes is told
+them by a letter (6.3.7).
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from resolvers.errors import Code, Refused, refuse
 from resolvers.links import hold
 from resolvers.own import person_of
 from resolvers.posting import sender
-from resolvers.proving import factor_of, of_person, prove, tell, wrong_code
+from resolvers.proving import begun_of, factor_of, of_person, prove, tell, wrong_code
 from resolvers.sessions import end_sessions, is_its_password
 from resolvers.tree import Key
 
@@ -41,11 +42,10 @@ async def second_factor_begin(context: Context, password: str) -> Begun:
 
     async def work(connection: AsyncConnection) -> Begun:
         await _hold(connection, person, "password")
-        factor = await factor_of(connection, person.organization_id, person.id)
-        if factor is not None and factor.confirmed_at is not None:
+        if await factor_of(connection, person) is not None:
             raise _on()
         secret = new_secret()
-        await connection.execute(delete(SecondFactor).where(of_person(person)))
+        await _take_away(connection, person)
         await connection.execute(
             insert(SecondFactor).values(
                 organization_id=person.organization_id,
@@ -67,7 +67,7 @@ async def second_factor_confirm(context: Context, code: str) -> list[str]:
     async def work(connection: AsyncConnection) -> list[str]:
         now = context.now()
         await hold(connection, organization_id=actor.organization_id, account_id=actor.id)
-        factor = await factor_of(connection, actor.organization_id, actor.id)
+        factor = await begun_of(connection, actor)
         if factor is None:
             raise refuse(Code.SECOND_FACTOR_OFF, "First get a secret for your app.", "code")
         if factor.confirmed_at is not None:
@@ -137,8 +137,7 @@ async def second_factor_reset(context: Context, organization: str, username: str
 async def reset(context: Context, connection: AsyncConnection, person: Record) -> bool:
     """Take the person's second factor away, end their sessions, say so; False if there is none."""
     await hold(connection, organization_id=person.organization_id, account_id=person.id)
-    factor = await factor_of(connection, person.organization_id, person.id)
-    if factor is None or factor.confirmed_at is None:
+    if await factor_of(connection, person) is None:
         return False
     await _take_away(connection, person)
     await end_sessions(connection, person, context.now())
@@ -200,12 +199,9 @@ async def _proved(
 ) -> Refused | None:
     """Why the code does not prove who the caller is, whose password was verified."""
     await _hold(connection, person, "input", "password")
-    factor = await factor_of(connection, person.organization_id, person.id)
-    if factor is None or factor.confirmed_at is None:
+    if await factor_of(connection, person) is None:
         raise refuse(Code.SECOND_FACTOR_OFF, "You have no second factor.")
-    return await prove(
-        context, connection, person.organization_id, person.id, code, "input", "code"
-    )
+    return await prove(context, connection, person, code, "input", "code")
 
 
 async def _issue(connection: AsyncConnection, person: Record) -> list[str]:

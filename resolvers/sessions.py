@@ -68,8 +68,7 @@ async def login(
         if not await is_its_password(connection, person):
             return None
         _welcome(await _as_it_is(connection, person), surface)
-        proof = person.organization_id, person.id, code
-        refused = await prove(context, connection, *proof, "input", "code")
+        refused = await prove(context, connection, person, code, "input", "code")
         if refused:
             return refused
         if renewed:

@@ -105,7 +105,7 @@ async def test_a_command_encrypts_the_rest_and_then_the_previous_key_may_go(
     assert blind.complained == (
         "PREVIOUS_SECRET_KEY: a secret was encrypted with a SECRET_KEY that is not known\n"
     )
-    for said in ("4 secrets were encrypted anew.\n", "0 secrets were encrypted anew.\n"):
+    for said in ("Secrets encrypted anew: 4.\n", "Secrets encrypted anew: 0.\n"):
         done = await run("encrypt-anew", env=both, folder=tmp_path)
         assert done == Ended(0, said, "")
 
