@@ -6,6 +6,12 @@
     ├── ClientAwaitsApproval
     ├── PasswordChanged
     ├── EmailChanged
+    ├── SecondFactorOn
+    ├── SecondFactorOff
+    ├── SecondFactorReset
+    ├── RecoveryCodesRenewed
+    ├── RecoveryCodeUsed
+    ├── WrongCodes
     └── Linked                 its link carries a token, works once, and ends
         ├── ConfirmRegistration
         ├── ClientInvitation
@@ -173,6 +179,50 @@ class EmailChanged(Contents):
     name: ClassVar[str] = "email_changed"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondFactorOn(Contents):
+    """To a staff member who has turned a second factor on (ASVS 6.3.7)."""
+
+    name: ClassVar[str] = "second_factor_on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondFactorOff(Contents):
+    """To a staff member who has turned the second factor off."""
+
+    name: ClassVar[str] = "second_factor_off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondFactorReset(Contents):
+    """To a staff member whose second factor an administrator has taken away."""
+
+    name: ClassVar[str] = "second_factor_reset"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryCodesRenewed(Contents):
+    """To a staff member who has made new recovery codes."""
+
+    name: ClassVar[str] = "recovery_codes_renewed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryCodeUsed(Contents):
+    """To a staff member who has used a recovery code; `codes_left` are still good."""
+
+    name: ClassVar[str] = "recovery_code_used"
+
+    codes_left: int = field(metadata={"sample": 9})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongCodes(Contents):
+    """To a staff member whose password was right and whose codes were not (ASVS 6.3.5)."""
+
+    name: ClassVar[str] = "wrong_codes"
+
+
 LETTERS: dict[str, type[Contents]] = {
     letter.name: letter
     for letter in (
@@ -186,5 +236,11 @@ LETTERS: dict[str, type[Contents]] = {
         PasswordChanged,
         ConfirmEmail,
         EmailChanged,
+        SecondFactorOn,
+        SecondFactorOff,
+        SecondFactorReset,
+        RecoveryCodesRenewed,
+        RecoveryCodeUsed,
+        WrongCodes,
     )
 }

@@ -7,6 +7,7 @@ from models.database import Database, Unavailable, within
 from models.keys import new_id, outside, parse_id
 from models.letter import Letter
 from models.organization import Department, Organization
+from models.second_factor import RecoveryCode, SecondFactor
 from models.staff import RoleGrant, Staff
 from models.statement import Query, Record, Rows, Statement, Written, printed
 from models.text import canonical_email, canonical_username, name_key, sort_key, words_of
@@ -41,11 +42,13 @@ __all__ = [
     "Organization",
     "Query",
     "Record",
+    "RecoveryCode",
     "Registration",
     "Role",
     "RoleGrant",
     "Rows",
     "SearchWord",
+    "SecondFactor",
     "Session",
     "Staff",
     "StaffStatus",

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 
-from sqlalchemy import ForeignKey, UniqueConstraint, true
+from sqlalchemy import ForeignKey, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Owned
@@ -27,6 +27,10 @@ class Organization(Base):
     )
     contact_email: Mapped[str | None] = mapped_column(
         doc="Whom letters tell their readers to ask (`D23`)."
+    )
+    second_factor_required: Mapped[bool] = mapped_column(
+        server_default=false(),
+        doc="Whether staff reach nothing but their own account until they have a second factor.",
     )
     created_at: Mapped[dt.datetime] = mapped_column(doc="When the organization was made.")
 

@@ -4,13 +4,14 @@ import datetime as dt
 import uuid
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, and_, select, true
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, and_, exists, select, true
 from sqlalchemy.orm import Mapped, column_property, foreign, mapped_column, relationship
 
 from models.account import Account
 from models.base import Base, ByCodePoint, Owned, belongs, word
 from models.keys import new_id
 from models.organization import Department
+from models.second_factor import SecondFactor
 from models.words import Role, StaffStatus
 
 if TYPE_CHECKING:
@@ -92,6 +93,16 @@ class Staff(Owned, Base):
         .correlate_except(Account)
         .scalar_subquery(),
         doc="What the staff member signs in with; null until they choose it.",
+    )
+    second_factor: Mapped[bool] = column_property(
+        exists()
+        .where(
+            SecondFactor.organization_id == organization_id,
+            SecondFactor.id == id,
+            SecondFactor.confirmed_at.is_not(None),
+        )
+        .correlate_except(SecondFactor),
+        doc="Whether the staff member signs in with a code as well as the password.",
     )
 
     roles: Mapped[list[RoleGrant]] = relationship(

@@ -4,14 +4,16 @@ from permissions.actor import ANONYMOUS, Actor, Grant, Shape
 from permissions.identity import identify
 from permissions.passwords import Passwords
 from permissions.roles import HOLDS, Permission, Scope
-from permissions.rules import Authenticated, Inherited, Public, Requires, Rule
+from permissions.rules import Authenticated, ForStaff, Inherited, Public, Requires, Rule
 from permissions.tokens import Tokens
+from permissions.vault import Sealed, Vault
 
 __all__ = [
     "ANONYMOUS",
     "HOLDS",
     "Actor",
     "Authenticated",
+    "ForStaff",
     "Grant",
     "Inherited",
     "Passwords",
@@ -20,7 +22,9 @@ __all__ = [
     "Requires",
     "Rule",
     "Scope",
+    "Sealed",
     "Shape",
     "Tokens",
+    "Vault",
     "identify",
 ]

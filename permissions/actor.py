@@ -48,6 +48,7 @@ class Actor:
     """A caller, as the session and the database say on this very request (`D21`).
 
     `grants` are those in active departments (`D13`). An anonymous caller has a kind of None.
+    `second_factor_needed`: the organization requires one, and until there is one no grant counts.
     """
 
     shape: Shape
@@ -55,6 +56,7 @@ class Actor:
     id: uuid.UUID
     session_id: uuid.UUID
     grants: tuple[Grant, ...] = ()
+    second_factor_needed: bool = False
 
     @property
     def is_anonymous(self) -> bool:

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from typing import NamedTuple
 
-from sqlalchemy import Uuid, and_, bindparam, exists, or_, select
+from sqlalchemy import Uuid, and_, bindparam, exists, not_, or_, select
 
 from models import (
     Account,
@@ -13,6 +13,7 @@ from models import (
     ClientStatus,
     Database,
     Department,
+    Organization,
     Role,
     RoleGrant,
     Session,
@@ -40,6 +41,12 @@ SESSION = Statement(
         Staff.status.label("staff_status"),
         RoleGrant.role,
         RoleGrant.department_id,
+        and_(
+            Staff.id.is_not(None),
+            select(and_(Organization.second_factor_required, not_(Staff.second_factor)))
+            .where(Organization.id == Session.organization_id)
+            .scalar_subquery(),
+        ).label("second_factor_needed"),
     )
     .join(
         Account,
@@ -86,6 +93,7 @@ class _Found(NamedTuple):
     staff_status: StaffStatus | None
     role: Role | None
     department_id: uuid.UUID | None
+    second_factor_needed: bool
 
 
 async def identify(
@@ -95,7 +103,7 @@ async def identify(
 
     None for a token that is forged, expired, ended or replaced, and for a person who may not be
     signed in there (any more). A token that a refresh replaced is good for ten more seconds:
-    requests may be under way.
+    requests may be under way. Who needs a second factor and has none holds nothing until then.
     """
     read = tokens.read_access(token)
     if read is None:
@@ -110,13 +118,16 @@ async def identify(
         found.surface, found.client_status, found.staff_status
     ):
         return None
-    grants = tuple(Grant(row.role, row.department_id) for row in rows if row.role is not None)
+    needed = found.second_factor_needed
+    held = () if needed else rows
+    grants = tuple(Grant(row.role, row.department_id) for row in held if row.role is not None)
     return Actor(
         shape=Shape(found.kind, found.surface, frozenset(grant.role for grant in grants)),
         organization_id=found.organization_id,
         id=found.account_id,
         session_id=read.id,
         grants=grants,
+        second_factor_needed=needed,
     )
 
 

@@ -6,6 +6,7 @@ sentence at the end of the field's description, and `docs/permissions.md`.
     Rule
     ├── Public          everybody, signed in or not
     ├── Authenticated   everybody who is signed in
+    ├── ForStaff        every staff member, about themselves
     ├── Requires        whoever holds a permission at least so far
     └── Inherited       whoever came as far as the object that carries the field
 """
@@ -54,6 +55,15 @@ class AuthenticatedDirective:
     """`@authenticated` in the schema."""
 
 
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    name="staff",
+    description="For every staff member who is signed in, about themselves.",
+)
+class StaffDirective:
+    """`@staff` in the schema."""
+
+
 class Rule(BasePermission):
     """Who may ask for a field at all, on any row. What the rows are is the reach's matter.
 
@@ -99,6 +109,19 @@ class Authenticated(Rule):
     @property
     def schema_directive(self) -> object:
         return AuthenticatedDirective()
+
+
+class ForStaff(Rule):
+    """For every staff member, whatever they hold: it is about themselves."""
+
+    sentence = "For every staff member who is signed in, about themselves."
+
+    def permits(self, shape: Shape) -> bool:
+        return shape.kind is AccountKind.STAFF
+
+    @property
+    def schema_directive(self) -> object:
+        return StaffDirective()
 
 
 class Requires(Rule):

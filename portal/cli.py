@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -16,11 +16,19 @@ from sqlalchemy import select
 from mailer import showcase
 from models import Organization, Unavailable
 from models.migrate import head
+from permissions import Sealed
 from portal import demo as demonstration
 from portal.populate import populate as fill
 from portal.service import Service, delivering, service, utc_now
 from portal.settings import BadSettings, Settings
-from resolvers import Founding, Refused, create_organization
+from resolvers import (
+    Context,
+    Founding,
+    Refused,
+    create_organization,
+    encrypt_anew,
+    second_factor_reset,
+)
 from schema import build, permissions_page, printed
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +56,8 @@ def main() -> None:
         fail(str(wrong))
     except Unavailable as away:
         fail(f"DATABASE_URL: {away}", 1)
+    except Sealed as unknown:
+        fail(f"PREVIOUS_SECRET_KEY: {unknown}", 1)
 
 
 def fail(message: str, status: int = 2) -> None:
@@ -110,19 +120,25 @@ def create(
     """Make an organization, its first department and its first Organizational Administrator."""
     founding = Founding(name, slug, department, admin_email, admin_first_name, admin_last_name)
 
-    async def work() -> None:
-        async with service(Settings.read()) as made:
-            await create_organization(made.anonymous(), founding)
-            await made.courier.deliver_due()
-
-    try:
-        run(work())
-    except Refused as refused:
-        for problem in refused.problems:
-            option = "".join(f"--{name}: " for name in problem.field or ())
-            errors.print(f"{option}{problem.message}", style="red", markup=False, soft_wrap=True)
-        raise SystemExit(2) from None
+    do(lambda context: create_organization(context, founding))
     print(f"{name} is at {Settings.read().public_url}/{slug}; a letter went to {admin_email}.")
+
+
+@commands.command("second-factor-reset")
+def reset(
+    organization: Annotated[str, typer.Option(help="The organization's name in addresses.")],
+    username: Annotated[str, typer.Option(help="The staff member's username.")],
+) -> None:
+    """Take the second factor away from a staff member whom nobody else can help."""
+    do(lambda context: second_factor_reset(context, organization, username))
+    print(f"{username} signs in with the password alone now; a letter says so.")
+
+
+@commands.command("encrypt-anew")
+def encrypt() -> None:
+    """Encrypt with SECRET_KEY what PREVIOUS_SECRET_KEY encrypted, which may go then."""
+    many = do(encrypt_anew)
+    print(f"Secrets encrypted anew: {many}.")
 
 
 @commands.command()
@@ -193,6 +209,24 @@ def docs(
             _printed(path, page, check)
         else:
             path.write_text(page)
+
+
+def do(use_case: Callable[[Context], Awaitable[T]]) -> T | None:
+    """What the use case answers, its letters sent; what it refuses is lines, and exit 2."""
+
+    async def work() -> T:
+        async with service(Settings.read()) as made:
+            done = await use_case(made.anonymous())
+            await made.courier.deliver_due()
+            return done
+
+    try:
+        return run(work())
+    except Refused as refused:
+        for problem in refused.problems:
+            option = "".join(f"--{name}: " for name in problem.field or ())
+            errors.print(f"{option}{problem.message}", style="red", markup=False, soft_wrap=True)
+        raise SystemExit(2) from None
 
 
 def run(work: Coroutine[Any, Any, T]) -> T | None:

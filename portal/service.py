@@ -11,7 +11,7 @@ from mailer import Courier, transport
 from models import Database, Unavailable
 from models.database import address
 from models.migrate import current, head, migrate
-from permissions import ANONYMOUS, Passwords, Tokens, identify
+from permissions import ANONYMOUS, Passwords, Tokens, Vault, identify
 from portal.settings import Settings
 from resolvers import Context, Services
 
@@ -50,7 +50,7 @@ async def service(
     database = Database(settings.database_url)
     post = transport(settings.mail_url.get_secret_value())
     passwords = Passwords(shortest=settings.password_length)
-    tokens = Tokens(settings.secret_key.get_secret_value())
+    tokens = Tokens(*settings.secrets)
     courier = Courier(
         database,
         post,
@@ -63,6 +63,7 @@ async def service(
     services = Services(
         database=database,
         tokens=tokens,
+        vault=Vault(*settings.secrets),
         passwords=passwords,
         public_url=settings.public_url,
         clock=clock,

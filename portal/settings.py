@@ -82,7 +82,12 @@ class Settings(BaseSettings):
         description="Where people reach the portal: the only source of links in letters.",
     )
     secret_key: Annotated[SecretStr, AfterValidator(_secret)] = Field(
-        description="At least 32 random characters; tokens are made with it. No default.",
+        description="At least 32 random characters; tokens are made and secrets encrypted with it. "
+        "No default.",
+    )
+    previous_secret_key: Annotated[SecretStr, AfterValidator(_secret)] | None = Field(
+        default=None,
+        description="What SECRET_KEY was before: what was made with it is read still.",
     )
     password_length: int = Field(
         default=15, ge=8, le=64, description="The least number of characters of a password."
@@ -94,6 +99,12 @@ class Settings(BaseSettings):
         description="Seconds for which a courier has a letter to itself: how long one may lie "
         "after a courier was killed. An attempt may take five sixths of it.",
     )
+
+    @property
+    def secrets(self) -> list[str]:
+        """The secret that makes and encrypts, and those that only read."""
+        known = (self.secret_key, self.previous_secret_key)
+        return [one.get_secret_value() for one in known if one]
 
     @classmethod
     def read(cls, **given: object) -> "Settings":

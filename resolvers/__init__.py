@@ -49,6 +49,15 @@ from resolvers.own import (
 from resolvers.reading import Asked, read
 from resolvers.registration import NewRegistration, client_register, registration_confirm
 from resolvers.resending import link_resend
+from resolvers.second_factor import (
+    Begun,
+    encrypt_anew,
+    recovery_codes_renew,
+    second_factor_begin,
+    second_factor_confirm,
+    second_factor_remove,
+    second_factor_reset,
+)
 from resolvers.sessions import Opened, login, logout, session_refresh
 from resolvers.staff import NewStaff, staff, staff_create, staff_member, staff_update
 from resolvers.staffing import (
@@ -58,6 +67,7 @@ from resolvers.staffing import (
     staff_invitation_resend,
     staff_reactivate,
     staff_roles_update,
+    staff_second_factor_reset,
 )
 from resolvers.statuses import (
     Approval,
@@ -67,11 +77,14 @@ from resolvers.statuses import (
     client_reject,
 )
 from resolvers.tree import Key
+from resolvers.view import GIVEN
 
 __all__ = [
+    "GIVEN",
     "Approval",
     "Asked",
     "BadArgument",
+    "Begun",
     "Choice",
     "ClientFilter",
     "ClientOrder",
@@ -114,6 +127,7 @@ __all__ = [
     "departments",
     "email_change_confirm",
     "email_change_request",
+    "encrypt_anew",
     "invitation_accept",
     "link",
     "link_resend",
@@ -126,7 +140,12 @@ __all__ = [
     "password_reset_request",
     "portal_url",
     "read",
+    "recovery_codes_renew",
     "registration_confirm",
+    "second_factor_begin",
+    "second_factor_confirm",
+    "second_factor_remove",
+    "second_factor_reset",
     "session_refresh",
     "staff",
     "staff_associations_update",
@@ -136,5 +155,6 @@ __all__ = [
     "staff_member",
     "staff_reactivate",
     "staff_roles_update",
+    "staff_second_factor_reset",
     "staff_update",
 ]

@@ -8,7 +8,8 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Database
-from permissions import Actor, Passwords, Tokens
+from permissions import Actor, Passwords, Tokens, Vault
+from resolvers.errors import Refused
 
 T = TypeVar("T")
 
@@ -19,6 +20,7 @@ class Services:
 
     database: Database
     tokens: Tokens
+    vault: Vault
     passwords: Passwords
     public_url: str
     clock: Callable[[], dt.datetime]
@@ -40,8 +42,14 @@ class Context:
         """The time, aware and in UTC."""
         return self.services.clock()
 
-    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """What `work` answers after its transaction is committed; see `Database.write`."""
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T | Refused]]) -> T:
+        """What `work` answers after its transaction is committed; see `Database.write`.
+
+        Of a use case that raises `Refused` nothing stays. One that answers it keeps what it wrote,
+        as the count of wrong codes, and is refused then.
+        """
         done = await self.services.database.write(work)
         self.services.posted()
+        if isinstance(done, Refused):
+            raise done
         return done

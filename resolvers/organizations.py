@@ -11,6 +11,7 @@ from models import Department, Organization, Role, new_id, sort_key
 from resolvers.checks import Checks, is_slug
 from resolvers.context import Context
 from resolvers.errors import Choice, Code, refuse
+from resolvers.proving import factor_of
 from resolvers.staff import hire
 from resolvers.tree import Key
 
@@ -124,7 +125,10 @@ async def create_organization(context: Context, typed: Founding) -> uuid.UUID:
 
 
 async def organization_update(context: Context, change: dict[str, Any]) -> Key:
-    """Edit the organization: what `change` says of its name, registration and contact address."""
+    """Edit the organization: what `change` says of its name, registration, contact and staff.
+
+    Who requires a second factor of everybody has one, or would be the first to be out.
+    """
     checks = Checks("input")
     new = checks.said(change, "contact_email")
     if "name" in new:
@@ -136,6 +140,11 @@ async def organization_update(context: Context, change: dict[str, Any]) -> Key:
     organization_id = context.actor.organization_id
 
     async def work(connection: AsyncConnection) -> Key:
+        required = new.get("second_factor_required")
+        if required and await factor_of(connection, context.actor) is None:
+            message = "Set up your own second factor first."
+            field = ("input", "secondFactorRequired")
+            raise refuse(Code.SECOND_FACTOR_OFF, message, *field)
         if new:
             await connection.execute(
                 update(Organization).where(Organization.id == organization_id).values(**new)

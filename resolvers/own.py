@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from sqlalchemy import Connection, and_, select, true, update
+from sqlalchemy import Connection, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer import ConfirmEmail, EmailChanged, PasswordChanged, PasswordReset, post
@@ -17,7 +17,6 @@ from models import (
     LinkPurpose,
     Organization,
     Record,
-    Session,
     Staff,
     StaffStatus,
 )
@@ -28,6 +27,8 @@ from resolvers.errors import Code, refuse
 from resolvers.finding import index
 from resolvers.links import hold, invite, make, supersede, usable, use
 from resolvers.posting import addressed, sender
+from resolvers.proving import forgive
+from resolvers.sessions import end_sessions
 
 _KINDS = {AccountKind.CLIENT: "client", AccountKind.STAFF: "staff member"}
 
@@ -215,22 +216,17 @@ async def _set_password(
     now: dt.datetime,
     but: uuid.UUID | None = None,
 ) -> None:
-    """Store the hash, end the sessions (`but` this one) and the links for resetting, say so."""
+    """Store the hash, end the sessions (`but` this one) and the links for resetting, say so.
+
+    Wrong codes are forgotten: whoever tried them knows the password no more.
+    """
     await connection.execute(
         update(Account)
         .where(Account.organization_id == person.organization_id, Account.id == person.id)
         .values(password_hash=hashed)
     )
-    await connection.execute(
-        update(Session)
-        .where(
-            Session.organization_id == person.organization_id,
-            Session.account_id == person.id,
-            Session.id != but if but else true(),
-            Session.ended_at.is_(None),
-        )
-        .values(ended_at=now)
-    )
+    await end_sessions(connection, person, now, but)
+    await forgive(connection, person)
     resets = and_(Link.account_id == person.id, Link.purpose == LinkPurpose.RESET_PASSWORD)
     await supersede(connection, person.organization_id, resets, now)
     await post(

@@ -34,6 +34,7 @@ async def read(context: Context, tree: Tree, asked: Asked, pages: Pages) -> str 
         tree.plans[key] = plan
     values |= asked.values
     values["public_url"] = context.services.public_url
+    values["second_factor_needed"] = actor.second_factor_needed
     return await plan.run(database, values, pages)
 
 

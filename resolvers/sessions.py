@@ -24,6 +24,7 @@ from permissions.identity import GRACE, may_sign_in
 from resolvers.checks import is_slug, username_key
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
+from resolvers.proving import prove
 
 ACCESS_LIVES = dt.timedelta(minutes=15)
 REFRESH_LIVES = dt.timedelta(days=30)
@@ -41,9 +42,17 @@ class Opened:
 
 
 async def login(
-    context: Context, organization: str, username: str, password: str, surface: Surface
+    context: Context,
+    organization: str,
+    username: str,
+    password: str,
+    surface: Surface,
+    code: str | None = None,
 ) -> Opened:
-    """Sign in. What is wrong with the account is said only after a right password (`D17`)."""
+    """Sign in. What is wrong with the account is said only after a right password (`D17`).
+
+    Whoever has a second factor needs a code as well, which is looked at last.
+    """
     person = await _person(context, organization, username)
     passwords = context.services.passwords
     if not await passwords.verify(person.password_hash if person else None, password):
@@ -54,11 +63,14 @@ async def login(
     if passwords.outdated(person.password_hash):
         renewed = await passwords.hash(password)
 
-    async def work(connection: AsyncConnection) -> Opened | None:
+    async def work(connection: AsyncConnection) -> Opened | Refused | None:
         now = context.now()
-        if not await _is_its_password(connection, person):
+        if not await is_its_password(connection, person):
             return None
         _welcome(await _as_it_is(connection, person), surface)
+        refused = await prove(context, connection, person, code, "input", "code")
+        if refused:
+            return refused
         if renewed:
             await connection.execute(
                 update(Account)
@@ -83,7 +95,7 @@ async def login(
 
     opened = await context.write(work)
     # Somebody chose another password meanwhile, and ended all sessions but this one to be.
-    return opened or await login(context, organization, username, password, surface)
+    return opened or await login(context, organization, username, password, surface, code)
 
 
 async def session_refresh(context: Context, refresh_token: str) -> Opened:
@@ -186,7 +198,7 @@ _SESSION = (
 )
 
 
-async def _is_its_password(connection: AsyncConnection, person: Record) -> bool:
+async def is_its_password(connection: AsyncConnection, person: Record) -> bool:
     """Whether the password that was verified is still the account's, until the transaction ends."""
     found = await connection.execute(
         select(Account.password_hash)
@@ -261,6 +273,16 @@ def _welcome(person: Record, surface: Surface) -> None:
         "Your account is inactive, so you cannot sign in. "
         "Please contact your Organizational Administrator.",
     )
+
+
+async def end_sessions(
+    connection: AsyncConnection, person: Record, now: dt.datetime, but: uuid.UUID | None = None
+) -> None:
+    """End the sessions of somebody, `but` this one."""
+    theirs = and_(
+        Session.organization_id == person.organization_id, Session.account_id == person.id
+    )
+    await _end(connection, and_(theirs, Session.id != but) if but else theirs, now)
 
 
 async def _end(connection: AsyncConnection, which: Any, now: dt.datetime) -> None:

@@ -15,6 +15,7 @@ from resolvers.departments import lock
 from resolvers.errors import Code, refuse
 from resolvers.grants import Grant, NewGrant, checked_grants
 from resolvers.links import invite
+from resolvers.second_factor import reset
 from resolvers.staff import not_yours, read_member
 from resolvers.statuses import put_out
 from resolvers.tree import Key
@@ -129,6 +130,27 @@ async def staff_reactivate(context: Context, id: str) -> Key:
         if moved.rowcount != 1:
             raise refuse(Code.NOT_INACTIVE, "This staff member is not inactive.", "id", key=key)
         await invite(context, connection, member.organization_id, member.id)
+        return key
+
+    return await context.write(work)
+
+
+async def staff_second_factor_reset(context: Context, id: str) -> Key:
+    """Take the second factor away from a staff member who has lost it; they are out at once.
+
+    Not one's own: who has a session only may not turn it off.
+    """
+    actor = context.actor
+
+    async def work(connection: AsyncConnection) -> Key:
+        member = await _changeable(connection, actor, id)
+        key = Key(Staff, member.id)
+        if member.id == actor.id:
+            message = "Turn your own second factor off with your password and a code."
+            raise refuse(Code.OUT_OF_SCOPE, message, "id", key=key)
+        if not await reset(context, connection, member):
+            message = "This staff member has no second factor."
+            raise refuse(Code.SECOND_FACTOR_OFF, message, "id", key=key)
         return key
 
     return await context.write(work)

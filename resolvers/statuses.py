@@ -14,7 +14,7 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer import ClientApproved, post
-from models import Client, ClientStatus, Department, Link, Record, Session, Staff
+from models import Client, ClientStatus, Department, Link, Record, Staff
 from permissions import Actor, Permission, Scope
 from resolvers.associations import (
     Deltas,
@@ -29,6 +29,7 @@ from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
 from resolvers.links import invite, supersede
 from resolvers.posting import addressed, sender
+from resolvers.sessions import end_sessions
 from resolvers.tree import Key
 
 
@@ -138,15 +139,7 @@ async def client_reactivate(context: Context, id: str, approval: Approval) -> Ke
 
 async def put_out(connection: AsyncConnection, person: Record, now: dt.datetime) -> None:
     """End the sessions and the open links of somebody who was made inactive (`S27`, `D3`)."""
-    await connection.execute(
-        update(Session)
-        .where(
-            Session.organization_id == person.organization_id,
-            Session.account_id == person.id,
-            Session.ended_at.is_(None),
-        )
-        .values(ended_at=now)
-    )
+    await end_sessions(connection, person, now)
     await supersede(connection, person.organization_id, Link.account_id == person.id, now)
 
 

@@ -10,7 +10,8 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, bindparam
+from sqlalchemy import Boolean, ColumnElement, String, bindparam
+from sqlalchemy.types import TypeEngine
 
 from models import Base
 from models.json_in_sql import (
@@ -275,6 +276,10 @@ class Level:
         return connection_of(field.parts, leaf)
 
 
+GIVEN: dict[str, TypeEngine[Any]] = {"public_url": String(), "second_factor_needed": Boolean()}
+"""Values that come with a read, and that computed fields may be made of."""
+
+
 @cache
 def _computed(
     model: type[Base],
@@ -284,7 +289,7 @@ def _computed(
 ) -> ColumnElement[Any]:
     """What the function makes of its columns."""
     columns = [attribute(model, name) for name in attributes]
-    return function(*columns, *(bindparam(name, type_=String()) for name in given))
+    return function(*columns, *(bindparam(name, type_=GIVEN[name]) for name in given))
 
 
 def reach_of(wanted: Wanted, shape: Shape, at_least: Scope | None = None) -> ColumnElement[bool]:

@@ -17,7 +17,7 @@ from strawberry.types.field import StrawberryField
 
 from models import Base
 from permissions import Inherited, Requires, Rule
-from resolvers import Key, Refused
+from resolvers import GIVEN, Key, Refused
 
 RULE = "rule"
 SOURCE = "source"
@@ -25,7 +25,6 @@ OWN = "own"
 READS = "__reads__"
 # Under this name graphql-core's objects carry the definition that Strawberry made them of.
 DEFINITION = "strawberry-definition"
-GIVEN = frozenset({"public_url"})
 
 T = TypeVar("T")
 

@@ -239,9 +239,10 @@ def authorise(operation: Operation, context: Context) -> list[GraphQLError]:
     if context.actor.is_anonymous:
         return [_unauthenticated("Sign in first.")]
     names = ", ".join(dict.fromkeys(one.coordinate for one in denied))
+    until = " before you have a second factor" if context.actor.second_factor_needed else ""
     return [
         GraphQLError(
-            f"You may not ask for {names}.",
+            f"You may not ask for {names}{until}.",
             extensions={"code": "FORBIDDEN", "denied": [_shown(one) for one in denied]},
         )
     ]

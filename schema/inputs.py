@@ -35,6 +35,10 @@ class LoginInput:
     username: str = about("The username; case does not count.")
     password: str = about("The password, exactly as it was chosen.")
     surface: Surface = about("The portal or the app; the session is good for this one only.")
+    code: str | None = about(
+        "Of who has a second factor: what the authenticator app shows, or a recovery code.",
+        default=UNSET,
+    )
 
 
 @input_
@@ -95,6 +99,14 @@ class PasswordChangeInput:
 
     current_password: str = about("The password so far.")
     password: str = about("15 to 1,024 characters that nobody would guess.")
+
+
+@input_
+class SecondFactorInput:
+    """Both proofs of who somebody is."""
+
+    password: str = about("The current password.")
+    code: str = about("What the authenticator app shows, or a recovery code.")
 
 
 @input_
@@ -307,6 +319,9 @@ class OrganizationUpdateInput:
     name: Maybe[str | None] = about("The organization's name.")
     registration_open: Maybe[bool | None] = about("Whether clients may register themselves.")
     contact_email: Maybe[str | None] = about("Whom letters tell their readers to ask.")
+    second_factor_required: Maybe[bool | None] = about(
+        "Whether staff need a second factor. Who requires it has one."
+    )
 
 
 def changes(said: object) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """`docs/permissions.md`: who may do what, printed from the role table and the rules themselves."""
 
+from typing import Any
+
 from graphql import GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
 
 from models import Role
@@ -70,4 +72,5 @@ def _rules(schema: GraphQLSchema) -> list[str]:
 def _directive(rule: Rule) -> str:
     if rule.permission:
         return f"`@requires(permission: {rule.permission}, scope: {rule.scope})`"
-    return f"`@{type(rule).__name__.lower()}`"
+    directive: Any = rule.schema_directive
+    return f"`@{directive.__strawberry_directive__.graphql_name}`"

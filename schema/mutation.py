@@ -7,7 +7,7 @@ from strawberry import ID, UNSET, Info
 
 import resolvers
 from models import AccountKind
-from permissions import Authenticated, Permission, Public, Requires, Scope
+from permissions import Authenticated, ForStaff, Permission, Public, Requires, Scope
 from resolvers import Context
 from schema.declare import mutation, named
 from schema.inputs import (
@@ -23,6 +23,7 @@ from schema.inputs import (
     PasswordChangeInput,
     PasswordResetInput,
     PasswordResetRequestInput,
+    SecondFactorInput,
     StaffAssociationsInput,
     StaffCreateInput,
     StaffRolesInput,
@@ -36,7 +37,9 @@ from schema.payloads import (
     DepartmentPayload,
     LogoutPayload,
     OrganizationPayload,
+    RecoveryCodesPayload,
     RequestPayload,
+    SecondFactorBeginPayload,
     SessionPayload,
     StaffPayload,
 )
@@ -57,11 +60,17 @@ class Mutation:
         """Sign in.
 
         What is wrong with an account is said only after a right password; everything else is
-        INVALID_CREDENTIALS.
+        INVALID_CREDENTIALS. Who has a second factor and gives no code is told
+        SECOND_FACTOR_REQUIRED: ask for it, and sign in again with both.
         """
         return SessionPayload.of(
             await resolvers.login(
-                info.context, input.organization, input.username, input.password, input.surface
+                info.context,
+                input.organization,
+                input.username,
+                input.password,
+                input.surface,
+                given(input.code),
             )
         )
 
@@ -226,6 +235,56 @@ class Mutation:
         """Choose a new password while signed in. All other sessions end."""
         done = await resolvers.password_change(info.context, input.current_password, input.password)
         return CredentialsPayload(username=done.username, status=done.status)
+
+    @mutation(ForStaff())
+    async def second_factor_begin(
+        self,
+        info: Asking,
+        password: Annotated[str, strawberry.argument(description="The current password.")],
+    ) -> SecondFactorBeginPayload:
+        """Get a secret for one's authenticator app. It counts once a code of it confirms it."""
+        begun = await resolvers.second_factor_begin(info.context, password)
+        return SecondFactorBeginPayload(secret=begun.secret, otpauth_uri=begun.otpauth_uri)
+
+    @mutation(ForStaff())
+    async def second_factor_confirm(
+        self,
+        info: Asking,
+        code: Annotated[str, strawberry.argument(description="What the app shows.")],
+    ) -> RecoveryCodesPayload:
+        """Turn one's second factor on. All other sessions end."""
+        codes = await resolvers.second_factor_confirm(info.context, code)
+        return RecoveryCodesPayload(recovery_codes=codes)
+
+    @mutation(ForStaff())
+    async def second_factor_remove(
+        self,
+        info: Asking,
+        input: Annotated[SecondFactorInput, strawberry.argument(description="Both proofs.")],
+    ) -> StaffPayload:
+        """Turn one's second factor off, as to replace the app. All other sessions end."""
+        key = await resolvers.second_factor_remove(info.context, input.password, input.code)
+        return StaffPayload(staff=named(key))
+
+    @mutation(ForStaff())
+    async def recovery_codes_renew(
+        self,
+        info: Asking,
+        input: Annotated[SecondFactorInput, strawberry.argument(description="Both proofs.")],
+    ) -> RecoveryCodesPayload:
+        """Get new recovery codes; the old ones are good no more."""
+        codes = await resolvers.recovery_codes_renew(info.context, input.password, input.code)
+        return RecoveryCodesPayload(recovery_codes=codes)
+
+    @mutation(Requires(Permission.STAFF_UPDATE))
+    async def staff_second_factor_reset(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="The staff member.")],
+    ) -> StaffPayload:
+        """Take a second factor away from a staff member who has lost it, and is signed out."""
+        key = await resolvers.staff_second_factor_reset(info.context, id)
+        return StaffPayload(staff=named(key))
 
     @mutation(Authenticated())
     async def email_change_request(

@@ -133,6 +133,25 @@ class CredentialsPayload(Payload):
 
 
 @type_
+class SecondFactorBeginPayload(Payload):
+    """A secret for an authenticator app. It is shown this once."""
+
+    secret: str | None = about("To be typed into the app, where it cannot scan.", default=None)
+    otpauth_uri: str | None = about("To be shown as a QR code, for the app to scan.", default=None)
+    user_errors: list[UserError] = _user_errors()
+
+
+@type_
+class RecoveryCodesPayload(Payload):
+    """Recovery codes, each good once. They are shown this once."""
+
+    recovery_codes: list[str] | None = about(
+        "To be kept where the app is not; null where there are errors.", default=None
+    )
+    user_errors: list[UserError] = _user_errors()
+
+
+@type_
 class ClientPayload(RowPayload):
     """A client. Null without errors: done, and now out of the caller's reach."""
 

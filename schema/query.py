@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Annotated
 
 import strawberry
+from sqlalchemy import ColumnElement
 from strawberry import ID, UNSET, Info
 
 import models
@@ -27,6 +28,7 @@ from schema.declare import (
     Last,
     Reads,
     about,
+    computed,
     own,
     permissions,
     query,
@@ -78,6 +80,14 @@ class PermissionGrant:
     scope: Scope = about("How far it reaches.")
 
 
+def second_factor_needed(second_factor_needed: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the caller must set up a second factor before anything else.
+
+    The organization requires one of its staff, and until then nobody holds a permission without it.
+    """
+    return second_factor_needed
+
+
 @reads(models.Session, rule=Inherited())
 class Viewer:
     """Who is signed in. Exactly one of `staff` and `client` is set."""
@@ -87,6 +97,7 @@ class Viewer:
     permissions: list[Permission] = permissions(
         "What the caller may do, somewhere; none for a client."
     )
+    second_factor_needed: bool = computed(second_factor_needed)
     staff: Staff | None = own()
     client: Client | None = own()
 

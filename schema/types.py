@@ -103,6 +103,7 @@ class Organization(Node):
     portal_url: str = computed(its_portal_url)
     registration_open: bool
     contact_email: str | None
+    second_factor_required: bool
 
 
 @reads(models.Department, "dep_", rule=Inherited())
@@ -136,6 +137,7 @@ class Staff(Node, Actor):
     email: str | None = guarded(_STAFF_MANAGERS)
     username: str | None = guarded(_STAFF_MANAGERS)
     receive_new_client_notifications: bool | None = guarded(_STAFF_MANAGERS)
+    second_factor: bool | None = guarded(_STAFF_MANAGERS)
     roles: list[RoleGrant] = guarded(_STAFF_ONLY)
     associations: "Connection[Association]" = pages(_STAFF_ONLY)
     viewer_permissions: list[Permission] = rights(_STAFF_ONLY)

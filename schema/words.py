@@ -47,7 +47,7 @@ _explain(
     CLIENT_SET_STATUS="Make clients inactive, and active again.",
     CLIENT_ASSOCIATE="Associate clients with practitioners.",
     STAFF_READ="See staff.",
-    STAFF_UPDATE="Create, edit, invite, deactivate and reactivate staff.",
+    STAFF_UPDATE="Create, edit, invite, deactivate and reactivate staff, and reset second factors.",
     STAFF_SET_ROLES="Grant and revoke roles.",
     DEPARTMENT_UPDATE="Create and edit departments.",
     ORGANIZATION_UPDATE="Edit the organization.",
@@ -143,4 +143,9 @@ _explain(
     LAST_DEPARTMENT="An organization keeps one active department.",
     HAS_ASSOCIATIONS="There are associations, which must end first.",
     HAS_CLIENTS="There are clients, who must move first.",
+    SECOND_FACTOR_REQUIRED="The password is right, and a code is needed as well.",
+    SECOND_FACTOR_ON="There is a second factor already.",
+    SECOND_FACTOR_OFF="There is no second factor.",
+    INVALID_CODE="The code is not right, or was used before.",
+    TOO_MANY_WRONG_CODES="Codes of the app must wait; the message says how long.",
 )

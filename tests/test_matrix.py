@@ -46,6 +46,8 @@ from models import (
 from permissions import Permission, Rule
 from schema import build
 from schema.declare import RULE
+from tests.factors import give, shown
+from tests.world import CLIENTS as CLIENTS_OF_CLINIC
 from tests.world import PASSWORD, START, Clinic, Json, World
 
 GOLDEN = Path(__file__).with_name("matrix.txt")
@@ -734,6 +736,31 @@ class Deeds:
     async def password_change(self) -> str:
         return f'(input: {{currentPassword: "{PASSWORD}", password: "{PASSWORD}"}})'
 
+    async def second_factor_begin(self) -> str:
+        return f'(password: "{PASSWORD}")'
+
+    async def second_factor_confirm(self) -> str:
+        """Everybody has a secret that awaits its first code."""
+        return f'(code: "{await self._factors(confirmed=False)}")'
+
+    async def second_factor_remove(self) -> str:
+        """Everybody has a second factor."""
+        return self._both(await self._factors(confirmed=True))
+
+    async def recovery_codes_renew(self) -> str:
+        """Everybody has a second factor."""
+        return self._both(await self._factors(confirmed=True))
+
+    async def staff_second_factor_reset(self) -> str:
+        """Of doris, whose only role is in mental."""
+        await give(self._world, self._clinic, "doris")
+        return "(doris)"
+
+    async def staff_second_factor_reset_two(self) -> str:
+        """Of pia, who has roles in mental and in physio."""
+        await give(self._world, self._clinic, "pia")
+        return "(pia)"
+
     async def email_change_request(self) -> str:
         return f'(email: "{self._new()}@home.example")'
 
@@ -746,6 +773,16 @@ class Deeds:
 
     async def department_create(self) -> str:
         return f'(input: {{name: "{self._new()}"}})'
+
+    async def _factors(self, *, confirmed: bool) -> str:
+        """The code that everybody's app shows."""
+        staff = {caller.name for caller in CALLERS if caller.name} - set(CLIENTS_OF_CLINIC)
+        await give(self._world, self._clinic, *sorted(staff), confirmed=confirmed)
+        return shown(self._world.clock())
+
+    @staticmethod
+    def _both(code: str) -> str:
+        return f'(input: {{password: "{PASSWORD}", code: "{code}"}})'
 
     def _new(self) -> str:
         self._count += 1
@@ -875,6 +912,12 @@ DEEDS = {
     "departmentDeactivate": Deeds.department_deactivate,
     "departmentReactivate": Deeds.department_reactivate,
     "organizationUpdate": Deeds.organization_update,
+    "secondFactorBegin": Deeds.second_factor_begin,
+    "secondFactorConfirm": Deeds.second_factor_confirm,
+    "secondFactorRemove": Deeds.second_factor_remove,
+    "recoveryCodesRenew": Deeds.recovery_codes_renew,
+    "staffSecondFactorReset": Deeds.staff_second_factor_reset,
+    "staffSecondFactorReset, of one in two departments": Deeds.staff_second_factor_reset_two,
     "passwordResetRequest": Deeds.password_reset_request,
     "passwordReset": Deeds.password_reset,
     "passwordChange": Deeds.password_change,
@@ -882,6 +925,9 @@ DEEDS = {
     "emailChangeConfirm": Deeds.email_change_confirm,
 }
 
+
+ENDING = ("logout", "passwordChange", "secondFactorConfirm", "secondFactorRemove")
+"""Mutations that end sessions of the caller's own."""
 
 TITLES = [*(way.title for way in WAYS), *RIGHTS, *(f"Mutation.{deed}" for deed in DEEDS)]
 
@@ -926,7 +972,7 @@ async def test_everything_is_done_by_whom_the_matrix_says(
     for_all = not rule_of("Mutation", mutation).restricts
     became: dict[str, list[str]] = {}
     for caller in CALLERS:
-        if mutation in ("logout", "passwordChange"):
+        if mutation in ENDING:
             await asking.renew(caller)
         document = f"mutation {{ {mutation}{await DEEDS[deed](deeds)} {{ {asked} }} }}"
         before = None if for_all else (await world.snapshot(), len(await world.mail()))

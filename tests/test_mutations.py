@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import select, update
 
 from models import Client, Link, LinkPurpose, Session
-from permissions import Requires
+from permissions import ForStaff, Requires
+from tests.factors import RECOVERY, give, shown, wrong
 from tests.leaks.paths import SCHEMA, document, root
 from tests.test_matrix import rule_of
 from tests.world import PASSWORD, Clinic, Json, World
@@ -215,6 +216,13 @@ async def _inactive_practitioner(world: World, clinic: Clinic) -> Prepared:
     return {}
 
 
+async def _factors(world: World, clinic: Clinic) -> Prepared:
+    """Some have a second factor, and others a secret that awaits its first code."""
+    await give(world, clinic, "carl", "dora", "ivan", "olivia")
+    await give(world, clinic, "doris", "fred", confirmed=False)
+    return {"code": shown(world.clock()), "wrong": wrong(world.clock())}
+
+
 CLEO = {"clientId": "@cleo", "departmentId": "@mental"}
 PETRA = {"practitionerId": "@petra", "departmentId": "@mental"}
 PIA = {"practitionerId": "@pia", "departmentId": "@mental"}
@@ -252,6 +260,13 @@ BAD_CREDENTIALS: list[tuple[str, Json]] = [
 ]
 
 WHO = {"organization": "riverside", "username": "amy", "password": PASSWORD, "surface": "APP"}
+BOTH = {"password": PASSWORD, "code": "#code"}
+BAD_PROOFS: list[tuple[str, Json]] = [
+    ("INVALID_CREDENTIALS", {"password": "not that one at all"}),
+    ("INVALID_CREDENTIALS", {"password": "", "code": "#wrong"}),
+    ("SECOND_FACTOR_REQUIRED", {"code": ""}),
+    ("SECOND_FACTOR_REQUIRED", {"code": " "}),
+]
 RESET = {"organization": "riverside", "email": "amy@riverside.example"}
 HIRED: Json = {**PERSON, "roles": PRACTITIONER}
 
@@ -260,6 +275,7 @@ ENTRIES: dict[str, Entry] = {
         None,
         {"input": WHO},
         {"sessions"},
+        prepare=_factors,
         bad=inputs(
             None,
             WHO,
@@ -273,6 +289,11 @@ ENTRIES: dict[str, Entry] = {
                 ("CLIENT_PENDING_APPROVAL", {"username": "chloe"}),
                 ("CLIENT_INACTIVE", {"username": "gil"}),
                 ("STAFF_INACTIVE", {"username": "ina"}),
+                ("SECOND_FACTOR_REQUIRED", {"username": "carl"}),
+                ("SECOND_FACTOR_REQUIRED", {"username": "carl", "code": None}),
+                ("SECOND_FACTOR_REQUIRED", {"username": "carl", "code": " "}),
+                ("INVALID_CREDENTIALS", {"username": "carl", "password": "no", "code": "#code"}),
+                ("STAFF_INACTIVE", {"username": "ivan", "code": "#code"}),
                 ("BAD_USER_INPUT", {"surface": "KIOSK"}),
             ],
         ),
@@ -431,6 +452,71 @@ ENTRIES: dict[str, Entry] = {
             Bad(None, "LINK_UNKNOWN", {"token": ""}),
             Bad(None, "LINK_UNKNOWN", {"token": "#reset"}),
             Bad(None, "TAKEN", {"token": "#taken"}),
+        ],
+    ),
+    "secondFactorBegin": Entry(
+        "fred",
+        {"password": PASSWORD},
+        {"second_factors"},
+        prepare=_factors,
+        bad=[
+            Bad("fred", "INVALID_CREDENTIALS", {"password": "not that one at all"}),
+            Bad("fred", "INVALID_CREDENTIALS", {"password": ""}),
+            Bad("carl", "SECOND_FACTOR_ON", {"password": PASSWORD}),
+            Bad("carl", "INVALID_CREDENTIALS", {"password": "not that one at all"}),
+        ],
+    ),
+    "secondFactorConfirm": Entry(
+        "fred",
+        {"code": "#code"},
+        {"second_factors", "recovery_codes", "sessions", "letters"},
+        ["fred"],
+        prepare=_factors,
+        bad=[
+            Bad("fred", "INVALID_CODE", {"code": "#wrong"}),
+            Bad("fred", "INVALID_CODE", {"code": ""}),
+            Bad("fred", "INVALID_CODE", {"code": "1" * 100_000}),
+            Bad("fred", "INVALID_CODE", {"code": RECOVERY}),
+            Bad("petra", "SECOND_FACTOR_OFF", {"code": "#code"}),
+            Bad("carl", "SECOND_FACTOR_ON", {"code": "#code"}),
+        ],
+    ),
+    "secondFactorRemove": Entry(
+        "carl",
+        {"input": {"password": PASSWORD, "code": "#code"}},
+        {"second_factors", "recovery_codes", "sessions", "letters"},
+        ["carl"],
+        prepare=_factors,
+        bad=[
+            *inputs("carl", BOTH, BAD_PROOFS),
+            *inputs("fred", BOTH, [("SECOND_FACTOR_OFF", {})]),
+            *inputs("petra", BOTH, [("SECOND_FACTOR_OFF", {})]),
+        ],
+    ),
+    "recoveryCodesRenew": Entry(
+        "carl",
+        {"input": {"password": PASSWORD, "code": "#code"}},
+        {"second_factors", "recovery_codes", "letters"},
+        ["carl"],
+        prepare=_factors,
+        bad=[
+            *inputs("carl", BOTH, BAD_PROOFS),
+            *inputs("fred", BOTH, [("SECOND_FACTOR_OFF", {})]),
+            *inputs("petra", BOTH, [("SECOND_FACTOR_OFF", {})]),
+        ],
+    ),
+    "staffSecondFactorReset": Entry(
+        "dora",
+        {"id": "@carl"},
+        {"second_factors", "recovery_codes", "sessions", "letters"},
+        ["carl"],
+        forbidden=NOT_STAFF,
+        prepare=_factors,
+        bad=[
+            *of("dora", "SECOND_FACTOR_OFF", "@doris", "@twyla"),
+            *of("dora", "OUT_OF_SCOPE", "@dora", "@petra", "@pia"),
+            *of("dora", "NOT_FOUND", "@olivia", "@fay", "@lakeside.carl"),
+            *of("olivia", "OUT_OF_SCOPE", "@olivia"),
         ],
     ),
     "clientApprove": Entry(
@@ -868,6 +954,8 @@ ENTRIES: dict[str, Entry] = {
                 ("REQUIRED", {"name": None}),
                 ("REQUIRED", {"registrationOpen": None}),
                 ("INVALID", {"contactEmail": "nobody"}),
+                ("REQUIRED", {"secondFactorRequired": None}),
+                ("SECOND_FACTOR_OFF", {"secondFactorRequired": True}),
             ],
         ),
     ),
@@ -917,6 +1005,8 @@ def _refused_to_all(name: str, entry: Entry) -> list[Bad]:
     rule = rule_of("Mutation", name)
     if rule.restricts:
         refused.append(Bad(None, "UNAUTHENTICATED", entry.args))
+    if isinstance(rule, ForStaff):
+        refused += [Bad(who, "FORBIDDEN", entry.args) for who in ("amy", "chloe", "amy/APP")]
     if isinstance(rule, Requires):
         clients = [who for who in NEVER if who.startswith(("amy", "chloe"))]
         # Of their own record every staff member may change something, also on the app.

@@ -59,9 +59,12 @@ SECRET = "a secret of the tests, 0123456789 abcdefgh"
 _PATIENCE = 30
 
 LOGIN = """
-mutation ($organization: String!, $username: String!, $password: String!, $surface: Surface!) {
+mutation (
+  $organization: String!, $username: String!, $password: String!, $surface: Surface!, $code: String
+) {
   login(input: {
-    organization: $organization, username: $username, password: $password, surface: $surface
+    organization: $organization, username: $username, password: $password, surface: $surface,
+    code: $code
   }) {
     session {
       accessToken accessTokenExpiresAt refreshToken refreshTokenExpiresAt surface
@@ -257,16 +260,21 @@ class World:
         surface: str = "PORTAL",
         organization: str = "riverside",
         password: str = PASSWORD,
+        code: str | None = None,
     ) -> Any:
         """The payload of `login`."""
         who = {"organization": organization, "username": username, "password": password}
-        return await self.do(LOGIN, who | {"surface": surface})
+        return await self.do(LOGIN, who | {"surface": surface, "code": code})
 
     async def sign_in(
-        self, username: str, surface: str = "PORTAL", organization: str = "riverside"
+        self,
+        username: str,
+        surface: str = "PORTAL",
+        organization: str = "riverside",
+        code: str | None = None,
     ) -> str:
         """An access token of somebody who can sign in there."""
-        payload = await self.login(username, surface, organization)
+        payload = await self.login(username, surface, organization, code=code)
         assert payload["userErrors"] == []
         return str(payload["session"]["accessToken"])
 

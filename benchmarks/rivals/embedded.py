@@ -26,7 +26,7 @@ from permissions.tokens import Read
 THREADS = 1
 """The fastest number: more of them fight over the interpreter, and two answer less than one."""
 
-SESSION = LOOK_UP.compiled("sqlite")
+SESSION = LOOK_UP.written("sqlite")
 NAMES = [str(column.key) for column in LOOK_UP.selected.selected_columns]
 
 PAGE = """

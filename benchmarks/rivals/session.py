@@ -42,6 +42,8 @@ def identify(read: Read, rows: Sequence[Mapping[str, Any]]) -> Caller | None:
         return None
     if found["staff_status"] != StaffStatus.ACTIVE or found["surface"] != Surface.PORTAL:
         return None
+    if found["second_factor_needed"]:
+        return None
     return Caller(
         organization=found["organization_id"],
         id=found["account_id"],

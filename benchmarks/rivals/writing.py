@@ -27,7 +27,7 @@ CONNECTIONS = 10
 CONFIRMING_LIVES = dt.timedelta(days=3)
 INVITATION_LIVES = dt.timedelta(days=7)
 
-SESSION = LOOK_UP.compiled("postgresql").text
+SESSION = LOOK_UP.written("postgresql").text
 
 OPEN_ORGANIZATION = "SELECT id, registration_open FROM organizations WHERE slug = $1"
 OPEN_DEPARTMENT = "SELECT id FROM departments WHERE organization_id = $1 AND id = $2 AND active"
@@ -152,8 +152,11 @@ WHERE organization_id = $1 AND client_id = $2 AND practitioner_id = $3
 
 ASSOCIATION = """
 INSERT INTO associations (
-    organization_id, id, client_id, practitioner_id, department_id, role, created_at
-) VALUES ($1, $2, $3, $4, $5, 'PRACTITIONER', $6)
+    organization_id, id, client_id, client_status, client_name_key, practitioner_id,
+    department_id, role, created_at
+)
+SELECT organization_id, $2, id, status, name_key, $4, $5, 'PRACTITIONER', $6
+FROM clients WHERE organization_id = $1 AND id = $3
 """
 
 HOLD = "SELECT id FROM accounts WHERE organization_id = $1 AND id = $2 FOR NO KEY UPDATE"

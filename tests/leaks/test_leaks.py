@@ -38,7 +38,7 @@ from tests.leaks.planted import (
     word,
 )
 from tests.oracle.clinic import CALLERS, NOW, PUBLIC_URL, named
-from tests.oracle.served import TOKENS, Caller
+from tests.oracle.served import TOKENS, VAULT, Caller
 
 T = TypeVar("T")
 
@@ -151,7 +151,7 @@ async def _asking(url: str, api: Api) -> AsyncIterator[Asking]:
     plain = Database(url)
     await PLANTED.write(plain)
     await plain.close()
-    services = Services(database, TOKENS, passwords, PUBLIC_URL, lambda: NOW, lambda: None)
+    services = Services(database, TOKENS, VAULT, passwords, PUBLIC_URL, lambda: NOW, lambda: None)
     contexts: dict[Caller, Context] = {None: Context(services, ANONYMOUS)}
     for caller, session in PLANTED.sessions.items():
         actor = await identify(database, TOKENS, TOKENS.access(session, 1), NOW)

@@ -27,6 +27,7 @@ from models import (
     Role,
     RoleGrant,
     SearchWord,
+    SecondFactor,
     Session,
     Staff,
     StaffStatus,
@@ -47,7 +48,7 @@ PR = Role.PRACTITIONER
 
 _ORDER = (
     *(Organization, Department, Account, SearchWord, Staff, RoleGrant, Client),
-    *(Association, Link, Session),
+    *(SecondFactor, Association, Link, Session),
 )
 
 
@@ -74,7 +75,8 @@ class Clinic:
     def organization(self, label: str, **more: Any) -> None:
         self._id = self.ids[label] = self._new_id()
         row = {"id": self._id, "slug": label, "registration_open": True, "contact_email": None}
-        self.rows[Organization].append({**row, "name": label.title(), "created_at": NOW, **more})
+        row |= {"name": label.title(), "second_factor_required": False, "created_at": NOW}
+        self.rows[Organization].append({**row, **more})
 
     def department(self, label: str, name: str, *, active: bool = True) -> None:
         row = self._row(Department, label)
@@ -104,6 +106,14 @@ class Clinic:
                 role=role,
                 created_at=NOW,
             )
+
+    def second_factor(self, label: str, *, confirmed: bool = True) -> None:
+        """A secret of a staff member's app, which counts once it is confirmed."""
+        row = {"organization_id": self._id, "id": self.ids[label], "secret": b"of no app"}
+        row |= {"confirmed_at": NOW, "last_step": 1} if confirmed else {}
+        self.rows[SecondFactor].append(
+            {"confirmed_at": None, "last_step": None, **row, "wrong_codes": 0}
+        )
 
     def client(
         self,
@@ -236,6 +246,9 @@ def _east(clinic: Clinic) -> None:
     gone = {"status": StaffStatus.INACTIVE}
     staff("former", "Fons", "Oud", (DA, "kids"), **gone)
     staff("former.bare", "Fien", "Oud", **gone)
+    for label in ("oa", "cc.pr", "pr", "former"):
+        clinic.second_factor(label)
+    clinic.second_factor("da.two", confirmed=False)
 
     client = clinic.client
     client("ann", "Ann", "Müller", active, "speech", "da.speech", phone="+31 20 123")
@@ -295,15 +308,19 @@ def _east(clinic: Clinic) -> None:
 
 
 def _west(clinic: Clinic) -> None:
-    clinic.organization("west", registration_open=False)
+    clinic.organization("west", registration_open=False, second_factor_required=True)
     clinic.department("west.one", "Speech")
     clinic.department("west.two", "Alone")
     clinic.staff("west.oa", "Wanda", "Aas", (OA, None))
     clinic.staff("west.pr", "Wes", "Smit", (PR, "west.one"), (CC, "west.two"))
+    clinic.staff("west.late", "Wim", "Laat", (OA, None), (PR, "west.one"))
+    for label in ("west.oa", "west.pr"):
+        clinic.second_factor(label)
+    clinic.second_factor("west.late", confirmed=False)
     clinic.client("west.ann", "Ann", "Müller", ClientStatus.ACTIVE, "west.one", "west.oa")
     clinic.client("west.new", "Nel", "Müller", ClientStatus.PENDING, "west.two")
     clinic.associate("west.ann", "west.pr", "west.one")
-    for label in ("west.oa", "west.pr", "west.ann"):
+    for label in ("west.oa", "west.pr", "west.late", "west.ann"):
         clinic.session(label, Surface.PORTAL)
 
 

@@ -149,6 +149,7 @@ class Plain:
             "surface": me.surface,
             "organization": by_id(self._rows.organizations, me.person.organization_id),
             "permissions": [one for one in PERMISSIONS if me.scopes(one)],
+            "secondFactorNeeded": self._rows.needs_second_factor(me.person),
             "staff": me.person if me.kind == "Staff" else None,
             "client": me.person if me.kind == "Client" else None,
         }
@@ -308,6 +309,9 @@ class Plain:
     def _staff_receive_new_client_notifications(self, me: Me, row: Row) -> Any:
         reads = self._rows.reads_details(me, row)
         return row.receive_new_client_notifications if reads else None
+
+    def _staff_second_factor(self, me: Me, row: Row) -> Any:
+        return row.id in self._rows.second_factors if self._rows.reads_details(me, row) else None
 
     def _staff_roles(self, _me: Me, row: Row) -> Any:
         """Who reads them, reads all their grants (`D7`)."""

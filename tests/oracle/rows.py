@@ -14,6 +14,7 @@ from models import (
     Link,
     Organization,
     RoleGrant,
+    SecondFactor,
     Staff,
 )
 from tests.oracle.people import PERMISSIONS, Me
@@ -34,11 +35,14 @@ class Rows:
         self.associations = loaded(Association)
         self.links = loaded(Link)
         self.accounts = {row.id: row for row in loaded(Account)}
+        self.second_factors = {row.id for row in loaded(SecondFactor) if row.confirmed_at}
 
     def me(self, person: uuid.UUID, surface: str) -> Me:
         """The caller with the account of this id."""
         found = by_id((*self.clients, *self.staff), person)
         assert found
+        if self.needs_second_factor(found):
+            return Me(found, found.model, surface)
         active = {one.id for one in self.departments if one.active}
         grants = tuple(
             one
@@ -46,6 +50,13 @@ class Rows:
             if one.staff_id == person and (one.department_id is None or one.department_id in active)
         )
         return Me(found, found.model, surface, grants)
+
+    def needs_second_factor(self, person: Row) -> bool:
+        """Whether it is staff of an organization that requires one, and has none."""
+        organization = by_id(self.organizations, person.organization_id)
+        assert organization
+        required = person.model == "Staff" and organization.second_factor_required
+        return required and person.id not in self.second_factors
 
     def associations_of(self, client: Row) -> list[Row]:
         return [one for one in self.associations if one.client_id == client.id]

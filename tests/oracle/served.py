@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Database, Rows, Statement, Surface, Written
 from models.statement import Values
-from permissions import ANONYMOUS, Passwords, Tokens, identify
+from permissions import ANONYMOUS, Passwords, Tokens, Vault, identify
 from resolvers import Context, Services
 from schema import Api, Response
 from tests.oracle.clinic import CLINIC, NOW, PUBLIC_URL, SECRET
@@ -21,6 +21,7 @@ Caller = tuple[str, Surface] | None
 """A label of the clinic and a surface; None is the anonymous caller."""
 
 TOKENS = Tokens(SECRET)
+VAULT = Vault(SECRET)
 
 
 class Recording(Database):
@@ -68,7 +69,7 @@ async def serving(url: str, api: Api) -> AsyncIterator[Served]:
     """The API over the clinic, which is written into this empty database."""
     database, passwords = Recording(url), Passwords(memory=64, rounds=1)
     await CLINIC.write(database)
-    services = Services(database, TOKENS, passwords, PUBLIC_URL, lambda: NOW, lambda: None)
+    services = Services(database, TOKENS, VAULT, passwords, PUBLIC_URL, lambda: NOW, lambda: None)
     contexts: dict[Caller, Context] = {None: Context(services, ANONYMOUS)}
     for caller, session in CLINIC.sessions.items():
         actor = await identify(database, TOKENS, TOKENS.access(session, 1), NOW)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, make_url
 from models import AccountKind, Database, Role, Rows, Statement, Surface, Written
 from models.reads import SETTINGS
 from models.statement import Values
-from permissions import Actor, Passwords, Tokens
+from permissions import Actor, Passwords, Tokens, Vault
 from permissions.actor import Grant, Shape
 from portal.populate import Populated, populate
 from resolvers import Context, Services
@@ -136,9 +136,9 @@ async def crowded(dialect: str, databases: Databases, folder: Path) -> AsyncIter
         password_hash="no password has this hash",
         now=START,
     )
-    tokens = Tokens("a secret of nobody")
+    tokens, vault = Tokens("a secret of nobody"), Vault("a secret of nobody")
     public_url = "https://portal.example.org"
-    services = Services(database, tokens, passwords, public_url, lambda: START, lambda: None)
+    services = Services(database, tokens, vault, passwords, public_url, lambda: START, lambda: None)
     yield Crowd(url, database, services, made)
     await database.close()
     passwords.close()

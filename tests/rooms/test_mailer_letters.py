@@ -28,6 +28,12 @@ from mailer import (
     EmailChanged,
     Linked,
     PasswordChanged,
+    RecoveryCodesRenewed,
+    RecoveryCodeUsed,
+    SecondFactorOff,
+    SecondFactorOn,
+    SecondFactorReset,
+    WrongCodes,
     compose,
     mailbox,
     render,
@@ -172,6 +178,12 @@ def test_link_leads_to_the_organization_and_nowhere_else(letter: type[Contents])
         "password_changed": "login",
         "confirm_email": "email#token=vtl_1",
         "email_changed": "login",
+        "second_factor_on": "login",
+        "second_factor_off": "login",
+        "second_factor_reset": "login",
+        "recovery_codes_renewed": "login",
+        "recovery_code_used": "login",
+        "wrong_codes": "login",
     }
     assert link == f"https://portal.example/riverside/{pages[letter.name]}"
 
@@ -183,7 +195,10 @@ def test_linked_letters_say_when_the_link_ends_and_that_they_may_be_ignored(
     text = render(letter.sample(), LINK).text
     ends = "The link works once. It ends on Thursday, 31 January 2030 at 09:05 UTC."
     assert (ends in text) is issubclass(letter, Linked)
-    news = (ClientAwaitsApproval, PasswordChanged, EmailChanged)
+    news = (
+        *(ClientAwaitsApproval, PasswordChanged, EmailChanged, SecondFactorOn, SecondFactorOff),
+        *(SecondFactorReset, RecoveryCodesRenewed, RecoveryCodeUsed, WrongCodes),
+    )
     assert ("you can ignore this email" in text) is (letter not in news)
 
 
@@ -208,6 +223,20 @@ def test_staff_are_told_how_to_end_the_notifications() -> None:
     how = 'edit your staff account and uncheck the box next to "Receive New Client Notifications"'
     assert how in words.text
     assert how in Page(words.html).shown
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (2, "There are 2 left."),
+        (1, "There is one left. Please make new ones soon."),
+        (0, "It was the last one. Please make new ones now."),
+    ],
+)
+def test_a_used_recovery_code_says_how_many_are_left(left: int, said: str) -> None:
+    words = render(replace(RecoveryCodeUsed.sample(), codes_left=left), LINK)
+    assert said in words.text
+    assert said in Page(words.html).shown
 
 
 def test_template_that_asks_for_more_than_there_is_fails() -> None:

@@ -23,9 +23,11 @@ from models import (
     Link,
     LinkPurpose,
     Organization,
+    RecoveryCode,
     Registration,
     Role,
     RoleGrant,
+    SecondFactor,
     Session,
     Staff,
     StaffStatus,
@@ -147,6 +149,17 @@ async def clinic(database: Database, slug: str) -> Clinic:
             "department_id": department["id"],
             "client_id": of_client["id"],
         },
+        "second_factors": {
+            "organization_id": organization,
+            "id": of_staff["id"],
+            "secret": b"encrypted",
+            "wrong_codes": 0,
+        },
+        "recovery_codes": {
+            "organization_id": organization,
+            "staff_id": of_staff["id"],
+            "hash": bytes(32),
+        },
     }
     rows["links"] = {
         **of_organization,
@@ -222,7 +235,7 @@ def test_every_reference_names_its_organization() -> None:
             assert constraint.column_keys[0] == "organization_id", constraint.name
         if each.name != "organizations":
             assert each.primary_key.columns.keys()[0] == "organization_id", each.name
-    assert len(ACROSS) == 17
+    assert len(ACROSS) == 21
 
 
 @pytest.mark.parametrize(("constraint", "column"), ACROSS)
@@ -241,9 +254,9 @@ async def test_no_reference_crosses_to_another_organization(
         change = {column: theirs}
 
     statement: UpdateBase
-    if column == "id":  # a person has the id of its account
+    if column == "id" and "email_key" in mine:  # a person has the id of its account
         statement = insert(constraint.table).values({**mine, "email_key": "new", **change})
-    elif "id" not in mine:  # it is known by what it joins
+    elif column == "id" or "id" not in mine:  # it has no id of its own
         statement = insert(constraint.table).values({**mine, **change})
     elif constraint.table.name == "role_grants":  # the one that is there is in use
         statement = insert(constraint.table).values({**mine, "id": new_id(), **change})
@@ -437,6 +450,31 @@ class TestGrants:
         wrong = east["departments"]["id"] if whole else None
         grant = same(RoleGrant, east["role_grants"], role=role, department_id=wrong)
         await refuse(database, grant, "check", "ck_role_grants_boundary")
+
+
+class TestSecondFactors:
+    async def test_only_staff_have_one(self, database: Database, east: Clinic) -> None:
+        theirs = same(SecondFactor, east["second_factors"], id=east["clients"]["id"])
+        await refuse(database, theirs, "foreign key", "fk_second_factors_organization_id_id")
+
+    @pytest.mark.parametrize("missing", ["confirmed_at", "last_step"])
+    async def test_it_is_confirmed_by_a_code(
+        self, database: Database, east: Clinic, missing: str
+    ) -> None:
+        confirmed = {"confirmed_at": NOW, "last_step": 1}
+        change = update(table(SecondFactor)).values(confirmed | {missing: None})
+        await refuse(database, change, "check", "ck_second_factors_confirmed_by_a_code")
+        await accept(database, update(table(SecondFactor)).values(confirmed))
+
+    async def test_a_recovery_code_stands_once_and_not_without_its_secret(
+        self, database: Database, east: Clinic
+    ) -> None:
+        again = insert(table(RecoveryCode)).values(east["recovery_codes"])
+        kind = "unique" if database.dialect == "sqlite" else "duplicate key"
+        await refuse(database, again, kind, "pk_recovery_codes")
+        alone = delete(table(SecondFactor))
+        name = "fk_recovery_codes_organization_id_staff_id"
+        await refuse(database, alone, "foreign key", name)
 
 
 class TestTheRest:

@@ -15,8 +15,10 @@ from models import (
     ClientStatus,
     Database,
     Department,
+    Organization,
     Role,
     RoleGrant,
+    SecondFactor,
     Session,
     Staff,
     StaffStatus,
@@ -187,6 +189,39 @@ async def test_a_new_role_counts_at_once(database: Database) -> None:
     await database.write(lambda c: c.execute(insert(table).values(grant)))
     actor = await who(database, "nobody")
     assert actor and actor.shape.roles == {Role.CARE_COORDINATOR}
+
+
+async def test_who_needs_a_second_factor_holds_nothing_until_there_is_one(
+    database: Database,
+) -> None:
+    """Whatever roles there are, and whatever was begun; west requires one, east does not."""
+    late = await who(database, "west.late")
+    assert late and late.second_factor_needed
+    assert late.shape == (AccountKind.STAFF, PORTAL, frozenset())
+    assert late.grants == ()
+    ready = await who(database, "west.oa")
+    assert ready and not ready.second_factor_needed
+    assert ready.grants == ((Role.ORGANIZATION_ADMINISTRATOR, None),)
+    client, other = await who(database, "west.ann"), await who(database, "da.two")
+    assert client and not client.second_factor_needed
+    assert other and not other.second_factor_needed and len(other.grants) == 2
+
+    await change(database, SecondFactor, CLINIC.ids["west.late"], confirmed_at=NOW, last_step=1)
+    late = await who(database, "west.late")
+    assert late and not late.second_factor_needed and len(late.grants) == 2
+
+
+async def test_that_an_organization_requires_a_second_factor_counts_at_once(
+    database: Database,
+) -> None:
+    await change(database, Organization, CLINIC.ids["east"], second_factor_required=True)
+    for label, needed in (("oa", False), ("oa.pr", True), ("da.two", True), ("ann", False)):
+        actor = await who(database, label)
+        assert actor and actor.second_factor_needed is needed, label
+        assert bool(actor.shape.roles) is not (needed or label == "ann")
+    await change(database, Organization, CLINIC.ids["east"], second_factor_required=False)
+    actor = await who(database, "da.two")
+    assert actor and not actor.second_factor_needed and actor.shape.roles
 
 
 @pytest.mark.parametrize(

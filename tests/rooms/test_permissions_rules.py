@@ -10,6 +10,7 @@ from models import AccountKind, Role, Surface
 from permissions import (
     ANONYMOUS,
     Authenticated,
+    ForStaff,
     Inherited,
     Permission,
     Public,
@@ -47,6 +48,7 @@ EVERYBODY = {NOBODY, CLIENT, STAFF, OA, DA, CC, PR, ON_THE_APP}
         (Public(), EVERYBODY),
         (Inherited(), EVERYBODY),
         (Authenticated(), EVERYBODY - {NOBODY}),
+        (ForStaff(), EVERYBODY - {NOBODY, CLIENT}),
         (Requires(Permission.CLIENT_READ), {OA, DA, CC}),
         (Requires(Permission.CLIENT_READ, Scope.OWN), {OA, DA, CC, PR, ON_THE_APP}),
         (Requires(Permission.CLIENT_READ, Scope.ORGANIZATION), {OA}),
@@ -68,6 +70,7 @@ def test_a_rule_that_permits_everybody_restricts_nobody() -> None:
     assert not Public().restricts
     assert not Inherited().restricts
     assert Authenticated().restricts
+    assert ForStaff().restricts
     assert Requires(Permission.CLIENT_READ).restricts
 
 
@@ -79,6 +82,7 @@ def test_a_rule_says_itself() -> None:
     )
     assert Public().sentence == "Open to everybody, signed in or not."
     assert Authenticated().sentence == "For everybody who is signed in."
+    assert ForStaff().sentence == "For every staff member who is signed in, about themselves."
     assert Inherited().sentence == ""
 
 
@@ -110,6 +114,8 @@ def _printed(rule: Rule) -> list[tuple[str, dict[str, str]]]:
             return [("public", {})]
         case Authenticated():
             return [("authenticated", {})]
+        case ForStaff():
+            return [("staff", {})]
         case Requires():
             return [("requires", {"permission": rule.permission, "scope": rule.scope})]  # type: ignore[dict-item]
     return []

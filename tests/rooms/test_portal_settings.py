@@ -21,6 +21,7 @@ NAMES = (
     "MAIL_FROM",
     "PUBLIC_URL",
     "SECRET_KEY",
+    "PREVIOUS_SECRET_KEY",
     "PASSWORD_LENGTH",
     "COURIER_LEASE",
 )
@@ -65,6 +66,8 @@ BAD = [
     ("SECRET_KEY", "hunter2", "must be at least 32 random characters"),
     ("SECRET_KEY", "hunter2" * 30, "must be at least 32 random characters"),
     ("SECRET_KEY", "a" * 64, "must be at least 32 random characters"),
+    ("PREVIOUS_SECRET_KEY", "", "must be at least 32 random characters"),
+    ("PREVIOUS_SECRET_KEY", "hunter2", "must be at least 32 random characters"),
     ("PASSWORD_LENGTH", "7", "greater than or equal to 8"),
     ("PASSWORD_LENGTH", "65", "less than or equal to 64"),
     ("PASSWORD_LENGTH", "hunter2", "valid integer"),
@@ -152,9 +155,10 @@ def test_every_command_that_needs_settings_refuses_a_weak_secret(
 def test_secrets_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     url = "smtps://portal:hunter2@mail.example.org"
-    settings = Settings.read(secret_key=SECRET_KEY, mail_url=url)
-    assert "hunter2" not in f"{settings!r} {settings}"
-    assert SECRET_KEY not in f"{settings!r} {settings}"
+    before = secrets.token_urlsafe(48)
+    settings = Settings.read(secret_key=SECRET_KEY, previous_secret_key=before, mail_url=url)
+    for secret in ("hunter2", SECRET_KEY, before):
+        assert secret not in f"{settings!r} {settings}"
 
 
 def test_address_of_the_portal_is_taken_without_its_last_slash() -> None:
