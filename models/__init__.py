@@ -10,6 +10,7 @@ from models.organization import Department, Organization
 from models.staff import RoleGrant, Staff
 from models.statement import Query, Reading, Record, Rows, Statement
 from models.text import canonical_email, canonical_username, name_key, sort_key, words_of
+from models.throttle import Throttle
 from models.words import (
     AccountKind,
     ClientStatus,
@@ -52,6 +53,7 @@ __all__ = [
     "StaffStatus",
     "Statement",
     "Surface",
+    "Throttle",
     "Unavailable",
     "canonical_email",
     "canonical_username",

@@ -28,13 +28,13 @@ class Service:
     services: Services
     courier: Courier
 
-    async def context(self, token: str | None) -> Context:
-        """The context of a request that shows this access token, or none."""
+    async def context(self, token: str | None, source: str | None = None) -> Context:
+        """The context of a request that shows this access token, or none, from this address."""
         if token is None:
-            return Context(self.services, ANONYMOUS)
+            return Context(self.services, ANONYMOUS, source=source)
         services = self.services
         actor = await identify(services.database, services.tokens, token, services.clock())
-        return Context(services, actor or ANONYMOUS, expired=actor is None)
+        return Context(services, actor or ANONYMOUS, expired=actor is None, source=source)
 
     def anonymous(self) -> Context:
         """The context of the command line, and of a caller who is not signed in."""
@@ -67,6 +67,7 @@ async def service(
         public_url=settings.public_url,
         clock=clock,
         posted=courier.wake,
+        throttle=settings.throttle,
     )
     try:
         if await current(database) != head():

@@ -26,7 +26,7 @@ from resolvers.departments import (
     department_update,
     departments,
 )
-from resolvers.errors import Choice, Code, Problem, Refused
+from resolvers.errors import Choice, Code, Problem, Refused, Stopped
 from resolvers.grants import NewGrant
 from resolvers.links import LinkView, link
 from resolvers.listing import Listing
@@ -95,6 +95,7 @@ __all__ = [
     "Refused",
     "RoleChanges",
     "Services",
+    "Stopped",
     "client",
     "client_approve",
     "client_associations_update",

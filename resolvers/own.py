@@ -28,6 +28,7 @@ from resolvers.errors import Code, refuse
 from resolvers.finding import index
 from resolvers.links import hold, invite, make, supersede, usable, use
 from resolvers.posting import addressed, sender
+from resolvers.throttles import may_mail, throttle, typed_address
 
 _KINDS = {AccountKind.CLIENT: "client", AccountKind.STAFF: "staff member"}
 
@@ -38,6 +39,7 @@ async def password_reset_request(context: Context, organization: str, email: str
     Who has no credentials yet is sent the invitation again (`D5`); who is inactive, nothing. The
     answer never depends on whom there is.
     """
+    await throttle(context, "reset", organization, typed_address(email))
     checks = Checks("input")
     _, email_key = checks.email(email, "email")
     checks.done()
@@ -46,6 +48,8 @@ async def password_reset_request(context: Context, organization: str, email: str
 
     async def work(connection: AsyncConnection) -> None:
         for person in await _of_address(connection, organization, email_key):
+            if not await may_mail(context, connection, email_key):
+                return
             if person.username is None:
                 await invite(context, connection, person.organization_id, person.id)
             else:
@@ -86,6 +90,7 @@ async def send_password_reset(
 
 async def password_reset(context: Context, token: str, password: str) -> Onboarded:
     """Choose a new password, behind a mailed link. All sessions end, and a letter says so."""
+    await throttle(context)
     link = await usable(context, token, LinkPurpose.RESET_PASSWORD, "input", "token")
     person = await context.services.database.read(
         lambda c: person_of(c, link.organization_id, link.account_id)
@@ -104,6 +109,7 @@ async def password_reset(context: Context, token: str, password: str) -> Onboard
 async def password_change(context: Context, current: str, password: str) -> Onboarded:
     """Choose a new password while signed in. All other sessions end, and a letter says so."""
     actor = context.actor
+    await throttle(context, "password", actor.id.hex)
     person = await context.services.database.read(
         lambda c: person_of(c, actor.organization_id, actor.id)
     )
@@ -124,14 +130,16 @@ async def email_change_request(context: Context, email: str) -> None:
 
     Where somebody else of the kind has the address, no letter goes, and the answer is the same.
     """
+    actor = context.actor
+    await throttle(context, "email", actor.organization_id.hex, typed_address(email))
     checks = Checks()
     text, email_key = checks.email(email, "email")
     checks.done()
-    actor = context.actor
 
     async def work(connection: AsyncConnection) -> None:
         person = await connection.run_sync(person_of, actor.organization_id, actor.id)
-        await send_email_confirmation(context, connection, person, text, email_key)
+        if await may_mail(context, connection, email_key):
+            await send_email_confirmation(context, connection, person, text, email_key)
 
     await context.write(work)
 
@@ -168,6 +176,7 @@ async def send_email_confirmation(
 
 async def email_change_confirm(context: Context, token: str) -> Onboarded:
     """Confirm the new address, behind the link mailed to it; the old one is told (`D28`)."""
+    await throttle(context)
     link = await usable(context, token, LinkPurpose.CONFIRM_EMAIL, "token")
     person = await context.services.database.read(
         lambda c: person_of(c, link.organization_id, link.account_id)
@@ -253,6 +262,7 @@ def _people(model: type[Client] | type[Staff]) -> Any:
         model.first_name,
         model.last_name,
         model.email,
+        model.email_key,
         model.status,
     ).join(model, and_(model.organization_id == Account.organization_id, model.id == Account.id))
 

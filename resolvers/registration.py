@@ -33,6 +33,7 @@ from resolvers.errors import Code, refuse
 from resolvers.finding import index
 from resolvers.links import invite, make, supersede, usable, use
 from resolvers.posting import addressed, sender
+from resolvers.throttles import may_mail, throttle, typed_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,9 @@ async def client_register(context: Context, typed: NewRegistration) -> None:
     """Register with an organization; a letter says how to go on.
 
     Whoever has the address already, the answer, the statements and the time are the same (`D14`);
-    only the letter differs.
+    only the letter differs. Over the day's letters to the address, there is none (`D33`).
     """
+    await throttle(context, "register", typed.organization, typed_address(typed.email))
     now = context.now()
     organization = await _open_organization(context, typed.organization)
     checks = Checks("input")
@@ -70,6 +72,8 @@ async def client_register(context: Context, typed: NewRegistration) -> None:
     checks.done()
 
     async def work(connection: AsyncConnection) -> None:
+        if not await may_mail(context, connection, email_key):
+            return
         holder = await _holder(connection, organization.id, email_key)
         registration_id = new_id()
         await connection.execute(
@@ -136,6 +140,7 @@ async def registration_confirm(
 
     The first registration of an address that is confirmed ends the others (`D1`).
     """
+    await throttle(context)
     link = await usable(context, token, LinkPurpose.CONFIRM_REGISTRATION, "input", "token")
     registration = await context.services.database.read(lambda c: _registration(c, link))
     words = [registration.first_name, registration.last_name, registration.email]

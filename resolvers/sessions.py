@@ -24,6 +24,7 @@ from permissions.identity import GRACE, may_sign_in
 from resolvers.checks import is_slug, username_key
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
+from resolvers.throttles import throttle, throttle_refresh
 
 ACCESS_LIVES = dt.timedelta(minutes=15)
 REFRESH_LIVES = dt.timedelta(days=30)
@@ -44,6 +45,7 @@ async def login(
     context: Context, organization: str, username: str, password: str, surface: Surface
 ) -> Opened:
     """Sign in. What is wrong with the account is said only after a right password (`D17`)."""
+    await throttle(context, "login", organization, username_key(username) or username)
     person = await _person(context, organization, username)
     passwords = context.services.passwords
     if not await passwords.verify(person.password_hash if person else None, password):
@@ -92,6 +94,7 @@ async def session_refresh(context: Context, refresh_token: str) -> Opened:
     Within ten seconds the same old token gets the same new ones: the app may have lost the answer.
     After that it must be a thief's or its victim's, and the whole session ends (`D21`).
     """
+    await throttle_refresh(context)
     read = context.services.tokens.read_refresh(refresh_token)
     if read is None:
         raise _expired()
