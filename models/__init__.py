@@ -1,6 +1,6 @@
 """What is true: the tables, their words, the database that holds them, and its migrations."""
 
-from models.account import Account, Link, SearchWord, Session
+from models.account import Account, Link, ResetRequest, SearchWord, Session
 from models.base import Base
 from models.client import Association, Client, Notice, Registration
 from models.database import Database, Unavailable, within
@@ -44,6 +44,7 @@ __all__ = [
     "Reading",
     "Record",
     "Registration",
+    "ResetRequest",
     "Role",
     "RoleGrant",
     "Rows",

@@ -12,6 +12,7 @@ from models import Database, Unavailable
 from models.database import address
 from models.migrate import current, head, migrate
 from permissions import ANONYMOUS, Passwords, Tokens, identify
+from portal.clerk import attend
 from portal.settings import Settings
 from resolvers import Context, Services
 
@@ -23,10 +24,14 @@ def utc_now() -> dt.datetime:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The services of use cases, and the courier that carries what they post."""
+    """The services of use cases, the courier that carries what they post, and `asked`.
+
+    That is set when the clerk has something to answer.
+    """
 
     services: Services
     courier: Courier
+    asked: asyncio.Event
 
     async def context(self, token: str | None, source: str | None = None) -> Context:
         """The context of a request that shows this access token, or none, from this address."""
@@ -60,6 +65,7 @@ async def service(
         clock=clock,
         lease_seconds=settings.courier_lease,
     )
+    asked = asyncio.Event()
     services = Services(
         database=database,
         tokens=tokens,
@@ -68,11 +74,12 @@ async def service(
         clock=clock,
         posted=courier.wake,
         throttle=settings.throttle,
+        asked=asked.set,
     )
     try:
         if await current(database) != head():
             await migrate(database)
-        yield Service(services, courier)
+        yield Service(services, courier, asked)
     finally:
         await post.close()
         passwords.close()
@@ -90,12 +97,16 @@ def _make_room(url: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def delivering(courier: Courier) -> AsyncIterator[None]:
-    """The courier at work meanwhile."""
-    task = asyncio.create_task(courier.run(), name="courier")
+async def delivering(made: Service) -> AsyncIterator[None]:
+    """Clerk and courier at work meanwhile."""
+    tasks = [
+        asyncio.create_task(attend(made.anonymous(), made.asked), name="clerk"),
+        asyncio.create_task(made.courier.run(), name="courier"),
+    ]
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

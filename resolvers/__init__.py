@@ -43,11 +43,11 @@ from resolvers.own import (
     email_change_request,
     password_change,
     password_reset,
-    password_reset_request,
 )
 from resolvers.reading import Asked, read
 from resolvers.registration import NewRegistration, client_register, registration_confirm
 from resolvers.resending import link_resend
+from resolvers.resets import answer_resets, password_reset_request
 from resolvers.sessions import Opened, login, logout, session_refresh
 from resolvers.staff import NewStaff, staff, staff_create, staff_member, staff_update
 from resolvers.staffing import (
@@ -66,6 +66,7 @@ from resolvers.statuses import (
     client_reject,
 )
 from resolvers.steps import BadArgument, Missing
+from resolvers.sweeping import sweep
 from resolvers.tree import Key
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "RoleChanges",
     "Services",
     "Stopped",
+    "answer_resets",
     "client",
     "client_approve",
     "client_associations_update",
@@ -138,4 +140,5 @@ __all__ = [
     "staff_reactivate",
     "staff_roles_update",
     "staff_update",
+    "sweep",
 ]

@@ -17,8 +17,8 @@ T = TypeVar("T")
 class Services:
     """What a server has one of.
 
-    `posted` is told that letters may be waiting for the courier; `throttle` scales the budgets of
-    what may be tried (`D33`).
+    `posted` is told that letters may be waiting for the courier, `asked` that somebody waits for
+    an answer by letter; `throttle` scales the budgets of what may be tried (`D33`).
     """
 
     database: Database
@@ -28,6 +28,7 @@ class Services:
     clock: Callable[[], dt.datetime]
     posted: Callable[[], None]
     throttle: float = 1
+    asked: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)

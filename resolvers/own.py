@@ -15,47 +15,21 @@ from models import (
     ClientStatus,
     Link,
     LinkPurpose,
-    Organization,
     Record,
     Session,
     Staff,
     StaffStatus,
 )
-from resolvers.checks import Checks, is_slug
+from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.credentials import Onboarded
 from resolvers.errors import Code, refuse
 from resolvers.finding import index
-from resolvers.links import hold, invite, make, supersede, usable, use
+from resolvers.links import hold, make, supersede, usable, use
 from resolvers.posting import addressed, sender
 from resolvers.throttles import may_mail, throttle, typed_address
 
 _KINDS = {AccountKind.CLIENT: "client", AccountKind.STAFF: "staff member"}
-
-
-async def password_reset_request(context: Context, organization: str, email: str) -> None:
-    """Send a link to choose a new password: to each person of the address, their own (`D14`).
-
-    Who has no credentials yet is sent the invitation again (`D5`); who is inactive, nothing. The
-    answer never depends on whom there is.
-    """
-    await throttle(context, "reset", organization, typed_address(email))
-    checks = Checks("input")
-    _, email_key = checks.email(email, "email")
-    checks.done()
-    if not is_slug(organization):
-        return
-
-    async def work(connection: AsyncConnection) -> None:
-        for person in await _of_address(connection, organization, email_key):
-            if not await may_mail(context, connection, email_key):
-                return
-            if person.username is None:
-                await invite(context, connection, person.organization_id, person.id)
-            else:
-                await send_password_reset(context, connection, person)
-
-    await context.write(work)
 
 
 async def send_password_reset(
@@ -267,16 +241,16 @@ def _people(model: type[Client] | type[Staff]) -> Any:
     ).join(model, and_(model.organization_id == Account.organization_id, model.id == Account.id))
 
 
-async def _of_address(
-    connection: AsyncConnection, organization: str, email_key: str
+async def people_of_address(
+    connection: AsyncConnection, organization_id: uuid.UUID, email_key: str
 ) -> list[Record]:
     """The people of the address who are not inactive."""
     people: list[Record] = []
     for model in (Client, Staff):
         found = await connection.execute(
-            _people(model)
-            .join(Organization, Organization.id == Account.organization_id)
-            .where(Organization.slug == organization, model.email_key == email_key)
+            _people(model).where(
+                Account.organization_id == organization_id, model.email_key == email_key
+            )
         )
         people += found.all()
     return [person for person in people if not _is_out(person)]

@@ -28,6 +28,7 @@ from models import (
     Database,
     Letter,
     LetterState,
+    ResetRequest,
     RoleGrant,
     Session,
     Staff,
@@ -306,10 +307,15 @@ class World:
         return str((await self.do(LINK, {"token": token}))["state"])
 
     async def settled(self) -> None:
-        """Wait until the courier has delivered everything that is due."""
-        waiting = select(Letter.id).where(
-            Letter.state == LetterState.QUEUED,
-            or_(Letter.due_at <= self.clock(), Letter.lease.is_not(None)),
+        """Wait until everybody is answered, and the courier has delivered everything that is due.
+
+        One statement looks at both: an answer is written in the transaction that ends its request.
+        """
+        waiting = select(ResetRequest.id).union_all(
+            select(Letter.id).where(
+                Letter.state == LetterState.QUEUED,
+                or_(Letter.due_at <= self.clock(), Letter.lease.is_not(None)),
+            )
         )
         async with asyncio.timeout(_PATIENCE):
             while await self.database.read(lambda c: c.execute(waiting).first()):  # noqa: ASYNC110

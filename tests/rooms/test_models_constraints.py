@@ -141,6 +141,12 @@ async def clinic(database: Database, slug: str) -> Clinic:
             "client_id": of_client["id"],
         },
     }
+    rows["reset_requests"] = {
+        **of_organization,
+        "id": new_id(),
+        "email_key": "cleo@example.org",
+        "due_at": NOW,
+    }
     rows["links"] = {
         **of_organization,
         "id": new_id(),

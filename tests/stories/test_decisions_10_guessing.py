@@ -6,7 +6,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import select
 
+from models import Throttle
+from permissions import ANONYMOUS
+from resolvers import Context
+from resolvers.sweeping import sweep
 from tests.mailbox import Mailbox
 from tests.stories.asking import CREATE, REINVITE
 from tests.world import (
@@ -352,6 +357,32 @@ async def test_d33_letters_that_staff_have_written_are_not_counted(
 
     assert await told(world, HERE, FORGOT, forgotten("nora@home.example")) == "done"
     assert len(await world.new_mail()) == 1
+
+
+# What is kept of it.
+
+
+async def rows(world: World) -> list[Any]:
+    return await world.database.read(lambda c: list(c.execute(select(Throttle))))
+
+
+async def test_d33_counts_name_nobody_and_go_when_they_are_over(
+    world: World, clinic: Clinic
+) -> None:
+    world.clock.advance(days=1)
+    await sweep(Context(world.service.services, ANONYMOUS))
+    assert await rows(world) == []
+    await told(world, HERE, REGISTER, form("nora@home.example"))
+    counted = await rows(world)
+    assert [len(row.key) for row in counted] == [32] * 3  # the source, the pair, the letter
+
+    world.clock.advance(minutes=10)
+    await sweep(Context(world.service.services, ANONYMOUS))
+    (left,) = await rows(world)
+    assert left.attempts == 1  # the letter
+    world.clock.advance(days=1)
+    await sweep(Context(world.service.services, ANONYMOUS))
+    assert await rows(world) == []
 
 
 async def test_d33_a_clock_that_was_wrong_keeps_nobody_out(world: World, clinic: Clinic) -> None:
