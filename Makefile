@@ -11,7 +11,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 # A .venv whose Python is gone is made anew.
 $(shell test -x $(PYTHON) || rm -rf .venv)
 
-.PHONY: help install demo serve test check bench schema docs lock clean
+.PHONY: help install demo serve test check bench torture schema docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -40,6 +40,9 @@ check: $(DEV) ## Check format, lint, types, imports, and what is printed from th
 
 bench: $(DEV) ## Measure.
 	$(PYTHON) -m benchmarks $(ARGS)
+
+torture: $(DEV) ## Run what takes long, or needs a quiet machine.
+	$(PYTHON) -m tests.torture.telling $(ARGS)
 
 schema: $(RUN) ## Print the schema into schema.graphql.
 	@$(PYTHON) -m portal schema > .venv/schema.graphql

@@ -1,6 +1,6 @@
 """What is true: the tables, their words, the database that holds them, and its migrations."""
 
-from models.account import Account, Link, SearchWord, Session
+from models.account import Account, Link, ResetRequest, SearchWord, Session
 from models.base import Base
 from models.client import Association, Client, Notice, Registration
 from models.database import Database, Unavailable, within
@@ -11,6 +11,7 @@ from models.second_factor import RecoveryCode, SecondFactor
 from models.staff import RoleGrant, Staff
 from models.statement import Query, Record, Rows, Statement, Written, printed
 from models.text import canonical_email, canonical_username, name_key, sort_key, words_of
+from models.throttle import Throttle
 from models.words import (
     AccountKind,
     ClientStatus,
@@ -44,6 +45,7 @@ __all__ = [
     "Record",
     "RecoveryCode",
     "Registration",
+    "ResetRequest",
     "Role",
     "RoleGrant",
     "Rows",
@@ -54,6 +56,7 @@ __all__ = [
     "StaffStatus",
     "Statement",
     "Surface",
+    "Throttle",
     "Unavailable",
     "Written",
     "canonical_email",

@@ -95,6 +95,24 @@ class Link(Owned, Base):
     superseded_at: Mapped[dt.datetime | None]
 
 
+class ResetRequest(Owned, Base):
+    """Somebody forgot a password; whose address it is, if anybody's, is looked up afterwards.
+
+    So asking takes the same time whoever there is (`D14`). Whoever answers it has it until
+    `due_at`, and after that it is due again.
+    """
+
+    __tablename__ = "reset_requests"
+    __table_args__ = (Index(None, "due_at"),)
+
+    organization_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey(Organization.id), primary_key=True, sort_order=-2
+    )
+    email_key: Mapped[str]
+    created_at: Mapped[dt.datetime]
+    due_at: Mapped[dt.datetime]
+
+
 class Session(Owned, Base):
     """Somebody signed in on one surface; every refresh counts its generation up (`D21`)."""
 

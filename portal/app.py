@@ -25,7 +25,7 @@ def app(settings: Settings, clock: Callable[[], dt.datetime] = utc_now) -> Starl
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with service(settings, clock) as made, delivering(made.courier):
+        async with service(settings, clock) as made, delivering(made):
             edge.service = made
             app.state.service = made
             yield

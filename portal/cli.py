@@ -101,7 +101,7 @@ def courier() -> None:
     async def work() -> None:
         told_to_stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_stop.set)
-        async with service(Settings.read()) as made, delivering(made.courier):
+        async with service(Settings.read()) as made, delivering(made):
             print("Delivering letters.", flush=True)
             await told_to_stop.wait()
 

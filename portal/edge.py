@@ -62,7 +62,8 @@ class Edge:
         media = NEW if NEW in request.headers.get("accept", "").lower() else OLD
         try:
             asked = _asked(await _body(request))
-            context = await self.service.context(_token(request))
+            source = request.client.host if request.client else None
+            context = await self.service.context(_token(request), source)
         except BadRequest as bad:
             return _error(media, bad.status, "BAD_USER_INPUT", str(bad))
         except Unavailable:

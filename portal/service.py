@@ -12,6 +12,7 @@ from models import Database, Unavailable
 from models.database import address
 from models.migrate import current, head, migrate
 from permissions import ANONYMOUS, Passwords, Tokens, Vault, identify
+from portal.clerk import attend
 from portal.settings import Settings
 from resolvers import Context, Services
 
@@ -23,18 +24,22 @@ def utc_now() -> dt.datetime:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The services of use cases, and the courier that carries what they post."""
+    """The services of use cases, the courier that carries what they post, and `asked`.
+
+    That is set when the clerk has something to answer.
+    """
 
     services: Services
     courier: Courier
+    asked: asyncio.Event
 
-    async def context(self, token: str | None) -> Context:
-        """The context of a request that shows this access token, or none."""
+    async def context(self, token: str | None, source: str | None = None) -> Context:
+        """The context of a request that shows this access token, or none, from this address."""
         if token is None:
-            return Context(self.services, ANONYMOUS)
+            return Context(self.services, ANONYMOUS, source=source)
         services = self.services
         actor = await identify(services.database, services.tokens, token, services.clock())
-        return Context(services, actor or ANONYMOUS, expired=actor is None)
+        return Context(services, actor or ANONYMOUS, expired=actor is None, source=source)
 
     def anonymous(self) -> Context:
         """The context of the command line, and of a caller who is not signed in."""
@@ -60,6 +65,7 @@ async def service(
         clock=clock,
         lease_seconds=settings.courier_lease,
     )
+    asked = asyncio.Event()
     services = Services(
         database=database,
         tokens=tokens,
@@ -68,11 +74,13 @@ async def service(
         public_url=settings.public_url,
         clock=clock,
         posted=courier.wake,
+        throttle=settings.throttle,
+        asked=asked.set,
     )
     try:
         if await current(database) != head():
             await migrate(database)
-        yield Service(services, courier)
+        yield Service(services, courier, asked)
     finally:
         await post.close()
         passwords.close()
@@ -90,12 +98,16 @@ def _make_room(url: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def delivering(courier: Courier) -> AsyncIterator[None]:
-    """The courier at work meanwhile."""
-    task = asyncio.create_task(courier.run(), name="courier")
+async def delivering(made: Service) -> AsyncIterator[None]:
+    """Clerk and courier at work meanwhile."""
+    tasks = [
+        asyncio.create_task(attend(made.anonymous(), made.asked), name="clerk"),
+        asyncio.create_task(made.courier.run(), name="courier"),
+    ]
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

@@ -92,6 +92,12 @@ class Settings(BaseSettings):
     password_length: int = Field(
         default=15, ge=8, le=64, description="The least number of characters of a password."
     )
+    throttle: float = Field(
+        default=1,
+        gt=0,
+        allow_inf_nan=False,
+        description="What the budgets of sign-ins, registrations and mails are multiplied by.",
+    )
     courier_lease: int = Field(
         default=60,
         ge=5,

@@ -26,7 +26,7 @@ from resolvers.departments import (
     department_update,
     departments,
 )
-from resolvers.errors import Choice, Code, Problem, Refused
+from resolvers.errors import Choice, Code, Problem, Refused, Stopped
 from resolvers.faults import BadArgument, Missing
 from resolvers.grants import NewGrant
 from resolvers.links import LinkView, link
@@ -44,11 +44,11 @@ from resolvers.own import (
     email_change_request,
     password_change,
     password_reset,
-    password_reset_request,
 )
 from resolvers.reading import Asked, read
 from resolvers.registration import NewRegistration, client_register, registration_confirm
 from resolvers.resending import link_resend
+from resolvers.resets import answer_resets, password_reset_request
 from resolvers.second_factor import (
     Begun,
     encrypt_anew,
@@ -76,6 +76,7 @@ from resolvers.statuses import (
     client_reactivate,
     client_reject,
 )
+from resolvers.sweeping import sweep
 from resolvers.tree import Key
 from resolvers.view import GIVEN
 
@@ -108,6 +109,8 @@ __all__ = [
     "Refused",
     "RoleChanges",
     "Services",
+    "Stopped",
+    "answer_resets",
     "client",
     "client_approve",
     "client_associations_update",
@@ -157,4 +160,5 @@ __all__ = [
     "staff_roles_update",
     "staff_second_factor_reset",
     "staff_update",
+    "sweep",
 ]

@@ -16,7 +16,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What a server has one of. `posted` is told that letters may be waiting for the courier."""
+    """What a server has one of.
+
+    `posted` is told that letters may be waiting for the courier, `asked` that somebody waits for
+    an answer by letter; `throttle` scales the budgets of what may be tried (`D33`).
+    """
 
     database: Database
     tokens: Tokens
@@ -25,6 +29,8 @@ class Services:
     public_url: str
     clock: Callable[[], dt.datetime]
     posted: Callable[[], None]
+    throttle: float = 1
+    asked: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +38,14 @@ class Context:
     """An operation under way: the caller and the services.
 
     `expired`: a token came along that is not good (any more), so the caller is anonymous (`D21`).
+    `source` is the network address that the request comes from, and `request_id` names it in logs.
     """
 
     services: Services
     actor: Actor
     expired: bool = False
+    source: str | None = None
+    request_id: str | None = None
 
     def now(self) -> dt.datetime:
         """The time, aware and in UTC."""

@@ -12,6 +12,7 @@ from resolvers.context import Context
 from resolvers.errors import Code, refuse
 from resolvers.finding import index
 from resolvers.links import supersede, usable, use
+from resolvers.throttles import throttle
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ async def invitation_accept(
     context: Context, token: str, username: str, password: str
 ) -> Onboarded:
     """Define the credentials of an account that staff made; it also proves the address (`D4`)."""
+    await throttle(context)
     link = await usable(context, token, LinkPurpose.DEFINE_CREDENTIALS, "input", "token")
     person = await context.services.database.read(lambda c: _person(c, link))
     words = [person.first_name, person.last_name, person.email]

@@ -65,6 +65,18 @@ class Problem:
     choices: tuple[Choice, ...] | None = None
 
 
+class Stopped(Exception):
+    """The operation ends here, whatever it asks for: a top-level error with a code of its own.
+
+    `told` is what goes beside the code, for programs.
+    """
+
+    def __init__(self, code: str, message: str, **told: object) -> None:
+        super().__init__(message)
+        self.code = code
+        self.told = told
+
+
 class Refused(Exception):
     """The use case did nothing, because of these problems.
 

@@ -15,44 +15,22 @@ from models import (
     ClientStatus,
     Link,
     LinkPurpose,
-    Organization,
     Record,
     Staff,
     StaffStatus,
 )
-from resolvers.checks import Checks, is_slug
+from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.credentials import Onboarded
 from resolvers.errors import Code, refuse
 from resolvers.finding import index
-from resolvers.links import hold, invite, make, supersede, usable, use
+from resolvers.links import hold, make, supersede, usable, use
 from resolvers.posting import addressed, sender
 from resolvers.proving import forgive
 from resolvers.sessions import end_sessions
+from resolvers.throttles import may_mail, throttle, typed_address
 
 _KINDS = {AccountKind.CLIENT: "client", AccountKind.STAFF: "staff member"}
-
-
-async def password_reset_request(context: Context, organization: str, email: str) -> None:
-    """Send a link to choose a new password: to each person of the address, their own (`D14`).
-
-    Who has no credentials yet is sent the invitation again (`D5`); who is inactive, nothing. The
-    answer never depends on whom there is.
-    """
-    checks = Checks("input")
-    _, email_key = checks.email(email, "email")
-    checks.done()
-    if not is_slug(organization):
-        return
-
-    async def work(connection: AsyncConnection) -> None:
-        for person in await _of_address(connection, organization, email_key):
-            if person.username is None:
-                await invite(context, connection, person.organization_id, person.id)
-            else:
-                await send_password_reset(context, connection, person)
-
-    await context.write(work)
 
 
 async def send_password_reset(
@@ -87,6 +65,7 @@ async def send_password_reset(
 
 async def password_reset(context: Context, token: str, password: str) -> Onboarded:
     """Choose a new password, behind a mailed link. All sessions end, and a letter says so."""
+    await throttle(context)
     link = await usable(context, token, LinkPurpose.RESET_PASSWORD, "input", "token")
     person = await context.services.database.read(
         lambda c: person_of(c, link.organization_id, link.account_id)
@@ -105,6 +84,7 @@ async def password_reset(context: Context, token: str, password: str) -> Onboard
 async def password_change(context: Context, current: str, password: str) -> Onboarded:
     """Choose a new password while signed in. All other sessions end, and a letter says so."""
     actor = context.actor
+    await throttle(context, "password", actor.id.hex)
     person = await context.services.database.read(
         lambda c: person_of(c, actor.organization_id, actor.id)
     )
@@ -125,14 +105,16 @@ async def email_change_request(context: Context, email: str) -> None:
 
     Where somebody else of the kind has the address, no letter goes, and the answer is the same.
     """
+    actor = context.actor
+    await throttle(context, "email", actor.organization_id.hex, typed_address(email))
     checks = Checks()
     text, email_key = checks.email(email, "email")
     checks.done()
-    actor = context.actor
 
     async def work(connection: AsyncConnection) -> None:
         person = await connection.run_sync(person_of, actor.organization_id, actor.id)
-        await send_email_confirmation(context, connection, person, text, email_key)
+        if await may_mail(context, connection, email_key):
+            await send_email_confirmation(context, connection, person, text, email_key)
 
     await context.write(work)
 
@@ -169,6 +151,7 @@ async def send_email_confirmation(
 
 async def email_change_confirm(context: Context, token: str) -> Onboarded:
     """Confirm the new address, behind the link mailed to it; the old one is told (`D28`)."""
+    await throttle(context)
     link = await usable(context, token, LinkPurpose.CONFIRM_EMAIL, "token")
     person = await context.services.database.read(
         lambda c: person_of(c, link.organization_id, link.account_id)
@@ -249,20 +232,21 @@ def _people(model: type[Client] | type[Staff]) -> Any:
         model.first_name,
         model.last_name,
         model.email,
+        model.email_key,
         model.status,
     ).join(model, and_(model.organization_id == Account.organization_id, model.id == Account.id))
 
 
-async def _of_address(
-    connection: AsyncConnection, organization: str, email_key: str
+async def people_of_address(
+    connection: AsyncConnection, organization_id: uuid.UUID, email_key: str
 ) -> list[Record]:
     """The people of the address who are not inactive."""
     people: list[Record] = []
     for model in (Client, Staff):
         found = await connection.execute(
-            _people(model)
-            .join(Organization, Organization.id == Account.organization_id)
-            .where(Organization.slug == organization, model.email_key == email_key)
+            _people(model).where(
+                Account.organization_id == organization_id, model.email_key == email_key
+            )
         )
         people += found.all()
     return [person for person in people if not _is_out(person)]

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mailer import AlreadyRegistered, ClientAwaitsApproval, ConfirmRegistration, post
+from mailer import (
+    AlreadyRegistered,
+    ClientAwaitsApproval,
+    ClientInvitation,
+    ConfirmRegistration,
+    Contents,
+    Linked,
+    post,
+)
 from models import (
     Account,
     AccountKind,
@@ -31,8 +39,9 @@ from resolvers.context import Context
 from resolvers.credentials import Credentials, Onboarded, chosen, claim
 from resolvers.errors import Code, refuse
 from resolvers.finding import index
-from resolvers.links import invite, make, supersede, usable, use
+from resolvers.links import make, supersede, usable, use
 from resolvers.posting import addressed, sender
+from resolvers.throttles import may_mail, throttle, typed_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +61,9 @@ async def client_register(context: Context, typed: NewRegistration) -> None:
     """Register with an organization; a letter says how to go on.
 
     Whoever has the address already, the answer, the statements and the time are the same (`D14`);
-    only the letter differs.
+    only the letter differs. Over the day's letters to the address, there is none (`D33`).
     """
+    await throttle(context, "register", typed.organization, typed_address(typed.email))
     now = context.now()
     organization = await _open_organization(context, typed.organization)
     checks = Checks("input")
@@ -70,7 +80,10 @@ async def client_register(context: Context, typed: NewRegistration) -> None:
     checks.done()
 
     async def work(connection: AsyncConnection) -> None:
+        if not await may_mail(context, connection, email_key):
+            return
         holder = await _holder(connection, organization.id, email_key)
+        invited = holder and not holder.username and holder.status is ClientStatus.ACTIVE
         registration_id = new_id()
         await connection.execute(
             insert(Registration).values(
@@ -87,36 +100,34 @@ async def client_register(context: Context, typed: NewRegistration) -> None:
                 ended_at=now if holder else None,
             )
         )
-        if holder and not holder.username and holder.status is not ClientStatus.INACTIVE:
-            await invite(context, connection, organization.id, holder.id)
-            return
         link_id, ends_at = await make(
             connection,
             organization_id=organization.id,
-            purpose=LinkPurpose.CONFIRM_REGISTRATION,
+            purpose=(
+                LinkPurpose.DEFINE_CREDENTIALS if invited else LinkPurpose.CONFIRM_REGISTRATION
+            ),
             now=now,
-            registration_id=registration_id,
-            superseded=bool(holder),
+            registration_id=None if invited else registration_id,
+            account_id=holder.id if holder and invited else None,
+            superseded=bool(holder and not invited),
         )
-        writer = await sender(connection, organization.id)
-        if holder:
-            await post(
-                connection,
-                AlreadyRegistered(**addressed(writer, holder)),
-                organization_id=organization.id,
-                recipient=holder.email,
-                now=now,
-            )
+        reader = holder or NamedPerson(first_name, last_name)
+        greeted = addressed(await sender(connection, organization.id), reader)
+        letter: Contents
+        if invited:
+            letter = ClientInvitation(**greeted, ends_at=ends_at)
+        elif holder:
+            letter = AlreadyRegistered(**greeted)
         else:
-            new = NamedPerson(first_name, last_name)
-            await post(
-                connection,
-                ConfirmRegistration(**addressed(writer, new), ends_at=ends_at),
-                organization_id=organization.id,
-                recipient=email,
-                now=now,
-                link_id=link_id,
-            )
+            letter = ConfirmRegistration(**greeted, ends_at=ends_at)
+        await post(
+            connection,
+            letter,
+            organization_id=organization.id,
+            recipient=holder.email if holder else email,
+            now=now,
+            link_id=link_id if isinstance(letter, Linked) else None,
+        )
 
     await context.write(work)
 
@@ -136,6 +147,7 @@ async def registration_confirm(
 
     The first registration of an address that is confirmed ends the others (`D1`).
     """
+    await throttle(context)
     link = await usable(context, token, LinkPurpose.CONFIRM_REGISTRATION, "input", "token")
     registration = await context.services.database.read(lambda c: _registration(c, link))
     words = [registration.first_name, registration.last_name, registration.email]
@@ -252,7 +264,7 @@ async def _is_open(context: Context, organization_id: uuid.UUID, department_id: 
 async def _holder(
     connection: AsyncConnection, organization_id: uuid.UUID, email_key: str
 ) -> Record | None:
-    """The client who has this address already."""
+    """The client who has this address already, whose links are on `hold`."""
     found = await connection.execute(
         select(
             Client.id,
@@ -260,8 +272,14 @@ async def _holder(
             Client.first_name,
             Client.last_name,
             Client.email,
-            Client.username.label("username"),
-        ).where(Client.organization_id == organization_id, Client.email_key == email_key)
+            Account.username,
+        )
+        .join(
+            Account,
+            and_(Account.organization_id == Client.organization_id, Account.id == Client.id),
+        )
+        .where(Client.organization_id == organization_id, Client.email_key == email_key)
+        .with_for_update(key_share=True, of=Account)
     )
     return found.one_or_none()
 

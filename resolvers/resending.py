@@ -11,31 +11,31 @@ from resolvers.context import Context
 from resolvers.links import hold, invite, look_up, make
 from resolvers.own import person_of, send_email_confirmation, send_password_reset
 from resolvers.posting import addressed, sender
+from resolvers.throttles import may_mail, throttle
 
 REGISTRATION_KEPT = dt.timedelta(days=30)
 
 
 async def link_resend(context: Context, token: str) -> None:
     """Send a new link for one that was not used. Never tells whether a letter went out."""
+    await throttle(context, "resend", token)
     found = await look_up(context, token)
     if found is None or found.used_at is not None:
         return
 
     async def work(connection: AsyncConnection) -> None:
+        if found.registration_id:
+            await _confirm_again(context, connection, found)
+            return
+        person = await connection.run_sync(person_of, found.organization_id, found.account_id)
+        if not await may_mail(context, connection, found.email_key or person.email_key):
+            return
         match found.purpose:
-            case LinkPurpose.CONFIRM_REGISTRATION:
-                await _confirm_again(context, connection, found)
             case LinkPurpose.DEFINE_CREDENTIALS:
                 await invite(context, connection, found.organization_id, found.account_id)
             case LinkPurpose.RESET_PASSWORD:
-                person = await connection.run_sync(
-                    person_of, found.organization_id, found.account_id
-                )
                 await send_password_reset(context, connection, person)
             case LinkPurpose.CONFIRM_EMAIL:
-                person = await connection.run_sync(
-                    person_of, found.organization_id, found.account_id
-                )
                 await send_email_confirmation(
                     context, connection, person, found.email, found.email_key
                 )
@@ -55,7 +55,7 @@ async def _confirm_again(context: Context, connection: AsyncConnection, old: Rec
         )
     )
     registration = found.one_or_none()
-    if registration is None:
+    if registration is None or not await may_mail(context, connection, registration.email_key):
         return
     link_id, ends_at = await make(
         connection,

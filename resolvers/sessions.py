@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, null, select, update
+from sqlalchemy import Connection, and_, insert, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import (
@@ -25,9 +25,12 @@ from resolvers.checks import is_slug, username_key
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
 from resolvers.proving import prove
+from resolvers.throttles import throttle, throttle_refresh
 
 ACCESS_LIVES = dt.timedelta(minutes=15)
 REFRESH_LIVES = dt.timedelta(days=30)
+FIRST = 1
+"""The generation of a session that was never refreshed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ async def login(
 
     Whoever has a second factor needs a code as well, which is looked at last.
     """
+    await throttle(context, "login", organization, username_key(username) or username)
     person = await _person(context, organization, username)
     passwords = context.services.passwords
     if not await passwords.verify(person.password_hash if person else None, password):
@@ -85,13 +89,13 @@ async def login(
                 id=session_id,
                 account_id=person.id,
                 surface=surface,
-                generation=1,
+                generation=FIRST,
                 created_at=now,
                 refreshed_at=now,
                 **ends,
             )
         )
-        return _opened(context, session_id, 1, surface, **ends)
+        return _opened(context, session_id, FIRST, surface, **ends)
 
     opened = await context.write(work)
     # Somebody chose another password meanwhile, and ended all sessions but this one to be.
@@ -101,25 +105,27 @@ async def login(
 async def session_refresh(context: Context, refresh_token: str) -> Opened:
     """New tokens for an old refresh token.
 
-    Within ten seconds the same old token gets the same new ones: the app may have lost the answer.
-    After that it must be a thief's or its victim's, and the whole session ends (`D21`).
+    For ten seconds the old token gets the same new ones, since the app may have lost the answer,
+    and the new one gets no newer ones. So a token that is older than the last one was used longer
+    ago: it must be a thief's or its victim's, and the whole session ends (`D21`).
     """
+    await throttle_refresh(context)
     read = context.services.tokens.read_refresh(refresh_token)
     if read is None:
         raise _expired()
 
     async def work(connection: AsyncConnection) -> Opened | None:
         now = context.now()
-        ends = _ends(now)
-        renewed = await connection.execute(
+        await connection.execute(
             update(Session)
             .where(
                 Session.id == read.id,
                 Session.generation == read.generation,
+                or_(Session.generation == FIRST, Session.refreshed_at < now - GRACE),
                 Session.ended_at.is_(None),
                 Session.refresh_expires_at > now,
             )
-            .values(generation=read.generation + 1, refreshed_at=now, **ends)
+            .values(generation=read.generation + 1, refreshed_at=now, **_ends(now))
         )
         found = await connection.execute(_SESSION.where(Session.id == read.id))
         session = found.one_or_none()
@@ -127,8 +133,8 @@ async def session_refresh(context: Context, refresh_token: str) -> Opened:
             return None
         if not may_sign_in(session.surface, session.client_status, session.staff_status):
             return None
-        again = session.generation == read.generation + 1 and now <= session.refreshed_at + GRACE
-        if renewed.rowcount != 1 and not again:
+        its_own_or_next = session.generation - read.generation in (0, 1)
+        if not its_own_or_next or now > session.refreshed_at + GRACE:
             await _end(connection, Session.id == read.id, now)
             return None
         return _opened(

@@ -37,7 +37,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from models import Unavailable, new_id
-from resolvers import BadArgument, Context, Missing, read
+from resolvers import BadArgument, Context, Missing, Stopped, read
 from resolvers.tree import Page, PageArguments
 from schema.declare import DEFINITION, SOURCE, Planned
 from schema.operation import Demand, Operation, Root, TooLarge, walk
@@ -333,6 +333,8 @@ def _formatted(error: GraphQLError) -> dict[str, Any]:
     match cause:
         case BadArgument():
             extensions["code"] = "BAD_USER_INPUT"
+        case Stopped():
+            extensions |= {"code": cause.code, **cause.told}
         case Unavailable():
             shown["message"] = "The service is not available. Please try again in a moment."
             extensions["code"] = "SERVICE_UNAVAILABLE"

@@ -84,8 +84,8 @@ class Mutation:
     ) -> SessionPayload:
         """Get new tokens for old ones.
 
-        Within 10 seconds the same token gets the same answer; used again later, it ends the
-        whole session.
+        Within 10 seconds the same token gets the same answer, and so does the new one; an old
+        token that is used again later ends the whole session.
         """
         return SessionPayload.of(await resolvers.session_refresh(info.context, refresh_token))
 

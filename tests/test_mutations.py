@@ -138,6 +138,7 @@ async def _reset(world: World, clinic: Clinic) -> Prepared:
     resets = []
     for _ in range(2):
         assert (await world.do(document, asked))["accepted"]
+        await world.settled()
         resets.append(await token(world, clinic, "amy", LinkPurpose.RESET_PASSWORD))
     replaced, reset = resets
     invitation = await token(world, clinic, "una", LinkPurpose.DEFINE_CREDENTIALS)

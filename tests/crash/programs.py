@@ -32,6 +32,7 @@ def environment(url: str, mail: Mailbox | Path, **more: str) -> dict[str, str]:
         "PUBLIC_URL": PUBLIC_URL,
         "SECRET_KEY": SECRET_KEY,
         "COURIER_LEASE": "5",
+        "THROTTLE": "1000",
         **more,
     }
 

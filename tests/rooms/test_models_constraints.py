@@ -161,6 +161,12 @@ async def clinic(database: Database, slug: str) -> Clinic:
             "hash": bytes(32),
         },
     }
+    rows["reset_requests"] = {
+        **of_organization,
+        "id": new_id(),
+        "email_key": "cleo@example.org",
+        "due_at": NOW,
+    }
     rows["links"] = {
         **of_organization,
         "id": new_id(),
@@ -220,6 +226,9 @@ def same(model: type[Base], row: Values, **other: Any) -> UpdateBase:
     return insert(table(model)).values({**row, "id": new_id(), **other})
 
 
+# An organization is its own, and what is typed may name one that is not there.
+OF_NOBODY = {"organizations", "throttles"}
+
 ACROSS = [
     pytest.param(constraint, column, id=f"{each.name}.{column}")
     for each in Base.metadata.sorted_tables
@@ -233,7 +242,7 @@ def test_every_reference_names_its_organization() -> None:
     for each in Base.metadata.sorted_tables:
         for constraint in each.foreign_key_constraints:
             assert constraint.column_keys[0] == "organization_id", constraint.name
-        if each.name != "organizations":
+        if each.name not in OF_NOBODY:
             assert each.primary_key.columns.keys()[0] == "organization_id", each.name
     assert len(ACROSS) == 21
 
@@ -268,7 +277,7 @@ async def test_no_reference_crosses_to_another_organization(
 
 
 @pytest.mark.parametrize(
-    "name", sorted(each for each in Base.metadata.tables if each != "organizations")
+    "name", sorted(each for each in Base.metadata.tables if each not in OF_NOBODY)
 )
 async def test_no_row_belongs_to_an_organization_that_is_not_there(
     database: Database, east: Clinic, name: str

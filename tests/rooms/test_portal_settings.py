@@ -24,6 +24,7 @@ NAMES = (
     "PREVIOUS_SECRET_KEY",
     "PASSWORD_LENGTH",
     "COURIER_LEASE",
+    "THROTTLE",
 )
 
 BAD = [
@@ -73,6 +74,11 @@ BAD = [
     ("PASSWORD_LENGTH", "hunter2", "valid integer"),
     ("COURIER_LEASE", "4", "greater than or equal to 5"),
     ("COURIER_LEASE", "61", "less than or equal to 60"),
+    ("THROTTLE", "0", "greater than 0"),
+    ("THROTTLE", "-1", "greater than 0"),
+    ("THROTTLE", "nan", "finite number"),
+    ("THROTTLE", "inf", "finite number"),
+    ("THROTTLE", "hunter2", "valid number"),
 ]
 
 AWAY = "postgresql://u:hunter2@127.0.0.1:1/d"

@@ -558,8 +558,37 @@ async def test_twenty_who_refresh_at_once_get_one_successor_of_a_living_session(
     assert status == 200
     renewed = answers[0].json()["data"]["sessionRefresh"]["session"]
     assert await is_alive(world, renewed["accessToken"])
+    world.clock.advance(seconds=10.1)
     again = await refreshed(world, renewed["refreshToken"])
     assert again["refreshToken"].encode() not in content
+
+
+async def test_twenty_who_refresh_at_once_with_old_and_new_tokens_get_one_answer(
+    world: World, clinic: Clinic
+) -> None:
+    first = await opened(world, "amy", "APP")
+    second = await refreshed(world, first["refreshToken"])
+    asking = [world.send(REFRESH, {"token": one["refreshToken"]}) for one in (first, second) * 10]
+    answers = [answer.json() for answer in await asyncio.gather(*asking)]
+    assert [one["data"]["sessionRefresh"]["session"] for one in answers] == [second] * 20
+    assert await is_alive(world, second["accessToken"])
+
+
+async def test_new_token_gets_a_newer_one_after_ten_seconds_and_no_sooner(
+    world: World, clinic: Clinic
+) -> None:
+    first = await opened(world, "amy", "APP")
+    second = await refreshed(world, first["refreshToken"])
+    world.clock.advance(seconds=10)
+    assert await refreshed(world, second["refreshToken"]) == second
+    assert await refreshed(world, first["refreshToken"]) == second
+    world.clock.advance(seconds=0.1)
+    third = await refreshed(world, second["refreshToken"])
+    assert third["refreshToken"] != second["refreshToken"]
+    # within ten seconds of its use the second is answered again, and the first is too old
+    assert await refreshed(world, second["refreshToken"]) == third
+    assert await is_expired(world, first["refreshToken"])
+    assert await is_expired(world, third["refreshToken"])
 
 
 async def test_refresh_ends_thirty_days_after_the_last_one(world: World, clinic: Clinic) -> None:

@@ -1,12 +1,31 @@
 """Who is who: addresses that register twice, usernames, other organizations (D14 to D16)."""
 
 import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
+from models import Surface
+from portal.service import service
+from resolvers import (
+    Context,
+    NewRegistration,
+    Refused,
+    answer_resets,
+    client_register,
+    login,
+    password_reset_request,
+    resets,
+)
 from tests.world import (
     REGISTER,
     Clinic,
+    Clock,
     World,
     problems,
 )
@@ -200,3 +219,116 @@ async def test_d16_staff_addresses_are_unique_among_staff(world: World, clinic: 
         ],
     }
     assert amys["userErrors"] == []  # a client's address may be a staff member's too
+
+
+# D14 and D17: The same statements, so that the same time, whoever there is.
+
+
+@asynccontextmanager
+async def quiet(
+    world: World, clock: Clock | None = None
+) -> AsyncIterator[tuple[Context, list[str]]]:
+    """A server where nobody answers and delivers, and the statements that it runs, in short."""
+    async with service(world.settings, clock or world.clock) as made:
+        ran: list[str] = []
+
+        def executed(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            verb, *rest = statement.split()
+            ran.append(f"{verb} {rest[rest.index('FROM') + 1] if verb == 'SELECT' else rest[:2]}")
+
+        database = made.services.database
+        for engine in (database._reads, database._writes):
+            event.listen(engine.sync_engine, "before_cursor_execute", executed)
+        yield made.anonymous(), ran
+
+
+async def test_d14_registering_takes_the_same_statements_whoever_has_the_address(
+    world: World, clinic: Clinic
+) -> None:
+    runs = set()
+    async with quiet(world) as (nobody, ran):
+        for email in (
+            "nora@home.example",
+            "amy@riverside.example",  # active
+            "chloe@riverside.example",  # pending
+            "gil@riverside.example",  # inactive
+            "una@riverside.example",  # awaits credentials
+            "dora@riverside.example",  # staff, who may be clients too
+        ):
+            born = dt.date(1990, 5, 17)
+            form = NewRegistration("riverside", "Nora", "Newcomer", email, born, None, None)
+            ran.clear()
+            await client_register(nobody, form)
+            runs.add(tuple(ran))
+    (run,) = runs
+    assert [one for one in run if one.startswith("INSERT")] == [
+        "INSERT ['INTO', 'throttles']",
+        "INSERT ['INTO', 'throttles']",
+        "INSERT ['INTO', 'throttles']",
+        "INSERT ['INTO', 'registrations']",
+        "INSERT ['INTO', 'links']",
+        "INSERT ['INTO', 'letters']",
+    ]
+
+
+async def test_d14_forgetting_takes_the_same_statements_whoever_has_the_address(
+    world: World, clinic: Clinic
+) -> None:
+    runs = set()
+    async with quiet(world) as (nobody, ran):
+        for email in ("nobody@home.example", *map(clinic.email, ("amy", "gil", "una", "ina"))):
+            ran.clear()
+            await password_reset_request(nobody, "riverside", email)
+            runs.add(tuple(ran))
+    (run,) = runs
+    assert run[-1] == "INSERT ['INTO', 'reset_requests']"
+
+
+async def test_d17_signing_in_takes_the_same_statements_whoever_there_is(
+    world: World, clinic: Clinic
+) -> None:
+    runs = set()
+    async with quiet(world) as (nobody, ran):
+        for username in ("nobody", "amy", "gil", "chloe", "una", "dora"):
+            ran.clear()
+            with pytest.raises(Refused):
+                await login(nobody, "riverside", username, "not this one", Surface.APP)
+            runs.add(tuple(ran))
+    (run,) = runs
+    assert run[-1] == "SELECT accounts"
+
+
+# D14: What was asked is answered once, by whoever comes to it.
+
+
+async def test_d14_a_reset_that_a_killed_server_left_is_answered_once(
+    world: World, clinic: Clinic
+) -> None:
+    async with quiet(world) as (nobody, _):
+        await password_reset_request(nobody, "riverside", clinic.email("amy"))
+
+        await asyncio.gather(answer_resets(nobody), answer_resets(world.service.anonymous()))
+
+    letter = await world.only_mail(clinic.email("amy"))
+    assert letter.subject == "Choose a new password for Riverside Clinic"
+    assert await world.count("reset_requests") == 0
+
+
+async def test_d14_who_held_a_reset_for_too_long_answers_it_no_more(
+    world: World, clinic: Clinic
+) -> None:
+    ahead = Clock()
+    ahead.advance(hours=1)  # so that nobody else finds it due
+    async with quiet(world, ahead) as (nobody, _):
+        await password_reset_request(nobody, "riverside", clinic.email("amy"))
+        database = nobody.services.database
+        stalled = await database.write(partial(resets._take, now=ahead()))
+        assert stalled
+        assert await database.write(partial(resets._take, now=ahead())) is None
+        ahead.advance(minutes=1)
+        await answer_resets(nobody)
+        world.clock.advance(hours=2)
+        await world.only_mail(clinic.email("amy"))
+
+        async with world.unchanged():
+            await database.write(partial(resets._answer, nobody, stalled))

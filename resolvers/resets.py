@@ -1,0 +1,99 @@
+"""Forgotten passwords: asked for at once, and answered by a letter afterwards (`D14`).
+
+The request writes down what was typed, whoever there is; so neither its answer nor the time that
+it takes tells (`hostile` A3). Whose address it is, is looked up when nobody is waiting.
+"""
+
+import datetime as dt
+from functools import partial
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import Organization, Record, ResetRequest, new_id
+from resolvers.checks import Checks, is_slug
+from resolvers.context import Context
+from resolvers.links import invite
+from resolvers.own import people_of_address, send_password_reset
+from resolvers.throttles import may_mail, throttle, typed_address
+
+HELD = dt.timedelta(minutes=1)
+"""How long whoever answers a request has it; after a crash or a fault it is due again then."""
+
+
+async def password_reset_request(context: Context, organization: str, email: str) -> None:
+    """Ask for a link to choose a new password. The answer never depends on whom there is."""
+    await throttle(context, "reset", organization, typed_address(email))
+    checks = Checks("input")
+    _, email_key = checks.email(email, "email")
+    checks.done()
+    if not is_slug(organization):
+        return
+
+    async def work(connection: AsyncConnection) -> None:
+        now = context.now()
+        found = await connection.execute(
+            select(Organization.id).where(Organization.slug == organization)
+        )
+        for organization_id in found.scalars():
+            await connection.execute(
+                insert(ResetRequest).values(
+                    organization_id=organization_id,
+                    id=new_id(),
+                    email_key=email_key,
+                    created_at=now,
+                    due_at=now,
+                )
+            )
+
+    await context.services.database.write(work)
+    context.services.asked()
+
+
+async def answer_resets(context: Context) -> None:
+    """Write to everybody for whom a reset was asked: to each person of the address, their own.
+
+    Who has no credentials yet is sent the invitation again (`D5`); who is inactive, nothing.
+    """
+    take = partial(_take, now=context.now())
+    while request := await context.services.database.write(take):
+        await context.write(partial(_answer, context, request))
+
+
+async def _take(connection: AsyncConnection, now: dt.datetime) -> Record | None:
+    """A request that is due, held for a while; no two who ask get the same."""
+    due = (
+        select(ResetRequest.organization_id, ResetRequest.id)
+        .where(ResetRequest.due_at <= now)
+        .order_by(ResetRequest.due_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    taken = await connection.execute(
+        update(ResetRequest)
+        .where(ResetRequest.organization_id == due.c.organization_id, ResetRequest.id == due.c.id)
+        .values(due_at=now + HELD)
+        .returning(*ResetRequest.__table__.c)
+    )
+    return taken.one_or_none()
+
+
+async def _answer(context: Context, request: Record, connection: AsyncConnection) -> None:
+    organization_id, email_key = request.organization_id, request.email_key
+    done = await connection.execute(
+        delete(ResetRequest).where(
+            ResetRequest.organization_id == organization_id,
+            ResetRequest.id == request.id,
+            ResetRequest.due_at == request.due_at,
+        )
+    )
+    if done.rowcount != 1:  # it was held for too long, and is somebody else's by now
+        return
+    for person in await people_of_address(connection, organization_id, email_key):
+        if not await may_mail(context, connection, email_key):
+            return
+        if person.username is None:
+            await invite(context, connection, organization_id, person.id)
+        else:
+            await send_password_reset(context, connection, person)

@@ -1,0 +1,195 @@
+"""Whether a stranger can tell by the clock who is there (`D14`, `D17`): `make torture`.
+
+A server in a process of its own is asked of somebody and of nobody, in pairs and in random order.
+The figure is how often somebody took longer than nobody, of all ways to compare the one with the
+other (Mann and Whitney's U, as AUC): .5 where the time tells nothing. With 400 pairs chance alone
+keeps it between .45 and .55 in 98 of 100 runs.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select
+
+from models import Client, ClientStatus
+from portal.populate import populate
+from portal.service import service, utc_now
+from portal.settings import Settings
+from tests.crash.programs import environment, server
+from tests.servers import postgresql
+from tests.world import LOGIN, REGISTER, Json
+
+FARTHEST = 0.05
+WARM_UP = 40
+CLIENTS = 16_000
+SLUG = "clinic-1"
+FORGOT = """mutation ($input: PasswordResetRequestInput!) {
+  passwordResetRequest(input: $input) { accepted userErrors { code } }
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody whom a stranger may ask about."""
+
+    email: str
+    username: str
+
+
+def register(who: Person) -> tuple[str, Json]:
+    """The portal page's form."""
+    form = {
+        "organization": SLUG,
+        "firstName": "Nora",
+        "lastName": "Newcomer",
+        "dateOfBirth": "1990-05-17",
+        "email": who.email,
+    }
+    return REGISTER, {"input": form}
+
+
+def login(who: Person) -> tuple[str, Json]:
+    """A sign-in with a password that is wrong."""
+    said = {"organization": SLUG, "username": who.username, "password": "not this one, surely"}
+    return LOGIN, {**said, "surface": "PORTAL"}
+
+
+def reset(who: Person) -> tuple[str, Json]:
+    """A forgotten password."""
+    return FORGOT, {"input": {"organization": SLUG, "email": who.email}}
+
+
+Question = Callable[[Person], tuple[str, Json]]
+
+QUESTIONS: list[tuple[Question, str]] = [
+    (register, "active"),
+    (register, "invited"),
+    (login, "active"),
+    (login, "inactive"),
+    (reset, "active"),
+    (reset, "inactive"),
+]
+
+
+def main() -> int:
+    """Ask everything on both databases; the status is how often the time told."""
+    parser = argparse.ArgumentParser(prog="python -m tests.torture.telling", description=__doc__)
+    parser.add_argument("--pairs", type=int, default=400, help="pairs of each question")
+    pairs = parser.parse_args().pairs
+    print("| database | asked | somebody | median | nobody | AUC |\n|---|---|---|---|---|---|")
+    told = 0
+    with tempfile.TemporaryDirectory() as folder:
+        told += asyncio.run(_ask_all(f"sqlite:///{folder}/portal.sqlite3", Path(folder), pairs))
+        with postgresql({}) as url:
+            told += asyncio.run(_ask_all(url, Path(folder), pairs))
+    return told
+
+
+async def _ask_all(url: str, folder: Path, pairs: int) -> int:
+    env = environment(url, folder / "mail", THROTTLE="1000000")
+    async with service(Settings.read(**{name.lower(): said for name, said in env.items()})) as made:
+        await populate(
+            made.services.database,
+            organizations=1,
+            clients=CLIENTS,
+            seed=1,
+            password_hash=await made.services.passwords.hash("a portal full of people"),
+            now=utc_now(),
+        )
+        people = await made.services.database.read(_people)
+    async with server(env, folder) as served:
+        host = served.client.base_url.netloc.decode()
+        return await asyncio.to_thread(_measure, url.partition(":")[0], host, people, pairs)
+
+
+def _people(connection: Connection) -> dict[str, list[Person]]:
+    """Clients who can be asked about, in random order."""
+    found = connection.execute(
+        select(Client.email, Client.status, Client.username).where(
+            Client.status != ClientStatus.PENDING
+        )
+    )
+    people: dict[str, list[Person]] = {"active": [], "inactive": [], "invited": []}
+    for email, status, username in found:
+        kind = status.lower() if username else "invited"
+        people[kind].append(Person(email, username or ""))
+    for group in people.values():
+        random.shuffle(group)
+    return people
+
+
+def _measure(kind: str, host: str, people: dict[str, list[Person]], pairs: int) -> int:
+    told = 0
+    for question, who in QUESTIONS:
+        somebody, nobody = _time(host, question, people[who], pairs)
+        auc = _auc(somebody, nobody)
+        told += abs(auc - 0.5) > FARTHEST
+        medians = [f"{sorted(times)[pairs // 2] * 1000:.2f} ms" for times in (somebody, nobody)]
+        name = question.__name__
+        print(f"| {kind} | {name} | {who} | {' | '.join(medians)} | {auc:.3f} |", flush=True)
+    return told
+
+
+def _time(
+    host: str, question: Question, people: list[Person], pairs: int
+) -> tuple[list[float], list[float]]:
+    """Seconds of each request about somebody, and about nobody. Each person is asked about once."""
+    somebody: list[float] = []
+    nobody: list[float] = []
+    with _asking(host) as ask:
+        for i in range(WARM_UP + pairs):
+            known = people.pop()
+            local, _, domain = known.email.partition("@")
+            unknown = Person(f"{local[:-1]}x@{domain}", f"{known.username[:-1]}x")
+            both = [(known, somebody), (unknown, nobody)]
+            random.shuffle(both)
+            for who, times in both:
+                seconds = ask(*question(who))
+                if i >= WARM_UP:
+                    times.append(seconds)
+    return somebody, nobody
+
+
+@contextmanager
+def _asking(host: str) -> Iterator[Callable[[str, Json], float]]:
+    """What sends a request on one connection, and says how long its answer took."""
+    connection = HTTPConnection(host)
+    connection.connect()
+
+    def ask(document: str, variables: Json) -> float:
+        body = orjson.dumps({"query": document, "variables": variables})
+        started = time.perf_counter()
+        connection.request("POST", "/graphql", body, {"content-type": "application/json"})
+        response = connection.getresponse()
+        answer: Any = response.read()
+        seconds = time.perf_counter() - started
+        assert b'"errors"' not in answer, answer
+        return seconds
+
+    try:
+        yield ask
+    finally:
+        connection.close()
+
+
+def _auc(ones: list[float], others: list[float]) -> float:
+    """How often one of the ones is larger than one of the others; a tie counts half."""
+    ranked = sorted(others)
+    larger = sum(bisect_left(ranked, one) + bisect_right(ranked, one) for one in ones) / 2
+    return larger / (len(ones) * len(others))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
