@@ -234,7 +234,7 @@ ACROSS = [
     for each in Base.metadata.sorted_tables
     for constraint in sorted(each.foreign_key_constraints, key=lambda key: str(key.name))
     for column in constraint.column_keys
-    if column not in {"organization_id", "role"}
+    if column not in {"organization_id", "role", "client_status", "client_name_key"}
 ]
 
 
