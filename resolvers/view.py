@@ -5,7 +5,7 @@ that puts its text together: `'{"id":"cli_' || … || '","department":' || CASE 
 What a row points at is joined to it, within reach; what points at a row is a subquery of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -26,8 +26,7 @@ from models.json_in_sql import (
     value,
 )
 from permissions import Permission, Scope, Shape, reach
-from resolvers.connection import CURSOR
-from resolvers.connection import connection as connection_of
+from resolvers.connection import CURSOR, connection
 from resolvers.faults import absent, bad_cursor
 from resolvers.listing import Order, attribute, id_of, pointer, relationship
 from resolvers.tree import (
@@ -92,23 +91,23 @@ class Level:
             text += ["," if len(text) > 1 else "", *self._fields(wanted, [*fields], guard, at)]
         return [*text, "}"]
 
-    def items(self, page: Page) -> dict[Part, Text]:
+    def _items(self, page: Page) -> dict[Part, Text]:
         """For each list of the page, the JSON of one of its items."""
         return {
             part: self.object(page.wanted[part.index])
             if part.name == "nodes"
-            else connection_of(part.parts, lambda one: self._of_edge(page, one))
+            else connection(part.parts, lambda one: self._of_edge(page, one))
             for part in page.lists()
         }
 
-    def key(self) -> str:
+    def _key(self) -> str:
         """The digits of the row's id."""
         return hexadecimal(self._writing.dialect, self.column(self.at.says(id_of(self.model))))
 
     def _of_edge(self, page: Page, part: Part) -> Text:
         if part.name == "node":
             return self.object(page.wanted[part.index])
-        return ['"' + CURSOR, Sql(self.key()), '"']
+        return ['"' + CURSOR, Sql(self._key()), '"']
 
     def _fields(self, wanted: Wanted, fields: list[Field], guard: str | None, at: At) -> Text:
         """Fields that are read under one condition; where it does not hold they are null (`D7`)."""
@@ -233,28 +232,37 @@ class Level:
         assert field.relationship
         below, page = self._below(model, field), self._writing.pages[field]
         order = Order(tuple(relationship(model, field.relationship).order_by or ()))
+        where = self._pointing(model, field, at, below)
+        counted = f"SELECT count(*) FROM {below.at.source} WHERE {where}"
+        bounds = {
+            name: Bound(self._writing, below.model, order, self._writing.cursor(field, name))
+            for name in page.bounds
+        }
         columns = [below.at.says(column) for column in order.columns]
-        all_rows = where = self._pointing(model, field, at, below)
-        checks = []
-        for name in page.bounds:
-            bound = Bound(self._writing, below.model, order, self._writing.cursor(field, name))
-            where += f" AND {bound.beyond(name, order, columns)}"
-            checks.append(f"WHEN NOT EXISTS ({bound.text}) THEN {quoted(bad_cursor(name))}")
-        by = order.text(columns, page.backward)
-        place = below.column(f"{_FIRST_PLACE} + row_number() OVER (ORDER BY {by})")
-        text = together(below.connection(field, page, place, all_rows))
-        rows = below.rows(f"WHERE {where} ORDER BY {by} LIMIT {page.size + 1}")
-        if page.backward:
-            rows = f"(SELECT * FROM {rows} ORDER BY {place} DESC) AS {below.name}"
-        found = f"(SELECT {text} FROM {rows})" if field.asks_rows else text
-        return f"CASE {' '.join(checks)} ELSE {found} END" if checks else found
+        beyond = [bound.beyond(name, order, columns) for name, bound in bounds.items()]
+        which = f"WHERE {' AND '.join([where, *beyond])}"
+        return checked(bounds, below.paged(field, page, order, counted, which))
 
-    def connection(self, field: Page, page: PageArguments, place: str, all_rows: str) -> Text:
-        """The connection of a page inside, over its rows, which know their `place`."""
-        items, dialect = self.items(field), self._writing.dialect
+    def paged(
+        self, field: Page, page: PageArguments, order: Order, counted: str, which: str, *found: str
+    ) -> str:
+        """The connection of a page of these rows; `counted` is the query for their number."""
+        by = order.text([self.at.says(column) for column in order.columns], page.backward)
+        place = self.column(f"{_FIRST_PLACE} + row_number() OVER (ORDER BY {by})")
+        text = together(self._connection(field, page, place, counted))
+        if not field.asks_rows:
+            return text
+        rows = self.rows(f"{which} ORDER BY {by} LIMIT {page.size + 1}", *found)
+        if page.backward:
+            rows = f"(SELECT * FROM {rows} ORDER BY {place} DESC) AS {self.name}"
+        return f"(SELECT {text} FROM {rows})"
+
+    def _connection(self, field: Page, page: PageArguments, place: str, counted: str) -> Text:
+        """The connection over its rows, of which each knows its `place`."""
+        items, dialect = self._items(field), self._writing.dialect
         kept = f"{place} <= {_FIRST_PLACE + page.size}"
-        first = f"max(CASE WHEN {place} = {_FIRST_PLACE + 1} THEN {self.key()} END)"
-        placed = f"CAST({place} AS TEXT) || {self.key()}"
+        first = f"max(CASE WHEN {place} = {_FIRST_PLACE + 1} THEN {self._key()} END)"
+        placed = f"CAST({place} AS TEXT) || {self._key()}"
         last = f"substr(max(CASE WHEN {kept} THEN {placed} END), 6)"
         start, end = (last, first) if page.backward else (first, last)
         more = condition(f"count(*) > {page.size}")
@@ -264,16 +272,24 @@ class Level:
                 case "nodes" | "edges":
                     return [listed(dialect, f"CASE WHEN {kept} THEN {together(items[part])} END")]
                 case "hasNextPage":
-                    return [("true" if page.before else "false") if page.backward else more]
+                    return [("false" if page.before is None else "true") if page.backward else more]
                 case "hasPreviousPage":
-                    return [more if page.backward else ("true" if page.after else "false")]
+                    return [more if page.backward else ("false" if page.after is None else "true")]
                 case "totalCount":
-                    counted = f"SELECT count(*) FROM {self.at.source} WHERE {all_rows}"
                     return [Sql(f"CAST(({counted}) AS TEXT)")]
             cursor = start if part.name == "startCursor" else end
             return [Sql(f"coalesce({quoted(_OPEN)} || {cursor} || {quoted(_CLOSE)}, 'null')")]
 
-        return connection_of(field.parts, leaf)
+        return connection(field.parts, leaf)
+
+
+def checked(bounds: Mapping[str, Bound], page: str) -> str:
+    """The page, or a marker where a cursor names no row of its list."""
+    checks = [
+        f"WHEN NOT EXISTS ({bound.text}) THEN {quoted(bad_cursor(name))}"
+        for name, bound in bounds.items()
+    ]
+    return f"CASE {' '.join(checks)} ELSE {page} END" if checks else page
 
 
 GIVEN: dict[str, TypeEngine[Any]] = {"public_url": String(), "second_factor_needed": Boolean()}

@@ -52,7 +52,7 @@ async def test_people_are_found_by_an_index(
       {field}(search: $text, status: null) {{ totalCount nodes {{ id }} }}
     }}"""
     await crowd.ask(role, document, text=text)
-    assert len(crowd.database.kept) == 2
+    assert len(crowd.database.kept) == 1
     assert await crowd.scanned() == []
 
 

@@ -1,5 +1,6 @@
 """Planned reads: what a document costs, what is kept of it, and what is refused."""
 
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -55,15 +56,15 @@ async def code(served: Served, *asked: Any) -> str:
 
 
 class TestStatements:
-    """A planned field costs one statement, whatever is asked below it, and one for a count."""
+    """A planned field costs one statement, whatever is asked below it."""
 
     @pytest.mark.parametrize(
         ("document", "statements"),
         [
             ("{ departments { id name } }", 1),
             ("{ clients { nodes { id } } }", 1),
-            ("{ clients { totalCount } }", 1),  # the count alone
-            ("{ clients { nodes { id } totalCount again: totalCount } }", 2),
+            ("{ clients { totalCount } }", 1),
+            ("{ clients { nodes { id } totalCount again: totalCount } }", 1),
             ("{ clients { pageInfo { endCursor } edges { cursor } } }", 1),
             ("{ clients { a: nodes { id } b: nodes { lastName } edges { node { status } } } }", 1),
             ("{ clients { nodes { department { id name } } } }", 1),
@@ -113,8 +114,8 @@ class TestStatements:
         (sql,) = served.database.statements
         assert "associations" not in sql
         await data(served, OA, document, {"all": True})
-        page, _count = served.database.statements
-        assert "associations" in page
+        (sql,) = served.database.statements
+        assert "associations" in sql
 
 
 class TestSql:
@@ -132,21 +133,24 @@ class TestSql:
             ),
             (
                 "{ clients(first: 3) { nodes { lastName department { name } } } }",
-                """SELECT r1.c4, ('{"lastName":' || json_quote(r1.c0) || ',"department":' ||
-                CASE WHEN r1.c1 IS NOT NULL THEN ('{"name":' || json_quote(r1.c2) || '}')
-                ELSE 'null' END || '}')
-                FROM (SELECT t1.last_name AS c0, t2.id AS c1, t2.name AS c2, t1.name_key AS c3,
-                t1.id AS c4
-                FROM clients AS t1 LEFT JOIN departments AS t2 ON t2.id = t1.department_id
+                """SELECT (SELECT ('{"nodes":[' || coalesce(group_concat(
+                CASE WHEN r0.c0 <= 10003 THEN ('{"lastName":' || json_quote(r0.c1) ||
+                ',"department":' || CASE WHEN r0.c2 IS NOT NULL THEN
+                ('{"name":' || json_quote(r0.c3) || '}') ELSE 'null' END || '}') END, ','), '')
+                || ']}') FROM (SELECT 10000 + row_number()
+                OVER (ORDER BY t0.name_key ASC, t0.id ASC) AS c0,
+                t0.last_name AS c1, t2.id AS c2, t2.name AS c3
+                FROM clients AS t0 LEFT JOIN departments AS t2 ON t2.id = t0.department_id
                 AND t2.organization_id = ?1 AND 1 = 1
-                WHERE t1.organization_id = ?1 AND 1 = 1 AND t1.status = ?2
-                ORDER BY t1.name_key ASC, t1.id ASC LIMIT 4) AS r1
-                ORDER BY r1.c3 ASC, r1.c4 ASC""",
+                WHERE t0.organization_id = ?1 AND 1 = 1 AND t0.status = ?2
+                ORDER BY t0.name_key ASC, t0.id ASC LIMIT 4) AS r0)""",
             ),
             (
                 "{ clients(last: 5, orderBy: NEWEST) { totalCount } }",
-                """SELECT count(*) FROM (SELECT t0.id FROM clients AS t0
-                WHERE t0.organization_id = ?1 AND 1 = 1 AND t0.status = ?2) AS counted""",
+                """SELECT ('{"totalCount":' || CAST((SELECT count(*) FROM (
+                SELECT t1.id FROM clients AS t1
+                WHERE t1.organization_id = ?1 AND 1 = 1 AND t1.status = ?2) AS counted) AS TEXT)
+                || '}')""",
             ),
         ],
     )
@@ -156,16 +160,13 @@ class TestSql:
         await data(served, OA, document)
         (sql,) = served.database.statements
         if served.database.dialect == "sqlite":
-            assert " ".join(sql.split()) == " ".join(expected.split())
+            assert "".join(sql.split()) == "".join(expected.split())
 
     async def test_only_asked_columns_are_read(self, served: Served) -> None:
         await data(served, OA, "{ clients { nodes { firstName status } } }")
         (sql,) = served.database.statements
-        read = sql.partition("FROM (SELECT ")[2].partition(" FROM")[0]
-        table = read.split(".")[0]
-        assert read.replace(f"{table}.", "") == (
-            "first_name AS c0, status AS c1, name_key AS c2, id AS c3"
-        )
+        read = re.findall(r"t0\.(\w+) AS c\d", sql.partition(" OVER (")[2])
+        assert read == ["first_name", "status"]
         assert "JOIN" not in sql
 
     async def test_a_computed_field_brings_its_columns_once(self, served: Served) -> None:
