@@ -261,10 +261,6 @@ class Level:
         """The connection over its rows, of which each knows its `place`."""
         items, dialect = self._items(field), self._writing.dialect
         kept = f"{place} <= {_FIRST_PLACE + page.size}"
-        first = f"max(CASE WHEN {place} = {_FIRST_PLACE + 1} THEN {self._key()} END)"
-        placed = f"CAST({place} AS TEXT) || {self._key()}"
-        last = f"substr(max(CASE WHEN {kept} THEN {placed} END), 6)"
-        start, end = (last, first) if page.backward else (first, last)
         more = condition(f"count(*) > {page.size}")
 
         def leaf(part: Part) -> Text:
@@ -277,8 +273,12 @@ class Level:
                     return [more if page.backward else ("false" if page.after is None else "true")]
                 case "totalCount":
                     return [Sql(f"CAST(({counted}) AS TEXT)")]
-            cursor = start if part.name == "startCursor" else end
-            return [Sql(f"coalesce({quoted(_OPEN)} || {cursor} || {quoted(_CLOSE)}, 'null')")]
+            if (part.name == "startCursor") is page.backward:
+                placed = f"CAST({place} AS TEXT) || {self._key()}"
+                key = f"substr(max(CASE WHEN {kept} THEN {placed} END), 6)"
+            else:
+                key = f"max(CASE WHEN {place} = {_FIRST_PLACE + 1} THEN {self._key()} END)"
+            return [Sql(f"coalesce({quoted(_OPEN)} || {key} || {quoted(_CLOSE)}, 'null')")]
 
         return connection(field.parts, leaf)
 

@@ -123,14 +123,16 @@ def _literal(value: Any) -> str:
 
 
 @asynccontextmanager
-async def crowded(dialect: str, databases: Databases, folder: Path) -> AsyncIterator[Crowd]:
-    """A clinic of thousands, among others."""
+async def crowded(
+    dialect: str, databases: Databases, folder: Path, organizations: int = ORGANIZATIONS
+) -> AsyncIterator[Crowd]:
+    """A clinic among others, which have thousands of clients together."""
     postgresql = dialect == "postgresql"
     url = await (databases.postgresql() if postgresql else databases.sqlite(folder))
     database, passwords = Keeping(url), Passwords(memory=64, rounds=1)
     made, *_ = await populate(
         database,
-        organizations=ORGANIZATIONS,
+        organizations=organizations,
         clients=CLIENTS,
         seed=1,
         password_hash="no password has this hash",

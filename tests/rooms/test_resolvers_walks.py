@@ -30,8 +30,9 @@ PAGES = {
 async def crowd(
     request: pytest.FixtureRequest, databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Crowd]:
-    """Ten thousand clients in forty organizations."""
-    async with crowded(request.param, databases, tmp_path_factory.mktemp("walks")) as made:
+    """Ten thousand clients in four organizations."""
+    folder = tmp_path_factory.mktemp("walks")
+    async with crowded(request.param, databases, folder, organizations=4) as made:
         yield made
 
 
