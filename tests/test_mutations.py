@@ -351,7 +351,7 @@ ENTRIES: dict[str, Entry] = {
     "registrationConfirm": Entry(
         None,
         {"input": {**CREDENTIALS, "token": "#confirm"}},
-        {"registrations", "accounts", "clients", "links", "letters", "search_words"},
+        {"registrations", "accounts", "clients", "links", "letters", "notices", "search_words"},
         ["carl", "dora", "olivia", "oscar", "twyla"],
         prepare=_registered,
         bad=inputs(
