@@ -201,6 +201,7 @@ class World:
                 "mail_from": SENDER,
                 "public_url": PUBLIC_URL,
                 "secret_key": SecretStr(SECRET),
+                "allowed_hosts": ["other.example"],
                 **settings,
             }
         )
