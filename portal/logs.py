@@ -24,6 +24,9 @@ from portal.lines import Lines, Render
 
 MOST_CAUSES = 5
 
+TALKATIVE = ("portal", "schema", "resolvers", "permissions", "mailer", "models", "uvicorn")
+"""Who may say how things go. Others would tell values: drivers what they are given to write."""
+
 _ROOT = str(Path(__file__).parents[1])
 _NOWHERE = traceback.FrameSummary("nowhere", 0, "")
 
@@ -33,7 +36,7 @@ _logger = logging.getLogger(__name__)
 
 
 def set_up(style: Style, level: str, file: int = 2) -> None:
-    """Send everything from this level on to the file, uvicorn's events too."""
+    """Send everything from this level on to the file; of libraries, warnings and worse only."""
     people = style == "text" or (style == "auto" and os.isatty(file))
     lines = Lines(file, render := _text(os.isatty(file)) if people else _json)
     lines.setFormatter(
@@ -46,17 +49,17 @@ def set_up(style: Style, level: str, file: int = 2) -> None:
             ],
         )
     )
-    logging.basicConfig(handlers=[lines], level=level.upper(), force=True)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells whatever it looks at
+    logging.basicConfig(handlers=[lines], level=logging.WARNING, force=True)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(level.upper())
     logging.raiseExceptions = False  # what cannot be logged is not for standard error either
     threading.excepthook = _thread_failed
 
 
 def operations() -> Callable[[EventDict], None]:
     """Where operations are told: nowhere before `set_up`, or when it asked for worse news only."""
-    root = logging.getLogger()
-    for handler in root.handlers:
-        if isinstance(handler, Lines) and root.isEnabledFor(logging.INFO):
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, Lines) and _logger.isEnabledFor(logging.INFO):
             return handler.tell
     return lambda _event: None
 

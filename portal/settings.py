@@ -127,7 +127,7 @@ class Settings(BaseSettings):
         default="auto",
         description="`json` for machines, `text` for people, `auto`: text in a terminal only.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: Literal["info", "warning", "error"] = Field(
         default="info",
         description="From where on events are logged; operations are `info`.",
     )

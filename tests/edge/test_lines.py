@@ -32,13 +32,14 @@ def pipe() -> Iterator[tuple[int, int]]:
 @pytest.fixture
 def _logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level, raising = list(root.handlers), root.level, logging.raiseExceptions
-    hook = threading.excepthook
+    handlers, raising, hook = list(root.handlers), logging.raiseExceptions, threading.excepthook
+    levels = {name: logging.getLogger(name).level for name in (None, *logs.TALKATIVE)}
     yield
     for handler in set(root.handlers) - set(handlers):
         handler.close()
     root.handlers[:] = handlers
-    root.setLevel(level)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
     logging.raiseExceptions, threading.excepthook = raising, hook
 
 
@@ -54,6 +55,7 @@ class TestFormats:
         logs.set_up("auto", "info", pipe[1])
         logging.getLogger("uvicorn.error").info("Started %d\n\x1b[31m", 7, extra={"color": "x"})
         logging.getLogger("uvicorn.error").debug("not this")
+        logging.getLogger("aiosqlite").info("nor this")
         logs.operations()({"at": AT, "level": "info", "event": "operation", "ms": 1.5})
         first, second = map(json.loads, told(pipe[0]))
         assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", first.pop("at"))
@@ -88,7 +90,7 @@ class TestFormats:
             if not wanted:
                 monkeypatch.setenv("NO_COLOR", "1")
             logs.set_up("auto", "info", follower)
-            logging.getLogger("a").info("hello")
+            logging.getLogger("portal.a").info("hello")
             (line,) = told(leader)
             assert ("\x1b[" in line) is wanted
         os.close(follower)
@@ -106,7 +108,7 @@ class TestFormats:
         try:
             fail()
         except LookupError:
-            logging.getLogger("a").exception("incident %s", "17")
+            logging.getLogger("portal.a").exception("incident %s", "17")
         (line,) = told(pipe[0])
         assert "hunter2" not in line
         assert re.fullmatch(
@@ -149,7 +151,7 @@ class TestFormats:
         logs.operations()({"event": "nowhere"})
         logs.set_up("json", "warning", pipe[1])
         logs.operations()({"event": "nowhere"})
-        logging.getLogger("a").warning("here")
+        logging.getLogger("portal.a").warning("here")
         (line,) = told(pipe[0])
         assert json.loads(line)["event"] == "here"
 

@@ -131,7 +131,7 @@ async def test_c17_nothing_that_was_said_is_in_the_log(
     clinic_at: tuple[str, Clinic], mailbox: Mailbox, tmp_path: Path, style: str
 ) -> None:
     url, _ = clinic_at
-    env = environment(url, mailbox, LOG_FORMAT=style, LOG_LEVEL="debug")
+    env = environment(url, mailbox, LOG_FORMAT=style)
     mailbox.faults[f"{CANARY}@home.example"] = Fault.LATER
     sent = 0
     async with server(env, tmp_path) as running:

@@ -83,7 +83,7 @@ BAD = [
     ("NOTICE_SECONDS", "-1", "greater than or equal to 0"),
     ("LETTERS_LATE_SECONDS", "59", "greater than or equal to 60"),
     ("LOG_FORMAT", "hunter2", "'auto', 'json' or 'text'"),
-    ("LOG_LEVEL", "hunter2", "'debug', 'info', 'warning' or 'error'"),
+    ("LOG_LEVEL", "hunter2", "'info', 'warning' or 'error'"),
 ]
 
 AWAY = "postgresql://u:hunter2@127.0.0.1:1/d"
@@ -154,7 +154,7 @@ def test_all_that_is_wrong_is_told_at_once(says: Says) -> None:
         ],
     ],
 )  # fmt: skip
-def test_every_command_that_needs_settings_refuses_a_weak_secret(
+def test_a15_every_command_that_needs_settings_refuses_a_weak_secret(
     says: Says, words: list[str]
 ) -> None:
     status, printed, complained = says(*words, SECRET_KEY="hunter2")
@@ -273,7 +273,7 @@ async def test_server_without_tls_is_refused_where_it_is_required(
 
 
 @pytest.mark.parametrize("secret", [{}, {"SECRET_KEY": "0" * 40}])
-async def test_serve_refuses_a_weak_secret_before_it_listens(
+async def test_a15_serve_refuses_a_weak_secret_before_it_listens(
     mailbox: Mailbox, tmp_path: Path, secret: dict[str, str]
 ) -> None:
     env = environment(f"sqlite:///{tmp_path / 'x.sqlite3'}", mailbox)
