@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-import uvicorn
 from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import select
@@ -18,6 +17,7 @@ from models import Organization, Unavailable
 from models.migrate import head
 from permissions import Sealed
 from portal import demo as demonstration
+from portal import life, logs
 from portal.populate import populate as fill
 from portal.service import Service, delivering, service, utc_now
 from portal.settings import BadSettings, Settings
@@ -76,15 +76,7 @@ def serve(
     settings = Settings.read()
     run(_nothing(settings))
     _end_in_order()
-    uvicorn.run(
-        "portal.app:from_environment",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        access_log=False,
-        server_header=False,
-    )
+    life.serve(settings, host, port, workers)
 
 
 @commands.command()
@@ -97,11 +89,15 @@ def migrate() -> None:
 @commands.command()
 def courier() -> None:
     """Deliver letters, and nothing else. Any number may run at once."""
+    settings = Settings.read()
+    logs.set_up(settings.log_format, settings.log_level)
 
     async def work() -> None:
         told_to_stop = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_stop.set)
-        async with service(Settings.read()) as made, delivering(made):
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(logs.unhandled)
+        loop.add_signal_handler(signal.SIGTERM, told_to_stop.set)
+        async with service(settings) as made, delivering(made):
             print("Delivering letters.", flush=True)
             await told_to_stop.wait()
 

@@ -38,14 +38,15 @@ class Context:
     """An operation under way: the caller and the services.
 
     `expired`: a token came along that is not good (any more), so the caller is anonymous (`D21`).
-    `source` is the network address that the request comes from, and `request_id` names it in logs.
+    `source` is the caller's address, as far as it is known, and `request_id` what the log and the
+    answer call the request; the command line has neither.
     """
 
     services: Services
     actor: Actor
     expired: bool = False
     source: str | None = None
-    request_id: str | None = None
+    request_id: str = ""
 
     def now(self) -> dt.datetime:
         """The time, aware and in UTC."""

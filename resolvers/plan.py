@@ -110,8 +110,9 @@ class PageOfListing(_Plan):
         listing = self._listing
         shape = self._writing.shape
         walks = reach.walks(listing.model, shape, listing.at_least, 0 if listing.where else width)
-        many = listing.one_of.many if listing.one_of else 0
-        return list(product(walks, [f"$(one_of_{i})" for i in range(many)] or [None]))
+        if listing.one_of is None:
+            return [(walk, None) for walk in walks]
+        return list(product(walks, [f"$(one_of_{i})" for i in range(listing.one_of.many)]))
 
     def _bound(self, name: str) -> Bound:
         listing = self._listing

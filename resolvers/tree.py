@@ -221,9 +221,9 @@ class PageArguments:
         return self.last is not None
 
     @property
-    def bounds(self) -> list[Literal["after", "before"]]:
-        """The cursors that are given."""
-        found: list[Literal["after", "before"]] = []
+    def bounds(self) -> list[str]:
+        """The names of the cursors that are given."""
+        found = []
         if self.after is not None:
             found.append("after")
         if self.before is not None:

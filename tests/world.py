@@ -6,6 +6,7 @@ database as people are made, by use cases and mailed links; each test gets a cop
 
 import asyncio
 import datetime as dt
+import re
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -59,6 +60,13 @@ START = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 SECRET = "a secret of the tests, 0123456789 abcdefgh"
 _PATIENCE = 30
 _AT_ONCE = 5
+
+INSIDE = re.compile(
+    r"Traceback|\.py\b|site-packages|\bat 0x|sqlalchemy|asyncpg|sqlite|strawberry|starlette|uvicorn"
+    r"|pydantic|orjson|\bSELECT\b.*\bFROM\b|\bINSERT INTO\b|\bUPDATE\b.*\bSET\b|Error\(",
+    re.IGNORECASE,
+)
+"""What only our own people need to know."""
 
 LOGIN = """
 mutation (
@@ -190,6 +198,14 @@ class Mail:
         return str(body.get_content())
 
 
+async def _keeps_to_itself(answer: httpx2.Response) -> None:
+    """C12: no answer of any test tells what we are made of, however it came about."""
+    await answer.aread()
+    if "json" in answer.headers.get("content-type", ""):
+        for error in answer.json().get("errors", ()):
+            assert not INSIDE.search(str(error)), error
+
+
 class World:
     """The portal: its app over HTTP, its database, its time, and everybody's mailbox.
 
@@ -207,6 +223,7 @@ class World:
                 "public_url": PUBLIC_URL,
                 "secret_key": SecretStr(SECRET),
                 "throttle": 1000,
+                "allowed_hosts": ["other.example"],
                 **settings,
             }
         )
@@ -220,7 +237,9 @@ class World:
         # Another host than PUBLIC_URL's: what it is must not matter to any letter.
         self.http = await self._ends.enter_async_context(
             httpx2.AsyncClient(
-                transport=httpx2.ASGITransport(app=self.app), base_url="http://other.example"
+                transport=httpx2.ASGITransport(app=self.app),
+                base_url="http://other.example",
+                event_hooks={"response": [_keeps_to_itself]},
             )
         )
         return self
