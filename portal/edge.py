@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from models import Unavailable
 from portal.service import Service
-from schema import Api
+from schema import Api, ErrorCode
 
 NEW = "application/graphql-response+json"
 OLD = "application/json"
@@ -65,10 +65,10 @@ class Edge:
             source = request.client.host if request.client else None
             context = await self.service.context(_token(request), source)
         except BadRequest as bad:
-            return _error(media, bad.status, "BAD_USER_INPUT", str(bad))
+            return _error(media, bad.status, ErrorCode.BAD_USER_INPUT, str(bad))
         except Unavailable:
             message = "The service is not available. Please try again in a moment."
-            return _error(media, 503, "SERVICE_UNAVAILABLE", message)
+            return _error(media, 503, ErrorCode.SERVICE_UNAVAILABLE, message)
         found = await self._api.execute(context, *asked)
         status = 200 if found.ran or media == OLD else 400
         return _json(media, status, found.body)
@@ -123,6 +123,6 @@ def _json(media: str, status: int, body: bytes) -> Response:
     return Response(body, status, headers=_HEADERS, media_type=kind)
 
 
-def _error(media: str, status: int, code: str, message: str) -> Response:
+def _error(media: str, status: int, code: ErrorCode, message: str) -> Response:
     error = {"message": message, "extensions": {"code": code}}
     return _json(media, status, orjson.dumps({"errors": [error]}))

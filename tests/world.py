@@ -14,6 +14,7 @@ from email.message import EmailMessage
 from typing import Any, Self
 
 import httpx2
+import orjson
 from pydantic import SecretStr
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -43,6 +44,7 @@ from portal.service import Service
 from portal.settings import Settings
 from resolvers import Founding
 from resolvers.links import invite
+from tests.hostile import told
 from tests.mailbox import Mailbox
 
 Json = dict[str, Any]
@@ -190,6 +192,12 @@ class Mail:
         return str(body.get_content())
 
 
+async def _check(answer: httpx2.Response) -> None:
+    """Whatever a test is about, no answer tells what it should not."""
+    if "json" in answer.headers.get("content-type", ""):
+        told.check(orjson.loads(await answer.aread()))
+
+
 class World:
     """The portal: its app over HTTP, its database, its time, and everybody's mailbox.
 
@@ -220,7 +228,9 @@ class World:
         # Another host than PUBLIC_URL's: what it is must not matter to any letter.
         self.http = await self._ends.enter_async_context(
             httpx2.AsyncClient(
-                transport=httpx2.ASGITransport(app=self.app), base_url="http://other.example"
+                transport=httpx2.ASGITransport(app=self.app),
+                base_url="http://other.example",
+                event_hooks={"response": [_check]},
             )
         )
         return self
@@ -244,9 +254,9 @@ class World:
     async def ask(
         self, document: str, variables: Json | None = None, token: str | None = None
     ) -> Json:
-        """The whole answer to an operation: `data` and `errors`."""
+        """What an operation is answered: `data` and `errors`, without what it says of its cost."""
         answer: Json = (await self.send(document, variables, token)).json()
-        return answer
+        return {name: answer[name] for name in ("data", "errors") if name in answer}
 
     async def do(
         self, document: str, variables: Json | None = None, token: str | None = None
