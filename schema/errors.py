@@ -4,6 +4,7 @@ What a use case refuses is data, in `userErrors`. Everything else comes as a top
 one of these codes in its `extensions`; nothing goes out without one.
 """
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Any
 
@@ -40,7 +41,10 @@ MEANINGS = {
 
 
 def failure(
-    code: ErrorCode, message: str, node: Node | None = None, **extensions: Any
+    code: ErrorCode,
+    message: str,
+    nodes: Collection[Node] | Node | None = None,
+    **extensions: Any,
 ) -> GraphQLError:
-    """An error with its code. `extensions` go out beside the code."""
-    return GraphQLError(message, node, extensions={"code": code, **extensions})
+    """An error with its code, and where in the document. `extensions` go out beside the code."""
+    return GraphQLError(message, nodes, extensions={"code": code, **extensions})

@@ -356,8 +356,15 @@ class Api:
 
 
 def _refused(errors: list[GraphQLError]) -> Response:
-    body = {"errors": [_formatted(error) for error in errors]}
+    body = {"errors": [_formatted(_of_value(error)) for error in errors]}
     return Response(orjson.dumps(body), ran=False)
+
+
+def _of_value(error: GraphQLError) -> GraphQLError:
+    """The error, in our words where the library stumbled over a value, as over 5,000 digits."""
+    if error.original_error is None or isinstance(error.original_error, GraphQLError):
+        return error
+    return failure(ErrorCode.BAD_USER_INPUT, "There is a value that cannot be.", error.nodes)
 
 
 def _formatted(error: GraphQLError) -> dict[str, Any]:

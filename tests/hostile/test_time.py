@@ -96,4 +96,4 @@ async def test_a_mutation_is_stopped_whole(url: str, served: Served) -> None:
     names = await database.read(lambda c: c.execute(select(Department.name)).scalars().all())
     assert names.count("Hearing") == 1
     again = await served.answer(OA, document)
-    assert again.body["data"]["departmentCreate"]["userErrors"] == [{"code": "TAKEN"}]
+    assert again.json["data"]["departmentCreate"]["userErrors"] == [{"code": "TAKEN"}]

@@ -4,8 +4,11 @@ Whatever is sent, both databases answer the same, and nothing of it is a fault o
 """
 
 import json
+import unicodedata
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -17,9 +20,9 @@ from models import Account, Database
 from permissions import Passwords
 from schema import Api
 from tests.conftest import Databases
-from tests.hostile.places import OA, PASSWORD, Place, asked, places, written
+from tests.hostile.places import GOOD, OA, PASSWORD, Place, asked, places, written
 from tests.oracle.clinic import CLINIC
-from tests.oracle.served import FREELY, Caller, Served, Undoing, serving
+from tests.oracle.served import FREELY, Caller, Recording, Served, Undoing, serving
 from tests.world import World
 
 TEXTS = {
@@ -46,15 +49,22 @@ TEXTS = {
     "a template": "{{ 7 * 7 }}${7 * 7}",
     "a line of mail": "a@b.example\r\nBcc: c@d.example",
     "two addresses": "a@b.example, c@d.example",
-    "an id and more": "cli_" + "0" * 32 + "\n",
+}
+IDS = {
+    "nothing": "",
+    "NUL": "cli_\0",
+    "300 kB": "x" * 300_000,
+    "a quote": "' OR '1'='1",
     "of nobody": "cli_" + "0" * 32,
+    "an id and more": "cli_" + "0" * 32 + "\n",
+    "in capitals": "CLI_" + "0" * 32,
     "digits of elsewhere": "cli_" + "\u0660" * 32,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """The API over one clinic on each database; whatever is written is undone."""
+    """The API over one clinic on each database."""
 
     sides: Sequence[Served]
 
@@ -73,12 +83,16 @@ class Sides:
 async def sides(
     databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Sides]:
-    urls = [
-        await databases.sqlite(tmp_path_factory.mktemp("values")),
-        await databases.postgresql(),
-    ]
+    """Whatever is written here is undone."""
+    async with _sides(databases, tmp_path_factory.mktemp("values"), Undoing) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _sides(databases: Databases, folder: Path, kind: type[Recording]) -> AsyncIterator[Sides]:
+    urls = await databases.sqlite(folder), await databases.postgresql()
     api = Api(FREELY)
-    async with serving(urls[0], api, Undoing) as one, serving(urls[1], api, Undoing) as other:
+    async with serving(urls[0], api, kind) as one, serving(urls[1], api, kind) as other:
         for url in urls:
             await _set_password(url)
         yield Sides((one, other))
@@ -129,7 +143,8 @@ EXPECTED = {
 
 @in_places("String", "ID")
 async def test_no_text_is_a_fault_of_ours(sides: Sides, place: Place) -> None:
-    for text in TEXTS.values():
+    texts = IDS if place.type == "ID" else TEXTS
+    for text in texts.values():
         for caller in place.callers:
             await sides.answer(caller, *asked(place, text))
 
@@ -153,6 +168,33 @@ TEXT_LITERALS = [
     ),
     *("1", "-1", "9" * 5000, "1.5", "true", "WORD", "[]", '["a"]', "{}", '{a: "b"}', "$nothing"),
 ]
+
+
+async def test_text_is_kept_as_it_is_or_refused_with_its_field(
+    databases: Databases, tmp_path: Path
+) -> None:
+    """Normalized, without space at its ends, and the same on both databases."""
+    document = """mutation ($name: String!, $id: ID!) {
+      departmentUpdate(id: $id, input: { name: $name }) {
+        department { name } userErrors { code field } }
+      organizationUpdate(input: { name: $name }) {
+        organization { name } userErrors { code field } }
+    }"""
+    kept = set()
+    async with _sides(databases, tmp_path, Recording) as sides:
+        for what, text in TEXTS.items():
+            body = await sides.answer(OA, document, {"name": text, "id": GOOD["departmentId"]})
+            for payload in body["data"].values():
+                row, errors = payload.values()
+                if errors:
+                    assert [one["field"] for one in errors] == [["input", "name"]]
+                else:
+                    assert row == {"name": unicodedata.normalize("NFC", text.strip())}
+                    kept.add(what)
+    assert kept == {
+        *("half a letter", "composed and not", "wide, Kelvin and dotless", "a family"),
+        *("a quote", "the end of a statement", "a pattern", "a parameter", "a template"),
+    }
 
 
 async def test_half_a_character_is_no_json(empty_world: World) -> None:
