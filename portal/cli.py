@@ -29,12 +29,14 @@ from resolvers import (
     encrypt_anew,
     second_factor_reset,
 )
-from schema import build, permissions_page, printed
+from schema import build, errors_page, limits_page, permissions_page, printed
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "schema.graphql"
 PERMISSIONS = ROOT / "docs" / "permissions.md"
 LETTERS = ROOT / "docs" / "letters.md"
+ERRORS = ROOT / "docs" / "errors.md"
+LIMITS = ROOT / "docs" / "limits.md"
 POPULATED_PASSWORD = "a portal full of people"  # noqa: S105 - of made-up people
 
 T = TypeVar("T")
@@ -199,7 +201,13 @@ def docs(
     check: Annotated[bool, typer.Option("--check", help="Compare, and write nothing.")] = False,
 ) -> None:
     """Write what the code says of itself into docs/."""
-    pages = {PERMISSIONS: permissions_page(build()), LETTERS: showcase()}
+    schema = build()
+    pages = {
+        PERMISSIONS: permissions_page(schema),
+        LETTERS: showcase(),
+        ERRORS: errors_page(schema),
+        LIMITS: limits_page(schema),
+    }
     for path, page in pages.items():
         if check:
             _printed(path, page, check)

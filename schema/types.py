@@ -138,7 +138,7 @@ class Staff(Node, Actor):
     username: str | None = guarded(_STAFF_MANAGERS)
     receive_new_client_notifications: bool | None = guarded(_STAFF_MANAGERS)
     second_factor: bool | None = guarded(_STAFF_MANAGERS)
-    roles: list[RoleGrant] = guarded(_STAFF_ONLY)
+    roles: list[RoleGrant] = guarded(_STAFF_ONLY, size=3)
     associations: "Connection[Association]" = pages(_STAFF_ONLY)
     viewer_permissions: list[Permission] = rights(_STAFF_ONLY)
 

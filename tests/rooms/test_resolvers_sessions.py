@@ -178,7 +178,8 @@ async def test_whatever_is_wrong_is_told_in_the_same_bytes_after_one_verificatio
     assert status == 200
     assert content == (
         b'{"data":{"login":{"session":null,"userErrors":[{"code":"INVALID_CREDENTIALS",'
-        b'"message":"Organization, username or password are not right.","field":null}]}}}'
+        b'"message":"Organization, username or password are not right.","field":null}]}},'
+        b'"extensions":{"cost":{"requested":511,"limit":1000}}}'
     )
     assert hasher.hashed == 0
 
