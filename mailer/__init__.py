@@ -16,7 +16,7 @@ from mailer.letters import (
     PasswordReset,
     StaffInvitation,
 )
-from mailer.message import compose, mailbox
+from mailer.message import Message, compose, mailbox
 from mailer.outbox import post
 from mailer.rendering import Rendered, render
 from mailer.showcase import showcase
@@ -34,6 +34,7 @@ __all__ = [
     "Courier",
     "EmailChanged",
     "Linked",
+    "Message",
     "PasswordChanged",
     "PasswordReset",
     "Rejected",
