@@ -13,13 +13,12 @@ import logging
 import random
 import uuid
 from collections.abc import Awaitable, Callable
-from email.message import EmailMessage
 from email.utils import getaddresses
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer.letters import LETTERS
-from mailer.message import compose, mailbox
+from mailer.message import Message, compose, mailbox
 from mailer.outbox import Outcome, Taken, settle, take
 from mailer.rendering import render
 from mailer.transports import Rejected, Transport, TryAgain
@@ -184,7 +183,7 @@ class Courier:
             return Outcome(letter, LetterState.EXPIRED, now, error)
         return Outcome(letter, LetterState.QUEUED, now + backoff(letter.attempts), error)
 
-    def _message(self, letter: Taken) -> EmailMessage:
+    def _message(self, letter: Taken) -> Message:
         contents = LETTERS[letter.name].from_json(letter.contents)
         token = self._link_token(letter.link_id) if letter.link_id else None
         contact = contents.organization_contact

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ from mailer import (
     ConfirmRegistration,
     Contents,
     Courier,
+    Message,
     Rejected,
     Transport,
     post,
@@ -70,9 +70,9 @@ class Held:
         self.reached = asyncio.Event()
         self.release = asyncio.Event()
         self.answer: Exception | None = None
-        self.sent = list[EmailMessage]()
+        self.sent = list[Message]()
 
-    async def send(self, message: EmailMessage) -> None:
+    async def send(self, message: Message) -> None:
         self.reached.set()
         await self.release.wait()
         if self.answer:
@@ -372,7 +372,7 @@ async def test_many_letters_leave_without_a_pause_and_few_at_once(
     busiest = 0
 
     class Counted(Smtp):
-        async def send(self, message: EmailMessage) -> None:
+        async def send(self, message: Message) -> None:
             nonlocal busiest
             busiest = max(busiest, len(mailbox._connections))
             await super().send(message)
