@@ -69,7 +69,8 @@ class Edge:
         except Unavailable:
             message = "The service is not available. Please try again in a moment."
             return _error(media, 503, "SERVICE_UNAVAILABLE", message)
-        found = await self._api.execute(context, *asked)
+        key = request.headers.get("idempotency-key")
+        found = await self._api.execute(context, *asked, idempotency_key=key)
         status = 200 if found.ran or media == OLD else 400
         return _json(media, status, found.body)
 

@@ -9,7 +9,9 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -41,6 +43,7 @@ from resolvers import BadArgument, Context, Missing, Stopped, read
 from resolvers.tree import Page, PageArguments
 from schema.declare import DEFINITION, SOURCE, Planned
 from schema.operation import Demand, Operation, Root, TooLarge, walk
+from schema.repeating import begin
 from schema.root import build
 
 _RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
@@ -290,14 +293,40 @@ class Api:
         text: str,
         variables: dict[str, Any] | None = None,
         operation_name: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Response:
-        """The response to one operation. Never raises for what the caller did."""
+        """The response to one operation. Never raises for what the caller did.
+
+        With an `idempotency_key`, a mutation that was done already is answered as it was then.
+        """
         prepared = self._prepared(text)
         if prepared.document is None or prepared.errors:
             return _refused(prepared.errors)
         executor = prepared.executor(self.schema, context, variables, operation_name)
         if isinstance(executor, list):
             return _refused(executor)
+        if idempotency_key is not None:
+            said = text, variables, operation_name
+            return await self._once(executor, idempotency_key, *said)
+        return await self._run(executor)
+
+    async def _once(self, executor: Executor, key: str, *said: Any) -> Response:
+        context: Context = executor.context_value
+        try:
+            once = await begin(executor, key, *said)
+        except (Stopped, Unavailable) as failure:
+            return _refused([GraphQLError(str(failure), original_error=failure)])
+        if once.answer is not None:
+            return Response(once.answer, ran=True)
+        executor.context_value = replace(context, once=once)
+        response = await self._run(executor)
+        if "errors" not in response.json:
+            keep = partial(once.keep, response.body)
+            with suppress(Unavailable):  # what was done is known, and can be answered anew
+                await context.services.database.write(keep)
+        return response
+
+    async def _run(self, executor: Executor) -> Response:
         if executor.plan.roots is not None:
             return Response(await executor.read_roots(executor.plan.roots), ran=True)
         result: Any = execute_root_selection_set(executor)

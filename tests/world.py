@@ -58,7 +58,7 @@ START = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 
 SECRET = "a secret of the tests, 0123456789 abcdefgh"
 _PATIENCE = 30
-_AT_ONCE = 5
+_AT_ONCE = 3
 
 LOGIN = """
 mutation (
