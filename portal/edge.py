@@ -79,7 +79,10 @@ class Edge:
         token = _token(call.headers.get(b"authorization"))
         context = await self.service.context(token, call.source, call.id)
         facts["caller"] = _caller(context.actor)
-        found = await self._api.execute(context, *said)
+        key = call.headers.get(b"idempotency-key")
+        found = await self._api.execute(
+            context, *said, idempotency_key=None if key is None else key.decode("latin-1")
+        )
         body = found.body
         facts["operation"] = _name(said, found.ran)
         errors, data = _errors(body)

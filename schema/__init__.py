@@ -1,5 +1,6 @@
 """What can be asked: types, inputs, fields, the rule on each field."""
 
+from schema import words  # first: they are explained before any type shows them
 from schema.errors import ErrorCode
 from schema.execution import Api, Response
 from schema.limits import Limits
@@ -17,4 +18,5 @@ __all__ = [
     "limits_page",
     "permissions_page",
     "printed",
+    "words",
 ]

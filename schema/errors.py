@@ -18,6 +18,7 @@ class ErrorCode(StrEnum):
     UNAUTHENTICATED = "UNAUTHENTICATED"
     FORBIDDEN = "FORBIDDEN"
     RATE_LIMITED = "RATE_LIMITED"
+    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
     QUERY_TOO_COSTLY = "QUERY_TOO_COSTLY"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
@@ -31,6 +32,8 @@ MEANINGS = {
     ErrorCode.FORBIDDEN: "Who is signed in may not ask for this: `denied` lists every such field, "
     "with its path and what it requires. Nothing was done.",
     ErrorCode.RATE_LIMITED: "This was tried too often. Try again after `retryAfter` seconds.",
+    ErrorCode.IDEMPOTENCY_MISMATCH: "The `Idempotency-Key` was another document's, or came with "
+    "other variables. Nothing was done.",
     ErrorCode.QUERY_TOO_COSTLY: "The document, or what it asks for, is too large: `exceeded` names "
     "the limit, `requested` and `limit` are the two numbers. Nothing was done.",
     ErrorCode.SERVICE_UNAVAILABLE: "Something that is needed is away, or it took too long. Try "

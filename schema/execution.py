@@ -9,7 +9,9 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -36,6 +38,7 @@ from schema.errors import ErrorCode, failure
 from schema.limits import LIMITS, Bounds, Limits, beyond, is_too_costly, too_costly
 from schema.measure import UNKNOWN, Measured, Meter
 from schema.operation import Demand, Operation, Root, walk
+from schema.repeating import begin
 from schema.root import build
 
 _DOCUMENTS = 1000
@@ -288,15 +291,20 @@ class Api:
         text: str,
         variables: dict[str, Any] | None = None,
         operation_name: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Response:
-        """The response to one operation, with its cost. Never raises for what the caller did."""
+        """The response to one operation, with its cost. Never raises for what the caller did.
+
+        With an `idempotency_key`, a mutation that was done already is answered as it was then.
+        """
         bounds = self._limits.anonymous if context.actor.is_anonymous else self._limits.signed_in
         prepared = self._prepared(text, bounds)
         cost, most = prepared.measured.cost(operation_name, variables), bounds.cost
         over = too_costly("cost", cost, most) if cost is not None and cost > most else None
+        said = text, variables, operation_name
         try:
             async with asyncio.timeout(self._limits.seconds):
-                answer = await self._answer(context, prepared, variables, operation_name, over)
+                answer = await self._answer(context, prepared, said, over, idempotency_key)
         except TimeoutError:
             answer = self._too_slow(prepared)
         return answer if cost is None else answer.costing(cost, most)
@@ -305,10 +313,11 @@ class Api:
         self,
         context: Context,
         prepared: Prepared,
-        variables: dict[str, Any] | None,
-        operation_name: str | None,
+        said: tuple[str, dict[str, Any] | None, str | None],
         over: GraphQLError | None,
+        idempotency_key: str | None,
     ) -> Response:
+        _, variables, operation_name = said
         if context.expired and any(map(is_too_costly, prepared.errors)):
             return _refused([_session_over()])
         if prepared.document is None or prepared.errors:
@@ -318,6 +327,27 @@ class Api:
             return _refused(executor)
         if over:
             return _refused([over])
+        if idempotency_key is not None:
+            return await self._once(executor, idempotency_key, *said)
+        return await self._run(executor)
+
+    async def _once(self, executor: Executor, key: str, *said: Any) -> Response:
+        context: Context = executor.context_value
+        try:
+            once = await begin(executor, key, *said)
+        except (Stopped, Unavailable) as cause:
+            return _refused([GraphQLError(str(cause), original_error=cause)])
+        if once.answer is not None:
+            return Response(once.answer, ran=True)
+        executor.context_value = replace(context, once=once)
+        response = await self._run(executor)
+        if "errors" not in response.json:
+            keep = partial(once.keep, response.body)
+            with suppress(Unavailable):  # what was done is known, and can be answered anew
+                await context.services.database.write(keep)
+        return response
+
+    async def _run(self, executor: Executor) -> Response:
         if executor.plan.roots is not None:
             return Response(await executor.read_roots(executor.plan.roots), ran=True)
         result: Any = execute_root_selection_set(executor)

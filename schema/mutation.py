@@ -191,7 +191,9 @@ class Mutation:
         input: Annotated[StaffUpdateInput, strawberry.argument(description="What to change.")],
     ) -> StaffPayload:
         """Edit a staff member; of oneself only the notifications."""
-        key = await resolvers.staff_update(info.context, id, changes(input))
+        key = await resolvers.staff_update(
+            info.context, id, changes(input), given(input.expected_version)
+        )
         return StaffPayload(staff=named(key))
 
     @mutation(Requires(Permission.DEPARTMENT_UPDATE, Scope.ORGANIZATION))
@@ -347,7 +349,9 @@ class Mutation:
         input: Annotated[ClientUpdateInput, strawberry.argument(description="What to change.")],
     ) -> ClientPayload:
         """Edit a client's details. A pending client's new department is told."""
-        key = await resolvers.client_update(info.context, id, changes(input))
+        key = await resolvers.client_update(
+            info.context, id, changes(input), given(input.expected_version)
+        )
         return ClientPayload(client=named(key))
 
     @mutation(Requires(Permission.CLIENT_SET_STATUS))

@@ -61,7 +61,7 @@ START = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 
 SECRET = "a secret of the tests, 0123456789 abcdefgh"
 _PATIENCE = 30
-_AT_ONCE = 5
+_AT_ONCE = 3
 
 INSIDE = re.compile(
     r"Traceback|\.py\b|site-packages|\bat 0x|sqlalchemy|asyncpg|sqlite|strawberry|starlette|uvicorn"

@@ -167,6 +167,13 @@ async def clinic(database: Database, slug: str) -> Clinic:
         "email_key": "cleo@example.org",
         "due_at": NOW,
     }
+    rows["idempotency_keys"] = {
+        **of_organization,
+        "id": new_id(),
+        "account_id": of_staff["id"],
+        "key": b"of a key",
+        "document": b"of a document",
+    }
     rows["links"] = {
         **of_organization,
         "id": new_id(),
