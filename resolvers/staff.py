@@ -200,6 +200,7 @@ async def staff_update(
                     "Only the staff member can change an address that they sign in with.",
                     "input",
                     "email",
+                    key=Key(Staff, member.id),
                 )
             await _free(connection, member.organization_id, new["email_key"])
         if not new:
@@ -220,7 +221,7 @@ async def staff_update(
                 return await work(connection)
             raise conflict("staff member", Key(Staff, member.id))
         await index(connection, member.organization_id, member.id)
-        if new.get("email", member.email) != member.email:
+        if new.get("email_key", member.email_key) != member.email_key:
             theirs = Link.account_id == member.id
             await supersede(connection, member.organization_id, theirs, now)
             await invite(context, connection, member.organization_id, member.id)
