@@ -154,9 +154,7 @@ ASSOCIATION = """
 INSERT INTO associations (
     organization_id, id, client_id, client_status, client_name_key, practitioner_id,
     department_id, role, created_at
-)
-SELECT organization_id, $2, id, status, name_key, $4, $5, 'PRACTITIONER', $6
-FROM clients WHERE organization_id = $1 AND id = $3
+) VALUES ($1, $2, $3, $4, $5, $6, $7, 'PRACTITIONER', $8)
 """
 
 HOLD = "SELECT id FROM accounts WHERE organization_id = $1 AND id = $2 FOR NO KEY UPDATE"
@@ -252,8 +250,10 @@ async def create(request: Request) -> Response:
             await _index(connection, caller.organization, client)
             await connection.execute(END_LINKS_OF_ADDRESS, caller.organization, email_key, now)
             await connection.execute(END_REGISTRATIONS, caller.organization, email_key, now)
-            await connection.fetchrow(CLIENT, caller.organization, client, caller.departments)
-            await _associate(connection, caller, client, typed["associations"], now)
+            made = await connection.fetchrow(
+                CLIENT, caller.organization, client, caller.departments
+            )
+            await _associate(connection, caller, made, typed["associations"], now)
             await _invite(connection, caller.organization, client, now)
         shown = await connection.fetchrow(CLIENT, caller.organization, client, caller.departments)
     return _json({"id": f"cli_{shown['id'].hex}", "status": shown["status"]})
@@ -283,7 +283,7 @@ async def _index(connection: Any, organization: uuid.UUID, client: uuid.UUID) ->
 async def _associate(
     connection: Any,
     caller: Caller,
-    client: uuid.UUID,
+    client: Any,
     typed: list[dict[str, str]],
     now: dt.datetime,
 ) -> None:
@@ -299,8 +299,9 @@ async def _associate(
         wanted = parse_id("dep_", one["departmentId"])
         department = await connection.fetchval(DEPARTMENT, caller.organization, wanted)
         assert department in [row["id"] for row in held]
-        assert not await connection.fetch(MET, caller.organization, client, staff["id"])
-        rows.append((caller.organization, new_id(), client, staff["id"], department, now))
+        assert not await connection.fetch(MET, caller.organization, client["id"], staff["id"])
+        standing = client["id"], client["status"], client["name_key"]
+        rows.append((caller.organization, new_id(), *standing, staff["id"], department, now))
     await connection.executemany(ASSOCIATION, rows)
 
 
