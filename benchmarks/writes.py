@@ -94,7 +94,7 @@ async def _measure(
     waiting: list[Any],
     effort: Effort,
 ) -> Finding:
-    numbers = {name: count(1) for name in servers}
+    numbers = {name: count(2) for name in servers}
 
     async def turn(name: str) -> Load:
         if mutation.takes_input:
@@ -233,8 +233,10 @@ async def _compare(
     written = {}
     for name, server in servers.items():
         await _make_wait(filled, waiting)
+        requests = mutation.requests(name, caller, iter([0, 1]))
+        await ask(server.port, requests)
         before = await _rows(filled)
-        await ask(server.port, mutation.requests(name, caller, iter([0])))
+        await ask(server.port, requests)
         after = await _rows(filled)
         written[name] = {
             table: after[table] - before[table] for table in after if after[table] != before[table]
