@@ -249,14 +249,17 @@ class Stage:
 
     async def _create_postgresql(self, name: str) -> str:
         if self._maintenance is None:
-            in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
-            settings = SETTINGS if in_memory else {**SETTINGS, "fsync": "on"}
-            self._maintenance = self._exits.enter_context(postgresql(settings))
+            self._maintenance = self._exits.enter_context(postgresql(_settings()))
         await _run(self._maintenance, f'CREATE DATABASE "{name}"')
         drop = f'DROP DATABASE "{name}" WITH (FORCE)'
         self._exits.push_async_callback(_run, self._maintenance, drop)
         url = make_url(self._maintenance).set(database=name)
         return url.render_as_string(hide_password=False)
+
+
+def _settings() -> dict[str, str]:
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    return SETTINGS if in_memory else {**SETTINGS, "fsync": "on"}
 
 
 async def _within_reach(filled: Filled) -> tuple[str, ...]:
