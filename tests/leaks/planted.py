@@ -65,6 +65,8 @@ def _planted() -> Clinic:
                 row["status_reason"] = word(row, "reason")
                 row["date_of_birth"] = dt.date(1901, 1, 1) + dt.timedelta(days=i)
             people[row["id"]] = row
+    for row in rows[Association]:
+        row["client_name_key"] = people[row["client_id"]]["name_key"]
     for row in rows[Department]:
         row["name"] = word(row, "name")
         row["name_key"] = sort_key(row["name"])
