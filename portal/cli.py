@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import select
+from uvicorn.loops.auto import auto_loop_factory
 
 from mailer import showcase
 from models import Organization, Unavailable
@@ -234,9 +235,10 @@ def do(use_case: Callable[[Context], Awaitable[T]]) -> T | None:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T | None:
-    """Run to the end, or until somebody presses Ctrl-C."""
+    """Run to the end, or until somebody presses Ctrl-C; on the loop that uvicorn would choose."""
     try:
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+            return runner.run(work)
     except KeyboardInterrupt:
         return None
 
