@@ -1,7 +1,8 @@
 """From a letter's contents to its words: a subject, a text, the same text in HTML.
 
 A letter's templates are rendered once, into a form with a gap for each value, which every letter
-then fills in. So a template may ask whether there is a value, and may not look closer at it.
+then fills in. So a template may ask whether there is a value, and may not look closer at it. Only
+numbers it is told: each has a form of its own.
 """
 
 import datetime as dt
@@ -10,6 +11,7 @@ import re
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -48,7 +50,8 @@ def render(contents: Contents, link: str) -> Rendered:
     """
     told = {"link": link} | {each.name: getattr(contents, each.name) for each in fields(contents)}
     values = {name: _shown(name, value) for name, value in told.items() if value is not None}
-    form = _form(contents.name, tuple(told), frozenset(values))
+    numbers = tuple((name, value) for name, value in told.items() if isinstance(value, int))
+    form = _form(contents.name, tuple(told), frozenset(values), numbers)
     return Rendered(
         subject=" ".join((form.subject % values).split()),
         text=(form.text % values).strip() + "\n",
@@ -81,9 +84,15 @@ def _moment(minute: dt.datetime) -> str:
 
 
 @cache
-def _form(letter: str, told: tuple[str, ...], given: frozenset[str]) -> Rendered:
+def _form(
+    letter: str,
+    told: tuple[str, ...],
+    given: frozenset[str],
+    numbers: tuple[tuple[str, int], ...],
+) -> Rendered:
     """The letter in words for `%` to fill in with the values of what is told that are given."""
-    values = {name: _GAP.format(name) if name in given else None for name in told}
+    values: dict[str, Any] = {name: _GAP.format(name) if name in given else None for name in told}
+    values |= dict(numbers)
 
     def words(file: str) -> str:
         rendered = _environment().get_template(f"{letter}/{file}").render(values)

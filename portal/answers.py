@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import orjson
 from starlette.types import Send
 
+from schema import ErrorCode
+
 Headers = tuple[tuple[bytes, bytes], ...]
 
 GRAPHQL = b"application/graphql-response+json; charset=utf-8"
@@ -63,9 +65,9 @@ class Refusal(Exception):
 
 def bad(status: int, message: str, headers: Headers = ()) -> Refusal:
     """The caller's mistake."""
-    return Refusal(status, "BAD_USER_INPUT", message, headers)
+    return Refusal(status, ErrorCode.BAD_USER_INPUT, message, headers)
 
 
 def away(message: str = "The service is not available. Please try again in a moment.") -> Refusal:
     """Nobody's mistake, and another try may help."""
-    return Refusal(503, "SERVICE_UNAVAILABLE", message, RETRY)
+    return Refusal(503, ErrorCode.SERVICE_UNAVAILABLE, message, RETRY)

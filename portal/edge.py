@@ -19,12 +19,16 @@ from portal.asked import Asked, asked
 from portal.call import Call
 from portal.media import accepted
 from portal.service import Service
-from schema import Api
+from schema import Api, ErrorCode
 
 PARTIAL = 294
 """Data and errors: "Partial Success", a status of the specification's own."""
 
-STATUSES = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "RATE_LIMITED": 429}
+STATUSES: dict[str, int] = {
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.RATE_LIMITED: 429,
+}
 """The status of an operation that did not run, by the code of its first error; otherwise 400."""
 
 # What follows the first word of a document. Further inside, it could stand in somebody's text.
@@ -88,7 +92,11 @@ class Edge:
         errors, data = _errors(body)
         codes = [error["extensions"]["code"] for error in errors]
         facts["outcome"] = codes or ["OK"]
-        if codes and not any((data or {}).values()) and set(codes) == {"SERVICE_UNAVAILABLE"}:
+        if (
+            codes
+            and not any((data or {}).values())
+            and set(codes) == {ErrorCode.SERVICE_UNAVAILABLE}
+        ):
             raise away()
         status = _status(call.kind, found.ran, codes)
         return Answer(status, call.kind, body, _CHALLENGE if status == 401 else ())

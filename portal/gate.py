@@ -17,6 +17,7 @@ from portal.call import Call, Gone
 from portal.health import Health
 from portal.settings import Settings
 from portal.source import source
+from schema import ErrorCode
 
 _ONCE = (b"authorization", b"content-encoding", b"content-type", b"host", b"origin")
 _PREFLIGHT: Headers = (
@@ -94,7 +95,7 @@ class Gate:
         except Exception:
             _logger.exception("incident %s", call.id)
             message = f"Something went wrong. Tell us the incident: {call.id}."
-            failure = Refusal(500, "INTERNAL_SERVER_ERROR", message)
+            failure = Refusal(500, ErrorCode.INTERNAL_SERVER_ERROR, message)
         if call.facts is not None:
             call.facts["outcome"] = [failure.code]
         return None if call.answered else failure.answer(call.kind)

@@ -336,7 +336,7 @@ class Api:
         try:
             once = await begin(executor, key, *said)
         except (Stopped, Unavailable) as cause:
-            return _refused([GraphQLError(str(cause), original_error=cause)])
+            return _refused([located_error(cause)])
         if once.answer is not None:
             return Response(once.answer, ran=True)
         executor.context_value = replace(context, once=once)
@@ -392,7 +392,7 @@ def _refused(errors: list[GraphQLError]) -> Response:
 
 def _of_value(error: GraphQLError) -> GraphQLError:
     """The error, in our words where the library stumbled over a value, as over 5,000 digits."""
-    if error.original_error is None or isinstance(error.original_error, GraphQLError):
+    if isinstance(error.original_error, GraphQLError | Stopped | Unavailable | None):
         return error
     return failure(ErrorCode.BAD_USER_INPUT, "There is a value that cannot be.", error.nodes)
 

@@ -9,6 +9,7 @@ from graphql.execution.collect_fields import collect_fields
 
 from resolvers import Once, Stopped, once
 from schema.declare import DEFINITION
+from schema.errors import ErrorCode
 from schema.payloads import RowPayload
 
 _KEY = re.compile(r"[ -~]{1,255}")
@@ -22,13 +23,13 @@ async def begin(executor: Any, key: str, *said: Any) -> Once:
     """
     if not _KEY.fullmatch(key):
         message = "An Idempotency-Key has 1 to 255 printable characters of ASCII."
-        raise Stopped("BAD_USER_INPUT", message)
+        raise Stopped(ErrorCode.BAD_USER_INPUT, message)
     if not _answers_a_row(executor):
         message = (
             "An Idempotency-Key goes with a single mutation that answers a client, a staff member, "
             "a department or the organization."
         )
-        raise Stopped("BAD_USER_INPUT", message)
+        raise Stopped(ErrorCode.BAD_USER_INPUT, message)
     context = executor.context_value
     services, digest = context.services, context.services.tokens.digest
     document = orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()

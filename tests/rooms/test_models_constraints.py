@@ -251,7 +251,7 @@ def test_every_reference_names_its_organization() -> None:
             assert constraint.column_keys[0] == "organization_id", constraint.name
         if each.name not in OF_NOBODY:
             assert each.primary_key.columns.keys()[0] == "organization_id", each.name
-    assert len(ACROSS) == 21
+    assert len(ACROSS) == 22
 
 
 @pytest.mark.parametrize(("constraint", "column"), ACROSS)

@@ -333,6 +333,7 @@ class TestAmounts:
         assert amounts(document) == Amounts(
             characters=len(document),
             tokens=parse(document).token_count,
+            nested_lists=3,
             operations=2,
             fragments=2,
             variables=2,
@@ -610,6 +611,8 @@ class TestCredentials:
             *("login", "sessionRefresh", "clientRegister", "linkResend", "registrationConfirm"),
             *("invitationAccept", "passwordResetRequest", "passwordReset", "passwordChange"),
             *("emailChangeRequest", "emailChangeConfirm"),
+            *("secondFactorBegin", "secondFactorConfirm", "secondFactorRemove"),
+            "recoveryCodesRenew",
         }
 
 

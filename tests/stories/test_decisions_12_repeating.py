@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from models import Client, Database, IdempotencyKey, Unavailable
 from permissions import ANONYMOUS
 from resolvers import Context, sweep
-from tests.stories.asking import CLIENT_UPDATE, CREATE, OA, REINVITE, ROLES
+from tests.stories.asking import CLIENT_UPDATE, CREATE, OA, REINVITE, ROLES, same_headers
 from tests.world import LOGIN, PASSWORD, REGISTER, Clinic, Json, World, problems, refusal
 
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
@@ -69,7 +69,7 @@ async def test_e06_what_comes_again_under_its_key_is_done_once_and_answered_to_t
 
     for answer in again:
         assert (answer.status_code, answer.content) == (first.status_code, first.content)
-        assert answer.headers.items() == first.headers.items()
+        assert same_headers(answer) == same_headers(first)
 
 
 async def test_e06_another_document_under_the_same_key_is_refused(
@@ -147,7 +147,7 @@ async def test_e06_without_the_answer_the_row_is_shown_as_it_is_and_within_reach
     await world.do(CLIENT_UPDATE, away, clinic.token("olivia"))
     async with world.unchanged():
         again = await ask(world, token, CREATE, nora(clinic))
-    assert again == {"data": {"clientCreate": {"client": None, "userErrors": []}}}
+    assert again["data"] == {"clientCreate": {"client": None, "userErrors": []}}
 
 
 async def test_e06_twenty_at_once_are_done_once_and_all_are_answered(
@@ -268,7 +268,7 @@ async def test_e06_it_may_have_another_name_and_be_in_a_fragment(
     }"""
     for _ in range(2):
         answer = await ask(world, clinic.token("olivia"), document, {"id": clinic.ids["una"]})
-        assert answer == {"data": {"first": {"userErrors": []}}}
+        assert answer["data"] == {"first": {"userErrors": []}}
     await world.only_mail(clinic.email("una"))
 
 
