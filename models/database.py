@@ -81,9 +81,11 @@ class _Within(FunctionElement[bool]):
     _is_implicitly_boolean = True
 
 
-def within(column: SQLColumnExpression[Any], parameter: str) -> ColumnElement[bool]:
-    """Whether the column holds one of the ids given as the named parameter."""
-    return _Within(column, bindparam(parameter, type_=Ids()))
+def within(
+    column: SQLColumnExpression[Any], parameter: str, of: type[TypeEngine[Any]] = Ids
+) -> ColumnElement[bool]:
+    """Whether the column holds one of the ids (or what `of` says) given as the named parameter."""
+    return _Within(column, bindparam(parameter, type_=of()))
 
 
 @compiles(_Within, "postgresql")
@@ -157,6 +159,7 @@ class Database:
             pool_pre_ping=self.dialect == "postgresql",
             **pool,
         )
+        event.listen(self._writes.sync_engine, "after_cursor_execute", _notice)
         self._planned = _planned_reads(parsed, arguments, connections)
         if self.dialect == "sqlite":
             _prepare_sqlite(self._reads, self._writes)
@@ -213,6 +216,7 @@ class Database:
         for attempt in range(1, TRIES + 1):
             try:
                 async with _available(), self._writes.begin() as connection:
+                    connection.info[_CHANGED] = False
                     return await work(connection)
             except DBAPIError as failure:
                 if attempt == TRIES or not _lost_race(failure):
@@ -242,6 +246,20 @@ class Database:
         await self._planned.close()
         await self._reads.dispose()
         await self._writes.dispose()
+
+
+_CHANGED = "changed"
+
+
+def has_changed(connection: AsyncConnection) -> bool:
+    """Whether the transaction of a `Database.write` has changed any row so far."""
+    return bool(connection.info[_CHANGED])
+
+
+def _notice(connection: Connection, cursor: Any, *said: Any) -> None:
+    _statement, _parameters, context, _many = said
+    if context.isinsert or ((context.isupdate or context.isdelete) and cursor.rowcount):
+        connection.info[_CHANGED] = True
 
 
 def _planned_reads(url: URL, arguments: dict[str, Any], connections: int) -> Reads:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from models import Unavailable
 from models.migrate import current, head
 from portal.edge import Edge
-from portal.service import Service, delivering, service, utc_now
+from portal.service import Service, delivering, noting, service, utc_now
 from portal.settings import Settings
 from schema import Api, printed
 
@@ -25,7 +25,11 @@ def app(settings: Settings, clock: Callable[[], dt.datetime] = utc_now) -> Starl
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with service(settings, clock) as made, delivering(made.courier):
+        async with (
+            service(settings, clock) as made,
+            noting(made.services),
+            delivering(made.courier),
+        ):
             edge.service = made
             app.state.service = made
             yield

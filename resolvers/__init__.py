@@ -6,6 +6,8 @@ raises as `Refused`, and nothing is done.
 """
 
 from resolvers.associations import Deltas, NewAssociation
+from resolvers.auditing import AuditFilter, audit_events
+from resolvers.chain import Verdict, verify
 from resolvers.clients import (
     ClientFilter,
     ClientOrder,
@@ -71,6 +73,7 @@ from resolvers.tree import Key
 __all__ = [
     "Approval",
     "Asked",
+    "AuditFilter",
     "BadArgument",
     "Choice",
     "ClientFilter",
@@ -95,6 +98,8 @@ __all__ = [
     "Refused",
     "RoleChanges",
     "Services",
+    "Verdict",
+    "audit_events",
     "client",
     "client_approve",
     "client_associations_update",
@@ -137,4 +142,5 @@ __all__ = [
     "staff_reactivate",
     "staff_roles_update",
     "staff_update",
+    "verify",
 ]

@@ -30,7 +30,10 @@ async def read(
     values = reach.values(context.actor)
     given = {"public_url": context.services.public_url}
 
-    return await context.services.database.run(lambda: work(Reader(values, pages, given)))
+    found = await context.services.database.run(lambda: work(Reader(values, pages, given)))
+    if found is not None:
+        context.notice(asked)
+    return found
 
 
 def _work(tree: Tree, asked: Asked, actor: Actor) -> Callable[[Reader], Reading[Any]] | None:

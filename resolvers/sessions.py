@@ -10,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import (
     Account,
+    AccountKind,
+    ActorKind,
+    AuditAction,
     Client,
     ClientStatus,
     Organization,
@@ -24,9 +27,15 @@ from permissions.identity import GRACE, may_sign_in
 from resolvers.checks import is_slug, username_key
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
+from resolvers.events import Who, on_person, proved
+from resolvers.notes import Refusal
+from resolvers.trail import Trail
 
 ACCESS_LIVES = dt.timedelta(minutes=15)
 REFRESH_LIVES = dt.timedelta(days=30)
+
+TOKEN_REUSED = "TOKEN_REUSED"  # noqa: S105 - why a session ended, not a secret
+EVERYWHERE = "EVERYWHERE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,19 @@ async def login(
 ) -> Opened:
     """Sign in. What is wrong with the account is said only after a right password (`D17`)."""
     person = await _person(context, organization, username)
+    try:
+        opened = await _open(context, person, password, surface)
+    except Refused as refused:
+        _note(context, organization, person, surface, refused)
+        raise
+    # Somebody chose another password meanwhile, and ended all sessions but this one to be.
+    return opened or await login(context, organization, username, password, surface)
+
+
+async def _open(
+    context: Context, person: Record | None, password: str, surface: Surface
+) -> Opened | None:
+    """A session of the person; None where the password is another one by now."""
     passwords = context.services.passwords
     if not await passwords.verify(person.password_hash if person else None, password):
         raise refuse(Code.INVALID_CREDENTIALS, "Organization, username or password are not right.")
@@ -54,7 +76,7 @@ async def login(
     if passwords.outdated(person.password_hash):
         renewed = await passwords.hash(password)
 
-    async def work(connection: AsyncConnection) -> Opened | None:
+    async def work(connection: AsyncConnection, trail: Trail) -> Opened | None:
         now = context.now()
         if not await _is_its_password(connection, person):
             return None
@@ -79,11 +101,12 @@ async def login(
                 **ends,
             )
         )
+        on = on_person(person.organization_id, person.kind, person.id)
+        by = proved(person.kind, person.id, surface)
+        trail.tell(AuditAction.SIGNED_IN, on, by=by)
         return _opened(context, session_id, 1, surface, **ends)
 
-    opened = await context.write(work)
-    # Somebody chose another password meanwhile, and ended all sessions but this one to be.
-    return opened or await login(context, organization, username, password, surface)
+    return await context.write(work)
 
 
 async def session_refresh(context: Context, refresh_token: str) -> Opened:
@@ -96,7 +119,8 @@ async def session_refresh(context: Context, refresh_token: str) -> Opened:
     if read is None:
         raise _expired()
 
-    async def work(connection: AsyncConnection) -> Opened | None:
+    async def work(connection: AsyncConnection, trail: Trail) -> Opened | None:
+        trail.routine()
         now = context.now()
         ends = _ends(now)
         renewed = await connection.execute(
@@ -117,7 +141,10 @@ async def session_refresh(context: Context, refresh_token: str) -> Opened:
             return None
         again = session.generation == read.generation + 1 and now <= session.refreshed_at + GRACE
         if renewed.rowcount != 1 and not again:
-            await _end(connection, Session.id == read.id, now)
+            if await _end(connection, Session.id == read.id, now):
+                kind = AccountKind.CLIENT if session.client_status else AccountKind.STAFF
+                on = on_person(session.organization_id, kind, session.account_id)
+                trail.tell(AuditAction.SESSION_ENDED, on, reason=TOKEN_REUSED)
             return None
         return _opened(
             context,
@@ -147,27 +174,36 @@ async def logout(context: Context, everywhere: bool, refresh_token: str | None) 
     if not session_ids:
         return
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: AsyncConnection, trail: Trail) -> None:
         now = context.now()
         which = and_(
             Session.id.in_(session_ids),
             Session.ended_at.is_(None),
             Session.refresh_expires_at > now,
         )
-        if everywhere:
-            people = await connection.execute(
-                select(Session.organization_id, Session.account_id).where(which)
-            )
-            for person in people.all():
+        found = await connection.execute(
+            select(Session.organization_id, Session.account_id, Account.kind)
+            .join(Account, _of_its_account)
+            .where(which)
+            .with_for_update(of=Session)
+        )
+        await _end(connection, which, now)
+        for person in set(found):
+            if everywhere:
                 theirs = and_(
                     Session.organization_id == person.organization_id,
                     Session.account_id == person.account_id,
                 )
                 await _end(connection, theirs, now)
-        await _end(connection, which, now)
+            on = on_person(person.organization_id, person.kind, person.account_id)
+            trail.tell(AuditAction.SIGNED_OUT, on, reason=EVERYWHERE if everywhere else None)
 
     await context.write(work)
 
+
+_of_its_account = and_(
+    Account.organization_id == Session.organization_id, Account.id == Session.account_id
+)
 
 _SESSION = (
     select(
@@ -219,6 +255,7 @@ async def _person(context: Context, organization: str, username: str) -> Record 
         select(
             Account.organization_id,
             Account.id,
+            Account.kind,
             Account.password_hash,
             Client.status.label("client_status"),
             Staff.status.label("staff_status"),
@@ -238,6 +275,19 @@ async def _person(context: Context, organization: str, username: str) -> Record 
         return connection.execute(statement).one_or_none()
 
     return await context.services.database.read(look)
+
+
+def _note(
+    context: Context, slug: str, person: Record | None, surface: Surface, refused: Refused
+) -> None:
+    """Note that somebody was not let in; of organizations that cannot be, nothing."""
+    if person is None and not is_slug(slug):
+        return
+    on = on_person(person.organization_id, person.kind, person.id) if person else None
+    by = Who(ActorKind.ANONYMOUS, surface=surface)
+    code = refused.problems[0].code
+    refusal = Refusal(AuditAction.SIGN_IN_REFUSED, by, code, on, None if on else slug)
+    context.services.notes.refused(refusal, context.now(), context.request)
 
 
 def _welcome(person: Record, surface: Surface) -> None:
@@ -263,10 +313,12 @@ def _welcome(person: Record, surface: Surface) -> None:
     )
 
 
-async def _end(connection: AsyncConnection, which: Any, now: dt.datetime) -> None:
-    await connection.execute(
+async def _end(connection: AsyncConnection, which: Any, now: dt.datetime) -> bool:
+    """End those that are open; whether there were any."""
+    ended = await connection.execute(
         update(Session).where(which, Session.ended_at.is_(None)).values(ended_at=now)
     )
+    return ended.rowcount > 0
 
 
 def _ends(now: dt.datetime) -> dict[str, dt.datetime]:

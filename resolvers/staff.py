@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models import (
     Account,
     AccountKind,
+    AuditAction,
     Link,
     Record,
     Role,
@@ -35,10 +36,12 @@ from permissions import Actor, Permission, Scope, Shape, reach
 from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
+from resolvers.events import On, Who, changed, on_staff, roles_changed
 from resolvers.finding import index, search
 from resolvers.grants import NewGrant, checked_grants
 from resolvers.links import invite, supersede
 from resolvers.listing import Listing, Order
+from resolvers.trail import Trail
 from resolvers.tree import Key
 
 _BY_NAME = Order((Staff.name_key, Staff.id))
@@ -107,12 +110,13 @@ async def staff_create(context: Context, typed: NewStaff) -> Key:
         checks.add(Code.REQUIRED, "Choose at least one role.", "roles")
     checks.done()
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         grants = await checked_grants(connection, context.actor, typed.roles, "roles")
         await _free(connection, context.actor.organization_id, email_key)
         staff_id = await hire(
             context,
             connection,
+            trail,
             organization_id=context.actor.organization_id,
             first_name=first_name,
             last_name=last_name,
@@ -129,6 +133,7 @@ async def staff_create(context: Context, typed: NewStaff) -> Key:
 async def hire(
     context: Context,
     connection: AsyncConnection,
+    trail: Trail,
     *,
     organization_id: uuid.UUID,
     first_name: str,
@@ -137,9 +142,20 @@ async def hire(
     email_key: str,
     grants: Sequence[tuple[Role, uuid.UUID | None]],
     receive_new_client_notifications: bool,
+    by: Who | None = None,
 ) -> uuid.UUID:
-    """Write the account, the staff member and the grants, and the letter that invites them."""
+    """Write the account, the staff member and the grants, and the letter that invites them.
+
+    `by` as in `Trail.tell`.
+    """
     now, staff_id = context.now(), new_id()
+    values = {
+        "status": StaffStatus.ACTIVE,
+        "first_name": first_name,
+        "last_name": last_name,
+        "email": email,
+        "receive_new_client_notifications": receive_new_client_notifications,
+    }
     await connection.execute(
         insert(Account).values(
             organization_id=organization_id, id=staff_id, kind=AccountKind.STAFF, created_at=now
@@ -149,13 +165,9 @@ async def hire(
         insert(Staff).values(
             organization_id=organization_id,
             id=staff_id,
-            status=StaffStatus.ACTIVE,
-            first_name=first_name,
-            last_name=last_name,
+            **values,
             name_key=name_key(first_name, last_name),
-            email=email,
             email_key=email_key,
-            receive_new_client_notifications=receive_new_client_notifications,
             created_at=now,
         )
     )
@@ -175,6 +187,12 @@ async def hire(
     )
     await index(connection, organization_id, staff_id)
     await invite(context, connection, organization_id, staff_id)
+    trail.tell(
+        AuditAction.STAFF_CREATED,
+        On(organization_id, staff_id=staff_id),
+        [*changed(None, values), roles_changed((), grants)],
+        by=by,
+    )
     return staff_id
 
 
@@ -192,7 +210,7 @@ async def staff_update(context: Context, id: str, change: dict[str, Any]) -> Key
     if "email" in new:
         new["email"], new["email_key"] = checks.email(new["email"], "email")
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         now = context.now()
         member = await _found(connection, context.actor, id, change)
         checks.done()
@@ -214,6 +232,7 @@ async def staff_update(context: Context, id: str, change: dict[str, Any]) -> Key
             .values(**new, name_key=name_key(*names))
         )
         await index(connection, member.organization_id, member.id)
+        trail.tell(AuditAction.STAFF_UPDATED, on_staff(member), changed(member, new))
         if new.get("email", member.email) != member.email:
             theirs = Link.account_id == member.id
             await supersede(connection, member.organization_id, theirs, now)

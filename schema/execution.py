@@ -170,10 +170,11 @@ def authorise(operation: Operation, context: Context) -> list[GraphQLError]:
         return []
     if context.actor.is_anonymous:
         return [_unauthenticated("Sign in first.")]
-    names = ", ".join(dict.fromkeys(one.coordinate for one in denied))
+    fields = list(dict.fromkeys(one.coordinate for one in denied))
+    context.forbidden(fields)
     return [
         GraphQLError(
-            f"You may not ask for {names}.",
+            f"You may not ask for {', '.join(fields)}.",
             extensions={"code": "FORBIDDEN", "denied": [_shown(one) for one in denied]},
         )
     ]

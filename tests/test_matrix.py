@@ -226,6 +226,10 @@ AMY = "{ client(amy) { … } }"
 PETRA = "{ staffMember(petra) { … } }"
 CLIENTS = "{ clients(status: null, first: 100) { … } }"
 STAFF = "{ staff(first: 100) { … } }"
+EVENTS = (
+    "{ auditEvents(action: [DEPARTMENT_CREATED, STAFF_CREATED, CLIENT_APPROVED,"
+    " ASSOCIATION_CREATED], first: 100) { … } }"
+)
 MET = "{ staffMember(petra) { associations { … } } }"
 
 
@@ -301,6 +305,17 @@ WAYS = (
     Way("NamedActor", within(AMY, "approvedBy { ... on NamedActor { … } }"), "client.approvedBy"),
     Way("NamedActor", "{ viewer { client { approvedBy { ... on NamedActor { … } } } } }",
         "viewer.client.approvedBy"),
+    Way("AuditEvent", within(EVENTS, "nodes { … }"), "auditEvents.nodes"),
+    Way("AuditEvent", within(EVENTS, "edges { node { … } }"), "auditEvents.edges.node"),
+    Way("AuditEvent", "{ node(amy-approved) { ... on AuditEvent { … } } }", "node"),
+    Way("Client", within(EVENTS, "nodes { client { … } }"), "auditEvents.nodes.client"),
+    Way("Staff", within(EVENTS, "nodes { staff { … } }"), "auditEvents.nodes.staff"),
+    Way("NamedActor", within(EVENTS, "nodes { actor { ... on NamedActor { … } } }"),
+        "auditEvents.nodes.actor"),
+    Way("Department", within(EVENTS, "nodes { department { … } }"),
+        "auditEvents.nodes.department"),
+    Way("AuditEventConnection", EVENTS, "auditEvents"),
+    Way("AuditEventEdge", within(EVENTS, "edges { … }"), "auditEvents.edges"),
     Way("Node", "{ node(amy) { … } }", "node"),
     Way("Actor", within(AMY, "approvedBy { … }"), "client.approvedBy"),
     Way("ClientConnection", CLIENTS, "clients"),

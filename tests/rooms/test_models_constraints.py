@@ -12,7 +12,9 @@ from sqlalchemy.sql.dml import UpdateBase
 from models import (
     Account,
     AccountKind,
+    ActorKind,
     Association,
+    AuditAction,
     Base,
     Client,
     ClientStatus,
@@ -129,6 +131,35 @@ async def clinic(database: Database, slug: str) -> Clinic:
             "access_expires_at": NOW,
             "refresh_expires_at": NOW,
         },
+        "notices": {
+            "organization_id": organization,
+            "client_id": of_client["id"],
+            "staff_id": of_staff["id"],
+        },
+        "audit_events": {
+            "organization_id": organization,
+            "id": new_id(),
+            "number": 1,
+            "at": NOW,
+            "action": AuditAction.ORGANIZATION_CREATED,
+            "actor_kind": ActorKind.OPERATOR,
+            "roles": [],
+            "departments": [],
+            "changes": [],
+            "times": 1,
+            "previous_hash": "",
+            "hash": "",
+        },
+        "audit_heads": {"organization_id": organization, "number": 1, "hash": ""},
+        "client_reads": {
+            "organization_id": organization,
+            "id": new_id(),
+            "client_id": of_client["id"],
+            "reader_kind": ActorKind.STAFF,
+            "reader_id": of_staff["id"],
+            "surface": Surface.PORTAL,
+            "at": NOW,
+        },
         "registrations": {
             **of_organization,
             "id": new_id(),
@@ -215,7 +246,7 @@ def test_every_reference_names_its_organization() -> None:
             assert constraint.column_keys[0] == "organization_id", constraint.name
         if each.name != "organizations":
             assert each.primary_key.columns.keys()[0] == "organization_id", each.name
-    assert len(ACROSS) == 17
+    assert len(ACROSS) == 19
 
 
 @pytest.mark.parametrize(("constraint", "column"), ACROSS)
@@ -236,7 +267,7 @@ async def test_no_reference_crosses_to_another_organization(
     statement: UpdateBase
     if column == "id":  # a person has the id of its account
         statement = insert(constraint.table).values({**mine, "email_key": "new", **change})
-    elif constraint.table.name == "search_words":  # it has no id of its own
+    elif constraint.table.name in ("search_words", "notices"):  # they have no id of their own
         statement = insert(constraint.table).values({**mine, **change})
     elif constraint.table.name == "role_grants":  # the one that is there is in use
         statement = insert(constraint.table).values({**mine, "id": new_id(), **change})
