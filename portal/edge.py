@@ -14,12 +14,12 @@ from starlette.types import Receive, Scope
 
 from models import AccountKind, outside
 from permissions import Actor
-from portal.answers import GRAPHQL, HTML, JSON, Answer, away, bad
+from portal.answers import GRAPHQL, HTML, JSON, Answer, Headers, away, bad
 from portal.asked import Asked, asked
 from portal.call import Call
 from portal.media import accepted
 from portal.service import Service
-from schema import Api, ErrorCode
+from schema import Api, ErrorCode, Response
 
 PARTIAL = 294
 """Data and errors: "Partial Success", a status of the specification's own."""
@@ -27,7 +27,7 @@ PARTIAL = 294
 STATUSES: dict[str, int] = {
     ErrorCode.UNAUTHENTICATED: 401,
     ErrorCode.FORBIDDEN: 403,
-    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.IDEMPOTENCY_MISMATCH: 422,
 }
 """The status of an operation that did not run, by the code of its first error; otherwise 400."""
 
@@ -87,33 +87,44 @@ class Edge:
         found = await self._api.execute(
             context, *said, idempotency_key=None if key is None else key.decode("latin-1")
         )
-        body = found.body
         facts["operation"] = _name(said, found.ran)
-        errors, data = _errors(body)
-        codes = [error["extensions"]["code"] for error in errors]
-        facts["outcome"] = codes or ["OK"]
-        if (
-            codes
-            and not any((data or {}).values())
-            and set(codes) == {ErrorCode.SERVICE_UNAVAILABLE}
-        ):
-            raise away()
-        status = _status(call.kind, found.ran, codes)
-        return Answer(status, call.kind, body, _CHALLENGE if status == 401 else ())
+        failed = _failed(found.body)
+        if failed is None:
+            facts["outcome"] = ["OK"]
+            return Answer(200, call.kind, found.body)
+        facts["outcome"] = [error["extensions"]["code"] for error in failed["errors"]]
+        return _with_errors(call.kind, found, failed)
 
 
-def _errors(body: bytes) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """The errors of an answer, and its data if there are any; most have none, and are not read."""
-    if b'"errors":[' not in body:
-        return [], None
-    said = orjson.loads(body)
-    return said.get("errors", []), said.get("data")
+def _failed(body: bytes) -> dict[str, Any] | None:
+    """What an answer says if there are errors in it; most have none, and are not read."""
+    if body.rfind(b'"errors":[') < 0:
+        return None
+    said: dict[str, Any] = orjson.loads(body)
+    return said if "errors" in said else None
 
 
-def _status(kind: bytes, ran: bool, codes: list[str]) -> int:
-    if kind is JSON or not codes:
-        return 200
-    return PARTIAL if ran else STATUSES.get(codes[0], 400)
+def _with_errors(kind: bytes, found: Response, said: dict[str, Any]) -> Answer:
+    """The answer of an operation of which not everything came, or nothing."""
+    errors = said["errors"]
+    codes = {error["extensions"]["code"] for error in errors}
+    nothing_came = not any((said.get("data") or {}).values())
+    if nothing_came and codes == {ErrorCode.SERVICE_UNAVAILABLE}:
+        raise away(errors[0]["message"])
+    limited = nothing_came and codes == {ErrorCode.RATE_LIMITED}
+    wait = _wait(errors[0]) if limited else ()
+    if kind is JSON:
+        return Answer(200, kind, found.body, wait)
+    if limited:
+        return Answer(429, kind, orjson.dumps({"errors": errors}), wait)
+    if found.ran:
+        return Answer(PARTIAL, kind, found.body)
+    status = STATUSES.get(errors[0]["extensions"]["code"], 400)
+    return Answer(status, kind, found.body, _CHALLENGE if status == 401 else ())
+
+
+def _wait(error: dict[str, Any]) -> Headers:
+    return ((b"retry-after", b"%d" % error["extensions"]["retryAfter"]),)
 
 
 def _name(said: Asked, ran: bool) -> str | None:

@@ -19,7 +19,10 @@ from portal.settings import Settings
 from portal.source import source
 from schema import ErrorCode
 
-_ONCE = (b"authorization", b"content-encoding", b"content-type", b"host", b"origin")
+_ONCE = (
+    *(b"authorization", b"content-encoding", b"content-type", b"host", b"idempotency-key"),
+    b"origin",
+)
 _PREFLIGHT: Headers = (
     (b"access-control-allow-methods", b"POST"),
     (b"access-control-allow-headers", b"authorization, content-type, idempotency-key"),

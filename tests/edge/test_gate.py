@@ -193,7 +193,8 @@ async def test_health_is_told_to_probes_that_know_an_address_only(opens: Opens) 
 
 
 @pytest.mark.parametrize(
-    "name", ["host", "authorization", "content-type", "content-encoding", "origin"]
+    "name",
+    ["host", "authorization", "content-type", "content-encoding", "idempotency-key", "origin"],
 )
 async def test_a_header_that_counts_is_there_once(opens: Opens, name: str) -> None:
     async with opens() as world:

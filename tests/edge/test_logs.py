@@ -310,4 +310,4 @@ async def test_e5_a_log_whose_reader_has_stopped_holds_up_no_request(
 async def check_is_served(client: httpx2.AsyncClient, times: int) -> None:
     for _ in range(times):
         answer = await client.post("/graphql", json={"query": "{ __typename }"})
-        assert answer.json() == {"data": {"__typename": "Query"}}
+        assert answer.json()["data"] == {"__typename": "Query"}

@@ -39,7 +39,7 @@ async def port(
 async def check_others_are_served(port: int) -> None:
     async with wire(port) as other:
         await other.send(FULL)
-        assert (await other.answer()).body == SAYS
+        assert (await other.answer()).data == SAYS
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ async def test_c16_a_body_has_a_size_whether_it_is_told_or_not(port: int) -> Non
         assert (await chunked.answer()).status == 413
         # The rest is thrown away, and the connection is good for another.
         await chunked.send(FULL)
-        assert (await chunked.answer()).body == SAYS
+        assert (await chunked.answer()).data == SAYS
 
 
 async def test_c16_a_request_that_goes_on_after_its_answer_is_cut_off(
@@ -204,13 +204,13 @@ async def test_c16_a_request_that_goes_on_after_its_answer_is_cut_off(
 async def test_c16_chunks_and_a_body_on_demand_are_understood(port: int) -> None:
     async with wire(port) as one:
         await one.send(CHUNKED, *[b"1\r\n%c\r\n" % byte for byte in WHO], b"0\r\n\r\n")
-        assert (await one.answer()).body == SAYS
+        assert (await one.answer()).data == SAYS
     head, _, body = post(WHO, b"Expect: 100-continue").partition(b"\r\n\r\n")
     async with wire(port) as one:
         await one.send(head + b"\r\n\r\n")
         assert (await one.answer()).status == 100
         await one.send(body)
-        assert (await one.answer()).body == SAYS
+        assert (await one.answer()).data == SAYS
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ async def test_c16_requests_in_a_row_are_answered_in_their_order(port: int) -> N
         asked = [b'{"query": "{ a%d: __typename }"}' % number for number in range(20)]
         await one.send(b"".join(map(post, asked)))
         for number in range(20):
-            assert (await one.answer()).body == b'{"data":{"a%d":"Query"}}' % number
+            assert (await one.answer()).data == {f"a{number}": "Query"}
 
 
 @pytest.mark.parametrize("offer", [b"h2c", b"websocket", b"nonsense"])
@@ -258,9 +258,9 @@ async def test_who_offers_another_protocol_is_answered_in_this_one(port: int, of
     upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: " + offer
     async with wire(port) as one:
         await one.send(post(WHO, upgrade, b"HTTP2-Settings: AAMAAABk"))
-        assert (await one.answer()).body == SAYS
+        assert (await one.answer()).data == SAYS
         whole = post(WHO, upgrade)
         await one.send(whole[:-10], whole[-10:], pause=0.05)
-        assert (await one.answer()).body == SAYS
+        assert (await one.answer()).data == SAYS
         await one.send(FULL)
-        assert (await one.answer()).body == SAYS
+        assert (await one.answer()).data == SAYS

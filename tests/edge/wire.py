@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from portal.protocol import Deadlines
 SECONDS = 30
 
 WHO = b'{"query": "{ __typename }"}'
-SAYS = b'{"data":{"__typename":"Query"}}'
+SAYS = {"__typename": "Query"}
 
 
 class Hurried(Deadlines):
@@ -32,6 +33,11 @@ class Said:
     status: int
     headers: dict[str, str]
     body: bytes
+
+    @property
+    def data(self) -> Any:
+        """What was asked for."""
+        return json.loads(self.body)["data"]
 
 
 class Wire:

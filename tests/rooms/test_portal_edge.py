@@ -11,9 +11,10 @@ from sqlalchemy import text
 from models import new_id
 from portal.asked import MOST_BYTES, MOST_DEPTH
 from portal.media import accepted
+from schema.limits import Limits
 from tests.conftest import Databases
 from tests.mailbox import Mailbox
-from tests.world import Clinic, World
+from tests.world import LOGIN, REGISTER, Clinic, World
 
 NEW = "application/graphql-response+json"
 OLD = "application/json"
@@ -315,6 +316,62 @@ async def test_status_tells_what_became_of_the_operation(world: World, clinic: C
             )
             wanted = "Bearer" if answer.status_code == 401 else None
             assert answer.headers.get("www-authenticate") == wanted
+
+
+async def test_who_is_to_wait_is_told_how_long(empty_world: World) -> None:
+    object.__setattr__(empty_world.service.services, "throttle", 1)
+    who = {"organization": "x", "username": "x", "password": "x", "surface": "PORTAL"}
+    content = json.dumps({"query": LOGIN, "variables": who})
+    for _ in range(10):
+        assert (await post(empty_world, content, accept=NEW)).status_code == 200
+    for accept, status, said in (
+        (NEW, 429, {"errors"}),
+        (OLD, 200, {"data", "errors", "extensions"}),
+    ):
+        answer = await post(empty_world, content, accept=accept)
+        assert answer.status_code == status
+        assert answer.headers["retry-after"] == "600"
+        (error,) = answer.json()["errors"]
+        assert error["extensions"] == {"code": "RATE_LIMITED", "retryAfter": 600}
+        assert set(answer.json()) == said
+
+
+async def test_what_took_too_long_says_so_and_is_not_lightly_asked_again(
+    empty_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(empty_world.app._edge._api, "_limits", Limits(seconds=0))  # type: ignore[attr-defined]
+    form = {
+        "organization": "riverside",
+        "firstName": "Nora",
+        "lastName": "Newcomer",
+        "email": "nora@home.example",
+        "dateOfBirth": "1990-05-17",
+    }
+    for document, variables, more in (
+        ('{ organization(slug: "riverside") { name } }', None, ""),
+        (REGISTER, {"input": form}, " Some of it may be done: look, before you try again."),
+    ):
+        answer = await empty_world.send(document, variables)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        (error,) = answer.json()["errors"]
+        assert error["message"] == f"This took longer than 0 seconds, and was stopped.{more}"
+        assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
+
+
+async def test_another_mutation_under_a_key_is_not_processed(world: World, clinic: Clinic) -> None:
+    headers = {
+        "content-type": OLD,
+        "accept": NEW,
+        "authorization": f"Bearer {clinic.token('olivia')}",
+        "idempotency-key": "one",
+    }
+    for name, status in (("Cardiology", 200), ("Cardiology", 200), ("Dentistry", 422)):
+        document = f"""mutation {{
+          departmentCreate(input: {{name: "{name}"}}) {{ department {{ name }} }}
+        }}"""
+        content = json.dumps({"query": document})
+        answer = await world.http.post("/graphql", content=content, headers=headers)
+        assert answer.status_code == status
 
 
 @pytest.mark.parametrize("path", ["/graphql", "/graphql/", "/graphql?query={__typename}"])
