@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope
 
 from models import AccountKind, outside
 from permissions import Actor
-from portal.answers import GRAPHQL, HTML, JSON, Answer, away, bad
+from portal.answers import GRAPHQL, HTML, JSON, RETRY, Answer, away, bad
 from portal.asked import Asked, asked
 from portal.call import Call
 from portal.media import accepted
@@ -92,12 +92,8 @@ class Edge:
         errors, data = _errors(body)
         codes = [error["extensions"]["code"] for error in errors]
         facts["outcome"] = codes or ["OK"]
-        if (
-            codes
-            and not any((data or {}).values())
-            and set(codes) == {ErrorCode.SERVICE_UNAVAILABLE}
-        ):
-            raise away()
+        if set(codes) == {ErrorCode.SERVICE_UNAVAILABLE} and not any((data or {}).values()):
+            return Answer(503, call.kind, body, RETRY)
         status = _status(call.kind, found.ran, codes)
         return Answer(status, call.kind, body, _CHALLENGE if status == 401 else ())
 
