@@ -38,7 +38,7 @@ check: $(DEV) ## Check format, lint, types, imports, and what is printed from th
 	$(PYTHON) -m portal docs --check
 	$(PYTHON) -m pytest -q tests/rooms/test_models_migrations.py -k drift
 
-bench: $(DEV) ## Measure.
+bench: $(DEV) ## Measure everything beside its rivals; write docs/performance.md.
 	$(PYTHON) -m benchmarks $(ARGS)
 
 torture: $(DEV) ## Run what takes long, or needs a quiet machine.

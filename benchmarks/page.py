@@ -8,6 +8,7 @@ from benchmarks import charts
 from benchmarks.machine import machine
 from benchmarks.report import Finding, markdown
 from benchmarks.rounds import Effort
+from benchmarks.rows import MEDIUM
 
 PAGE = """\
 # Performance
@@ -17,16 +18,16 @@ same round on the same machine, so it says more than the figures do: they are th
 
 Here: {machine}.
 
-There were {rounds} rounds after one to warm up, every second one backwards. A figure is the median
-of the rounds ± half their range, a ratio the median of the rounds' ratios.
+{quick}There were {rounds} rounds after one to warm up, every second one backwards. A figure is the
+median of the rounds ± half their range, a ratio the median of the rounds' ratios.
 
 {missed}
 
 ## Reads
 
 Answers a second of one worker with all permissions on, over 16 connections that ask again as soon
-as they are answered. PostgreSQL holds 100,000 clients in 20 organizations, 20,000 of them in the
-caller's. The rivals are in `benchmarks/rivals/`:
+as they are answered. PostgreSQL holds {clients:,} clients in {organizations} organizations, a fifth
+of them in the caller's. The rivals are in `benchmarks/rivals/`:
 
 - **usual Strawberry** is the same API as Strawberry's documentation teaches to write it: types with
   resolvers, permission classes, a DataLoader for every relationship, the parser's and the
@@ -99,6 +100,12 @@ into ten minutes, fewer letters are drained and fewer documents sent than the ta
 `--long` does all of it."""
 
 
+QUICK = """\
+**This was a quick run over a part of the data and of the work: its figures say nothing yet.**
+
+"""
+
+
 def write(findings: Mapping[str, Sequence[Finding]], effort: Effort, docs: Path) -> None:
     """Write the page and its charts; `findings` by chapter."""
     folder = docs / "performance"
@@ -112,6 +119,9 @@ def write(findings: Mapping[str, Sequence[Finding]], effort: Effort, docs: Path)
         processors=os.cpu_count(),
         rounds=effort.rounds,
         missed=_missed([one for chapter in findings.values() for one in chapter]),
+        clients=effort.of(MEDIUM.clients),
+        organizations=MEDIUM.organizations,
+        quick="" if effort.part == 1 else QUICK,
         short="" if effort.long else SHORT,
         **{chapter: markdown(found) for chapter, found in findings.items()},
     )

@@ -6,13 +6,15 @@ of rows to the same tables, or nothing is measured.
 """
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from benchmarks.asking import Caller, post
 from benchmarks.load import Load, ask, drive
@@ -20,7 +22,18 @@ from benchmarks.report import Figures, Finding, Target
 from benchmarks.rounds import Effort, in_rounds
 from benchmarks.rows import MEDIUM
 from benchmarks.stage import Filled, Server, Stage, command
-from models import Base, Client, ClientStatus, Role, RoleGrant, outside
+from models import (
+    Account,
+    AccountKind,
+    Base,
+    Client,
+    ClientStatus,
+    Role,
+    RoleGrant,
+    name_key,
+    new_id,
+    outside,
+)
 
 DATA = frozenset({MEDIUM})
 PRODUCT, HANDWRITTEN = "product", "handwritten"
@@ -81,7 +94,7 @@ async def _measure(
     waiting: list[Any],
     effort: Effort,
 ) -> Finding:
-    numbers = {name: count(1) for name in servers}
+    numbers = {name: count(2) for name in servers}
 
     async def turn(name: str) -> Load:
         if mutation.takes_input:
@@ -165,16 +178,32 @@ async def _mutations(filled: Filled, waiting: list[Any]) -> list[_Mutation]:
 
 
 async def _set_aside(filled: Filled, number: int) -> list[Any]:
-    """Ids of so many clients of the caller's department, to be approved again and again."""
-    statement = (
-        select(Client.id)
-        .where(
-            Client.organization_id == filled.first.id,
-            Client.department_id == filled.first.departments[0],
-        )
-        .limit(number)
-    )
-    return list(await filled.database.read(lambda one: one.scalars(statement).all()))
+    """Ids of so many new clients of the caller's department, to be approved again and again."""
+    now, organization_id = dt.datetime.now(dt.UTC), filled.first.id
+    ids = [new_id() for _ in range(number)]
+    shared = {"organization_id": organization_id, "created_at": now}
+    client = {
+        "status": ClientStatus.PENDING,
+        "first_name": "Wanda",
+        "last_name": "Waiting",
+        "name_key": name_key("Wanda", "Waiting"),
+        "date_of_birth": dt.date(1984, 2, 29),
+        "department_id": filled.first.departments[0],
+        **shared,
+    }
+    addresses = [f"waiting.{id.hex}@example.com" for id in ids]
+
+    async def work(connection: AsyncConnection) -> None:
+        accounts = [{"id": id, "kind": AccountKind.CLIENT, **shared} for id in ids]
+        await connection.execute(insert(Account), accounts)
+        clients = [
+            {"id": id, "email": address, "email_key": address, **client}
+            for id, address in zip(ids, addresses, strict=True)
+        ]
+        await connection.execute(insert(Client), clients)
+
+    await filled.database.write(work)
+    return ids
 
 
 async def _make_wait(filled: Filled, waiting: list[Any]) -> None:
@@ -204,8 +233,10 @@ async def _compare(
     written = {}
     for name, server in servers.items():
         await _make_wait(filled, waiting)
+        requests = mutation.requests(name, caller, iter([0, 1]))
+        await ask(server.port, requests)
         before = await _rows(filled)
-        await ask(server.port, mutation.requests(name, caller, iter([0])))
+        await ask(server.port, requests)
         after = await _rows(filled)
         written[name] = {
             table: after[table] - before[table] for table in after if after[table] != before[table]

@@ -22,7 +22,7 @@ from mailer.letters import (
     StaffInvitation,
     WrongCodes,
 )
-from mailer.message import compose, mailbox
+from mailer.message import Message, compose, mailbox
 from mailer.outbox import post
 from mailer.rendering import Rendered, render
 from mailer.showcase import showcase
@@ -40,6 +40,7 @@ __all__ = [
     "Courier",
     "EmailChanged",
     "Linked",
+    "Message",
     "PasswordChanged",
     "PasswordReset",
     "RecoveryCodeUsed",

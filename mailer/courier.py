@@ -11,19 +11,20 @@ import contextlib
 import datetime as dt
 import logging
 import random
+import time
 import uuid
-from collections.abc import Awaitable, Callable
-from email.message import EmailMessage
+from collections.abc import AsyncIterator, Callable
 from email.utils import getaddresses
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mailer.ledger import Ledger
 from mailer.letters import LETTERS
-from mailer.message import compose, mailbox
-from mailer.outbox import Outcome, Taken, settle, take
+from mailer.message import Message, compose, mailbox
+from mailer.outbox import Outcome, Taken, take
 from mailer.rendering import render
 from mailer.transports import Rejected, Transport, TryAgain
-from models import Database, LetterState, Unavailable
+from models import Database, LetterState
 
 POLL_SECONDS = 1
 """How long a letter that another process wrote may go unseen, at most."""
@@ -31,8 +32,8 @@ POLL_SECONDS = 1
 GRACE_SECONDS = 5
 """How long letters on their way are waited for when the courier is told to stop."""
 
-BATCH = 64
-"""How many letters are taken at once, at most; those that find no slot wait under their lease."""
+HOLD = 128
+"""How many letters wait for a carrier at once, at most; they do so under their lease."""
 
 LEAST_OF_LEASE = 1 / 2
 """What must be left of a lease for an attempt to begin; otherwise the letter is left to it."""
@@ -42,7 +43,8 @@ SHARE_OF_LEASE = 5 / 6
 
 FIRST_RETRY_SECONDS = 4
 LAST_RETRY_SECONDS = 3600
-SETTLING_PAUSES_SECONDS = (0.1, 0.5, 2, 5)
+
+_Waiting = asyncio.Queue[Taken]
 
 _logger = logging.getLogger(__name__)
 
@@ -77,48 +79,80 @@ class Courier:
         self._clock = clock
         self._lease = dt.timedelta(seconds=lease_seconds)
         self._give_up = dt.timedelta(days=give_up_days)
-        self._slots = asyncio.Semaphore(concurrency)
+        self._concurrency = concurrency
         self._woken = asyncio.Event()
         self._outbox_in_reach = True
         self._more_are_due = False
-        self._outcomes: list[Outcome] = []
-        self._settling = asyncio.Lock()
+        self._hold = concurrency
+        self._taken_at = 0.0
+        self._under_way = 0
+        self._ledger = Ledger(database, written=self._wake_for_more)
 
     def wake(self) -> None:
         """Look into the outbox now, a letter was committed; to be called on the courier's loop."""
         self._woken.set()
 
     async def run(self) -> None:
-        """See letters off until cancelled; then finish those on their way, or leave them be."""
-        sending: set[asyncio.Task[None]] = set()
-        try:
-            while True:
-                self._woken.clear()
-                await self._fill(sending)
+        """See letters off until cancelled; then finish those that are held, or leave them be."""
+        async with self._carriers() as waiting:
+            try:
+                while True:
+                    self._woken.clear()
+                    await self._fill(waiting)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(POLL_SECONDS):
+                            await self._woken.wait()
+            finally:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await self._woken.wait()
-        finally:
-            await _finish(sending)
-            await self._transport.close()
+                    async with asyncio.timeout(GRACE_SECONDS):
+                        await waiting.join()
+                        await self._ledger.close()
 
     async def deliver_due(self) -> int:
         """Try every letter that is due now, once; how many there were. Raises `Unavailable`."""
         due, count = self._clock(), 0
-        try:
-            while letters := await self._take(BATCH, due):
-                await asyncio.gather(*map(self._deliver, letters))
+        async with self._carriers() as waiting:
+            while letters := await self._take(HOLD, due):
+                for letter in letters:
+                    waiting.put_nowait(letter)
+                await waiting.join()
+                await self._ledger.close()
                 count += len(letters)
-        finally:
-            await self._transport.close()
         return count
 
-    async def _fill(self, sending: set[asyncio.Task[None]]) -> None:
-        """Take letters that are due, and set off with them: many at once when there are many."""
-        room = BATCH - len(sending)
-        if room < BATCH // 2:
+    @contextlib.asynccontextmanager
+    async def _carriers(self) -> AsyncIterator[_Waiting]:
+        """Letters that are put here are delivered, `concurrency` at once."""
+        waiting: _Waiting = asyncio.Queue()
+        carriers = [asyncio.create_task(self._carry(waiting)) for _ in range(self._concurrency)]
+        try:
+            yield waiting
+        finally:
+            for each in carriers:
+                each.cancel()
+            await asyncio.gather(*carriers, return_exceptions=True)
+            await self._transport.close()
+
+    async def _carry(self, waiting: _Waiting) -> None:
+        while True:
+            letter = await waiting.get()
+            self._under_way += 1
+            try:
+                await self._deliver(letter)
+            finally:
+                self._under_way -= 1
+                waiting.task_done()
+            if not self._under_way:
+                self._woken.set()
+            elif not self._is_busy(waiting):
+                self._wake_for_more()
+
+    async def _fill(self, waiting: _Waiting) -> None:
+        """Take letters that are due: many at once when there are many."""
+        if self._is_busy(waiting):
             self._more_are_due = True
             return
+        room = self._hold - waiting.qsize()
         try:
             letters = await self._take(room, self._clock())
         except Exception as failure:  # noqa: BLE001 - the next look may find it well again
@@ -128,18 +162,29 @@ class Courier:
             return
         self._outbox_in_reach = True
         self._more_are_due = len(letters) == room
-
-        def arrived(task: asyncio.Task[None]) -> None:
-            sending.discard(task)
-            if not sending or (self._more_are_due and len(sending) == BATCH // 2):
-                self._woken.set()
-
+        if self._more_are_due:
+            self._adapt()
         for letter in letters:
-            task = asyncio.create_task(self._deliver(letter))
-            sending.add(task)
-            task.add_done_callback(arrived)
-        if not sending:
+            waiting.put_nowait(letter)
+        if not letters and not self._under_way:
             await self._transport.close()
+
+    def _is_busy(self, waiting: _Waiting) -> bool:
+        """Whether a look into the outbox would not be worth it yet."""
+        return waiting.qsize() > self._hold // 2 or len(self._ledger) > HOLD
+
+    def _adapt(self) -> None:
+        """Hold more when letters leave fast, so that the outbox is asked seldom; fewer when not.
+
+        Those that are held can be taken by no other courier, and wait for its lease if it dies.
+        """
+        now = time.monotonic()
+        fast, self._taken_at = now - self._taken_at < POLL_SECONDS, now
+        self._hold = min(self._hold * 2, HOLD) if fast else max(self._hold // 2, self._concurrency)
+
+    def _wake_for_more(self) -> None:
+        if self._more_are_due:
+            self._woken.set()
 
     async def _take(self, most: int, due: dt.datetime) -> list[Taken]:
         now = self._clock()
@@ -150,18 +195,13 @@ class Courier:
         return await self._database.write(work)
 
     async def _deliver(self, letter: Taken) -> None:
-        async with self._slots:
-            left = (letter.until - self._clock()).total_seconds()
-            if left < self._lease.total_seconds() * LEAST_OF_LEASE:
-                return
-            outcome = await self._attempt(letter, left * SHARE_OF_LEASE)
+        left = (letter.until - self._clock()).total_seconds()
+        if left < self._lease.total_seconds() * LEAST_OF_LEASE:
+            return
+        outcome = await self._attempt(letter, left * SHARE_OF_LEASE)
         level = logging.INFO if outcome.error is None else logging.WARNING
         _logger.log(level, "letter %s: %s", letter.id.hex, outcome.state)
-        try:
-            await self._settle(outcome)
-        except Exception as failure:  # noqa: BLE001 - its lease ends by itself
-            name = type(failure).__name__
-            _logger.warning("letter %s: left to its lease, %s", letter.id.hex, name)
+        self._ledger.note(outcome)
 
     async def _attempt(self, letter: Taken, seconds: float) -> Outcome:
         if letter.link_ended:
@@ -184,7 +224,7 @@ class Courier:
             return Outcome(letter, LetterState.EXPIRED, now, error)
         return Outcome(letter, LetterState.QUEUED, now + backoff(letter.attempts), error)
 
-    def _message(self, letter: Taken) -> EmailMessage:
+    def _message(self, letter: Taken) -> Message:
         contents = LETTERS[letter.name].from_json(letter.contents)
         token = self._link_token(letter.link_id) if letter.link_id else None
         contact = contents.organization_contact
@@ -198,23 +238,6 @@ class Courier:
             written_at=letter.created_at,
         )
 
-    async def _settle(self, outcome: Outcome) -> None:
-        """Write the outcome down, in one transaction with all that came meanwhile."""
-        self._outcomes.append(outcome)
-        async with self._settling:
-            outcomes, self._outcomes = self._outcomes, []
-            if outcomes:
-                await self._write(lambda connection: settle(connection, outcomes))
-
-    async def _write(self, work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
-        """Write through a short absence of the database; after a long one the lease has ended."""
-        for pause in SETTLING_PAUSES_SECONDS:
-            try:
-                return await self._database.write(work)
-            except Unavailable:
-                await asyncio.sleep(pause)
-        return await self._database.write(work)
-
 
 def backoff(attempts: int) -> dt.timedelta:
     """How long to wait after so many attempts: any time up to one that doubles ("full jitter").
@@ -223,15 +246,3 @@ def backoff(attempts: int) -> dt.timedelta:
     """
     longest = min(FIRST_RETRY_SECONDS * 2 ** min(attempts - 1, 32), LAST_RETRY_SECONDS)
     return dt.timedelta(seconds=random.uniform(1, longest))  # noqa: S311 - jitter
-
-
-async def _finish(sending: set[asyncio.Task[None]]) -> None:
-    """Give letters on their way a moment to arrive; what is left then is left to its lease."""
-    try:
-        if sending:
-            await asyncio.wait(sending, timeout=GRACE_SECONDS)
-    finally:
-        left = list(sending)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)

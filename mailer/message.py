@@ -3,47 +3,34 @@
 import datetime as dt
 import re
 import uuid
+from binascii import b2a_qp
+from dataclasses import dataclass
 from email.header import Header
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import EmailPolicy
-from email.utils import formataddr
-from typing import Any
+from email.utils import format_datetime, formataddr
+from functools import lru_cache
 
-from mailer.rendering import Rendered, tame
+from mailer.rendering import KEPT, Rendered, tame
 from models import canonical_email
 
 LINE_LENGTH = 998
 ADDRESS_LENGTH = 254
 
 _WORD = r"[^\s\x00-\x20\x7f-\xa0@.<>()\[\],;:\"\\]+"
-_MAILBOX = re.compile(rf"(?P<local>{_WORD}(?:\.{_WORD})*)@[^\s@]+")
+_MAILBOX = re.compile(rf"(?P<local>{_WORD}(?:\.{_WORD})*)@(?P<domain>[^\s@]+)")
 
 
-class _Wire(EmailPolicy):
-    """The standard library's policy, but for people's words, which it folds unsoundly.
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A letter as it goes over the wire: from whom to whom, and lines that all end in CRLF.
 
-    It forgets the quotes around a long name in From, and blanks in a Subject beyond ASCII.
+    A recipient with letters beyond ASCII before its @ makes it one that needs SMTPUTF8 (RFC 6531).
     """
 
-    def fold(self, name: str, value: Any) -> str:
-        """The header as lines."""
-        if name == "From":
-            [address] = value.addresses
-            if address.display_name.isascii():
-                return f"From: {formataddr((address.display_name, address.addr_spec))}\r\n"
-            return f"From: {_encoded(name, address.display_name)}\r\n <{address.addr_spec}>\r\n"
-        if name == "Subject" and not value.isascii():
-            return f"Subject: {_encoded(name, value)}\r\n"
-        return str(super().fold(name, value))
-
-    def fold_binary(self, name: str, value: Any) -> bytes:
-        """The header as lines, in bytes."""
-        return self.fold(name, value).encode()
-
-
-_SMTP = _Wire(linesep="\r\n")
-_SMTPUTF8 = _SMTP.clone(utf8=True)
+    letter_id: uuid.UUID
+    written_at: dt.datetime
+    sender: str
+    recipient: str
+    content: bytes
 
 
 def mailbox(text: str) -> str:
@@ -55,7 +42,7 @@ def mailbox(text: str) -> str:
     if not found or "=?" in text or len(text) > ADDRESS_LENGTH:
         raise ValueError("is not one e-mail address")
     try:
-        domain = canonical_email(text).rpartition("@")[2]
+        domain = _labels(found["domain"])
     except ValueError:
         raise ValueError("is an e-mail address of an impossible domain") from None
     return f"{found['local']}@{domain}"
@@ -70,37 +57,79 @@ def compose(
     recipient: str,
     reply_to: str | None,
     written_at: dt.datetime,
-) -> EmailMessage:
+) -> Message:
     """The letter as a message to one recipient: the same, to the byte, at every retry.
 
-    `sender`, `recipient` and `reply_to` are addresses as `mailbox` gives them. A recipient with
-    letters beyond ASCII before its @ makes it a message that needs SMTPUTF8 (RFC 6531).
+    `sender`, `recipient` and `reply_to` are addresses as `mailbox` gives them. People's words,
+    in From and Subject, go through the standard library; all else is ours and plain. HTML names
+    what is beyond ASCII by number, so that it may go as it is.
     """
-    message = EmailMessage(policy=_SMTP if recipient.isascii() else _SMTPUTF8)
-    message["Date"] = written_at
-    message["From"] = _address(sender, tame(sender_name))
-    message["To"] = _address(recipient)
-    if reply_to is not None and reply_to.isascii():
-        message["Reply-To"] = _address(reply_to)
-    message["Subject"] = words.subject
-    message["Message-ID"] = f"<{letter_id.hex}@{sender.rpartition('@')[2]}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(words.text, cte=_encoding(words.text))
-    message.add_alternative(words.html, subtype="html", cte=_encoding(words.html))
-    message.set_boundary(f"=_{letter_id.hex}")
-    return message
+    fields = [
+        f"Date: {_date(written_at.replace(microsecond=0))}",
+        f"From: {_named(sender, sender_name)}",
+        f"To: {recipient}",
+        *([f"Reply-To: {reply_to}"] if reply_to is not None and reply_to.isascii() else []),
+        f"Subject: {_folded('Subject', words.subject)}",
+        f"Message-ID: <{letter_id.hex}@{sender.rpartition('@')[2]}>",
+        "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/alternative;\r\n boundary="=_{letter_id.hex}"',
+    ]
+    delimiter = f"--=_{letter_id.hex}".encode()
+    content = b"\r\n".join(
+        [
+            *map(str.encode, fields),
+            b"",
+            delimiter,
+            _part("plain", words.text.encode()),
+            delimiter,
+            _part("html", words.html.encode("ascii", "xmlcharrefreplace")),
+            delimiter + b"--",
+            b"",
+        ]
+    )
+    return Message(letter_id, written_at, sender, recipient, content)
 
 
-def _address(address: str, name: str = "") -> Address:
-    local, _, domain = address.rpartition("@")
-    return Address(name, username=local, domain=domain)
+# What is the same in many letters is kept: domains, seconds in which many are written, names of
+# organizations. To work it out takes the standard library as long as all the rest takes us.
 
 
-def _encoded(header: str, words: str) -> str:
-    return Header(words, "utf-8", header_name=header).encode(linesep="\r\n")
+@lru_cache(KEPT)
+def _labels(domain: str) -> str:
+    """The domain as IDNA A-labels."""
+    return canonical_email(f"postmaster@{domain}").rpartition("@")[2]
 
 
-def _encoding(text: str) -> str:
+@lru_cache(KEPT)
+def _date(second: dt.datetime) -> str:
+    return format_datetime(second)
+
+
+@lru_cache(KEPT)
+def _named(address: str, name: str) -> str:
+    shown = tame(name)
+    if shown.isascii():
+        return formataddr((shown, address))
+    return f"{_folded('From', shown)}\r\n <{address}>"
+
+
+@lru_cache(KEPT)
+def _folded(header: str, words: str) -> str:
+    """The words as the header's value in lines, encoded where they are beyond ASCII."""
+    return Header(words, header_name=header).encode(linesep="\r\n")
+
+
+def _part(subtype: str, words: bytes) -> bytes:
     """As it is where that is allowed, so that links can be read in the raw message too."""
-    plain = text.isascii() and max(map(len, text.split("\n"))) <= LINE_LENGTH
-    return "7bit" if plain else "quoted-printable"
+    lines = words.splitlines()
+    content = b"\r\n".join([*lines, b""])
+    if content.isascii() and max(map(len, lines)) <= LINE_LENGTH:
+        encoding = "7bit"
+    else:
+        encoding, content = "quoted-printable", b2a_qp(content)
+    return (
+        f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
+        f"Content-Transfer-Encoding: {encoding}\r\n"
+        "\r\n"
+    ).encode() + content

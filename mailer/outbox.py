@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mailer.letters import Contents, Linked
 from mailer.message import mailbox
 from mailer.rendering import render
-from models import Letter, LetterState, Link, Registration, new_id
+from models import Letter, LetterState, Link, Registration, new_id, within
 
 ERROR_LENGTH = 200
 
@@ -171,7 +171,7 @@ _ENDED = (
         ),
     )
     .where(
-        Link.id.in_(bindparam("links", expanding=True)),
+        within(Link.id, "links"),
         or_(
             Link.used_at.is_not(None),
             Link.superseded_at.is_not(None),

@@ -4,6 +4,7 @@ from models.account import Account, Link, ResetRequest, SearchWord, Session
 from models.base import Base
 from models.client import Association, Client, Notice, Registration
 from models.database import Database, Unavailable, within
+from models.idempotency import IdempotencyKey
 from models.keys import new_id, outside, parse_id
 from models.letter import Letter
 from models.organization import Department, Organization
@@ -33,6 +34,7 @@ __all__ = [
     "ClientStatus",
     "Database",
     "Department",
+    "IdempotencyKey",
     "Letter",
     "LetterState",
     "Link",

@@ -5,8 +5,17 @@ import enum
 import uuid
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Enum, ForeignKeyConstraint, MetaData, String, Uuid
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKeyConstraint,
+    MetaData,
+    String,
+    Uuid,
+    literal_column,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from models.keys import new_id
@@ -63,6 +72,11 @@ class Owned:
 
     organization_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, sort_order=-2)
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-1)
+
+
+def versioned(doc: str) -> MappedColumn[int]:
+    """A count of the changes of a row, from 1: every UPDATE counts it up, whoever writes it."""
+    return mapped_column(server_default="1", onupdate=literal_column("version + 1"), doc=doc)
 
 
 def belongs(column: str, table: str) -> ForeignKeyConstraint:

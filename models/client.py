@@ -15,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, column_property, foreign, mapped_column, relationship
 
 from models.account import Account
-from models.base import Base, ByCodePoint, Owned, belongs, word
+from models.base import Base, ByCodePoint, Owned, belongs, versioned, word
 from models.keys import new_id
 from models.organization import Department, Organization
 from models.staff import Staff
@@ -204,6 +204,10 @@ class Client(Owned, Base):
     decided_by_id: Mapped[uuid.UUID | None]
     status_reason: Mapped[str | None] = mapped_column(
         doc="Why the client was rejected or made inactive, where staff said so."
+    )
+    version: Mapped[int] = versioned(
+        "Counts the changes of the record, from 1: of details, department and status. Credentials "
+        "and associations are kept beside it, and do not count."
     )
 
     username: Mapped[str | None] = column_property(

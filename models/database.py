@@ -167,14 +167,15 @@ class Database:
         `work` may be run twice when the first connection turns out to be dead.
         Raises `Unavailable`.
         """
-        try:
+        async with _available():
+            try:
+                async with self._reads.connect() as connection:
+                    return await connection.run_sync(work)
+            except (DBAPIError, OSError) as failure:
+                if not _is_away(failure):
+                    raise
             async with self._reads.connect() as connection:
                 return await connection.run_sync(work)
-        except (DBAPIError, OSError) as failure:
-            if not _is_away(failure):
-                raise
-        async with _available(), self._reads.connect() as connection:
-            return await connection.run_sync(work)
 
     async def fetch(self, statement: Statement | Written, values: Values) -> Rows:
         """The rows of a statement with these values. Raises `Unavailable`."""

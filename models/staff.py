@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, and_, exists, s
 from sqlalchemy.orm import Mapped, column_property, foreign, mapped_column, relationship
 
 from models.account import Account
-from models.base import Base, ByCodePoint, Owned, belongs, word
+from models.base import Base, ByCodePoint, Owned, belongs, versioned, word
 from models.keys import new_id
 from models.organization import Department
 from models.second_factor import SecondFactor
@@ -86,6 +86,10 @@ class Staff(Owned, Base):
         doc="Whether a letter tells of clients who await approval (`S5`, `S6`).",
     )
     created_at: Mapped[dt.datetime] = mapped_column(doc="When the record was made.")
+    version: Mapped[int] = versioned(
+        "Counts the changes of the record, from 1: of details, status and roles. Credentials and "
+        "associations are kept beside it, and do not count."
+    )
 
     username: Mapped[str | None] = column_property(
         select(Account.username)

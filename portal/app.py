@@ -6,49 +6,57 @@ import gc
 from collections.abc import AsyncIterator, Callable
 from functools import cache
 
-from sqlalchemy import text
 from starlette.applications import Starlette
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from models import Unavailable
-from models.migrate import current, head
+from portal import logs
 from portal.edge import Edge
-from portal.service import Service, delivering, service, utc_now
+from portal.gate import Gate
+from portal.health import Health
+from portal.life import take_signals
+from portal.service import delivering, service, utc_now
 from portal.settings import Settings
 from schema import Api, printed
 
 
-def app(settings: Settings, clock: Callable[[], dt.datetime] = utc_now) -> Starlette:
-    """The app over its own service, with the courier at work while it lives."""
+class Portal(Starlette):
+    """Starlette behind the gate, which does what Starlette's own middleware would, for less."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], dt.datetime]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._health = Health(settings)
+        self._edge = Edge(Api(), settings.operations_at_once)
+        routes = [*self._health.routes(), Route("/schema.graphql", _schema)]
+        super().__init__(routes=routes, lifespan=Portal._live)
+        self.router.redirect_slashes = False
+
+    def build_middleware_stack(self) -> ASGIApp:
+        rest = ExceptionMiddleware(self.router)
+        return Gate(self._settings, self._health, self._edge, rest)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with service(settings, clock) as made, delivering(made):
-            edge.service = made
-            app.state.service = made
+    async def _live(self) -> AsyncIterator[None]:
+        async with service(self._settings, self._clock) as made, delivering(made):
+            self._edge.service = self._health.service = self.state.service = made
+            take_signals(self._health, self._settings.notice_seconds)
             yield
 
-    edge = Edge(Api())
-    made = Starlette(
-        routes=[
-            Route("/graphql", edge, methods=["GET", "POST"]),
-            Route("/graphql/", edge, methods=["GET", "POST"]),
-            Route("/schema.graphql", _schema),
-            Route("/healthz", _alive),
-            Route("/readyz", _ready),
-        ],
-        lifespan=lifespan,
-    )
-    # Who forgets a slash, or adds one, would be sent wherever the Host header says.
-    made.router.redirect_slashes = False
-    return made
+
+def app(settings: Settings, clock: Callable[[], dt.datetime] = utc_now) -> Starlette:
+    """The app over its own service, with the courier at work while it lives."""
+    return Portal(settings, clock)
 
 
 def from_environment() -> Starlette:
     """The app of a worker process, which reads the environment for itself."""
-    made = app(Settings.read())
+    settings = Settings.read()
+    logs.set_up(settings.log_format, settings.log_level)
+    made = app(settings)
     _settle()
     return made
 
@@ -71,20 +79,3 @@ async def _schema(_request: Request) -> Response:
 @cache
 def _sdl() -> str:
     return printed()
-
-
-async def _alive(_request: Request) -> Response:
-    return PlainTextResponse("alive\n")
-
-
-async def _ready(request: Request) -> Response:
-    """Whether requests can be served: the database answers, and its tables are up to date."""
-    made: Service = request.app.state.service
-    try:
-        await made.services.database.read(lambda c: c.execute(text("SELECT 1")))
-        up_to_date = await current(made.services.database) == head()
-    except Unavailable:
-        return PlainTextResponse("the database is away\n", 503)
-    if not up_to_date:
-        return PlainTextResponse("the database waits for a migration\n", 503)
-    return PlainTextResponse("ready\n")

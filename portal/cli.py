@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-import uvicorn
 from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import select
+from uvicorn.loops.auto import auto_loop_factory
 
 from mailer import showcase
 from models import Organization, Unavailable
 from models.migrate import head
 from permissions import Sealed
 from portal import demo as demonstration
+from portal import life, logs
 from portal.populate import populate as fill
 from portal.service import Service, delivering, service, utc_now
 from portal.settings import BadSettings, Settings
@@ -29,12 +30,14 @@ from resolvers import (
     encrypt_anew,
     second_factor_reset,
 )
-from schema import build, permissions_page, printed
+from schema import build, errors_page, limits_page, permissions_page, printed
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "schema.graphql"
 PERMISSIONS = ROOT / "docs" / "permissions.md"
 LETTERS = ROOT / "docs" / "letters.md"
+ERRORS = ROOT / "docs" / "errors.md"
+LIMITS = ROOT / "docs" / "limits.md"
 POPULATED_PASSWORD = "a portal full of people"  # noqa: S105 - of made-up people
 
 T = TypeVar("T")
@@ -76,15 +79,7 @@ def serve(
     settings = Settings.read()
     run(_nothing(settings))
     _end_in_order()
-    uvicorn.run(
-        "portal.app:from_environment",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        access_log=False,
-        server_header=False,
-    )
+    life.serve(settings, host, port, workers)
 
 
 @commands.command()
@@ -97,11 +92,15 @@ def migrate() -> None:
 @commands.command()
 def courier() -> None:
     """Deliver letters, and nothing else. Any number may run at once."""
+    settings = Settings.read()
+    logs.set_up(settings.log_format, settings.log_level)
 
     async def work() -> None:
         told_to_stop = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_stop.set)
-        async with service(Settings.read()) as made, delivering(made):
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(logs.unhandled)
+        loop.add_signal_handler(signal.SIGTERM, told_to_stop.set)
+        async with service(settings) as made, delivering(made):
             print("Delivering letters.", flush=True)
             await told_to_stop.wait()
 
@@ -203,7 +202,13 @@ def docs(
     check: Annotated[bool, typer.Option("--check", help="Compare, and write nothing.")] = False,
 ) -> None:
     """Write what the code says of itself into docs/."""
-    pages = {PERMISSIONS: permissions_page(build()), LETTERS: showcase()}
+    schema = build()
+    pages = {
+        PERMISSIONS: permissions_page(schema),
+        LETTERS: showcase(),
+        ERRORS: errors_page(schema),
+        LIMITS: limits_page(schema),
+    }
     for path, page in pages.items():
         if check:
             _printed(path, page, check)
@@ -230,9 +235,10 @@ def do(use_case: Callable[[Context], Awaitable[T]]) -> T | None:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T | None:
-    """Run to the end, or until somebody presses Ctrl-C."""
+    """Run to the end, or until somebody presses Ctrl-C; on the loop that uvicorn would choose."""
     try:
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+            return runner.run(work)
     except KeyboardInterrupt:
         return None
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-import uvicorn
 from sqlalchemy import select
 
 import resolvers
 from models import Organization, Role, Surface, outside
 from permissions import identify
+from portal import life
 from portal.service import Service, service
 from portal.settings import Settings
 from resolvers import (
@@ -123,18 +123,13 @@ def run(port: int, directory: Path) -> None:
         "MAIL_FROM": "portal@riverside.example",
         "PUBLIC_URL": public_url,
         "SECRET_KEY": _secret(directory / "demo.secret"),
+        "LOG_LEVEL": "warning",
     }
     os.environ.update(environment)
-    asyncio.run(_prepare(Settings.read(), directory / "mail"))
+    settings = Settings.read()
+    asyncio.run(_prepare(settings, directory / "mail"))
     print(_greeting(public_url, directory), flush=True)
-    uvicorn.run(
-        "portal.app:from_environment",
-        factory=True,
-        host="127.0.0.1",
-        port=port,
-        access_log=False,
-        log_level="warning",
-    )
+    life.serve(settings, "127.0.0.1", port)
 
 
 async def _prepare(settings: Settings, mail: Path) -> None:

@@ -11,7 +11,7 @@ from mailer import Courier, transport
 from models import Database, Unavailable
 from models.database import address
 from models.migrate import current, head, migrate
-from permissions import ANONYMOUS, Passwords, Tokens, Vault, identify
+from permissions import ANONYMOUS, Actor, Passwords, Tokens, Vault, identify
 from portal.clerk import attend
 from portal.settings import Settings
 from resolvers import Context, Services
@@ -33,13 +33,13 @@ class Service:
     courier: Courier
     asked: asyncio.Event
 
-    async def context(self, token: str | None, source: str | None = None) -> Context:
-        """The context of a request that shows this access token, or none, from this address."""
-        if token is None:
-            return Context(self.services, ANONYMOUS, source=source)
+    async def context(self, token: str | None, source: str | None, request_id: str) -> Context:
+        """The context of a request: the access token that it shows, where it is from, its id."""
         services = self.services
-        actor = await identify(services.database, services.tokens, token, services.clock())
-        return Context(services, actor or ANONYMOUS, expired=actor is None, source=source)
+        actor: Actor | None = ANONYMOUS
+        if token is not None:
+            actor = await identify(services.database, services.tokens, token, services.clock())
+        return Context(services, actor or ANONYMOUS, actor is None, source, request_id)
 
     def anonymous(self) -> Context:
         """The context of the command line, and of a caller who is not signed in."""

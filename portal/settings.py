@@ -1,18 +1,16 @@
 """What the environment says. Nothing below this room reads it."""
 
 from pathlib import Path
-from typing import Annotated
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mailer import mailbox, transport
 from models.database import address
+from portal.places import LOOPBACK, Network, bare_host, host, listed, network, origin, public
 
 SECRET_LENGTH = 32
-
-_ADDRESS = "must be an address as in https://portal.example.org"
 
 
 class BadSettings(Exception):
@@ -32,19 +30,6 @@ def _mail(url: SecretStr) -> SecretStr:
 def _sender(text: str) -> str:
     mailbox(text)
     return text
-
-
-def _public(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        plain = url.isprintable() and " " not in url and parts.port != 0
-    except ValueError:
-        raise ValueError(_ADDRESS) from None
-    if not plain or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(_ADDRESS)
-    if parts.username or parts.query or parts.fragment:
-        raise ValueError("must be an address without user, query and fragment")
-    return url.rstrip("/")
 
 
 def _secret(secret: SecretStr) -> SecretStr:
@@ -77,7 +62,7 @@ class Settings(BaseSettings):
         default="portal@localhost.localdomain",
         description="The address that letters come from.",
     )
-    public_url: Annotated[str, AfterValidator(_public)] = Field(
+    public_url: Annotated[str, AfterValidator(public)] = Field(
         default="http://127.0.0.1:8000",
         description="Where people reach the portal: the only source of links in letters.",
     )
@@ -111,6 +96,63 @@ class Settings(BaseSettings):
         """The secret that makes and encrypts, and those that only read."""
         known = (self.secret_key, self.previous_secret_key)
         return [one.get_secret_value() for one in known if one]
+
+    allowed_hosts: Annotated[
+        tuple[Annotated[str, AfterValidator(host)], ...], NoDecode, BeforeValidator(listed)
+    ] = Field(
+        default=(),
+        description="Names under which the server is reached besides that of `PUBLIC_URL` and this "
+        "machine's own (`localhost`, `127.0.0.1`).",
+    )
+    cors_origins: Annotated[
+        tuple[Annotated[str, AfterValidator(origin)], ...], NoDecode, BeforeValidator(listed)
+    ] = Field(
+        default=(),
+        description="Origins of other web pages that may use the API, as browsers name them.",
+    )
+    trusted_proxies: Annotated[
+        tuple[Annotated[Network, BeforeValidator(network)], ...],
+        NoDecode,
+        BeforeValidator(listed),
+    ] = Field(
+        default=(),
+        description="Addresses and networks of one's own proxies: only they are believed when "
+        "their `X-Forwarded-For` says whom they speak for.",
+    )
+    operations_at_once: int = Field(
+        default=256,
+        ge=1,
+        description="How many operations a process works on at once; more are asked to come again.",
+    )
+    drain_seconds: int = Field(
+        default=20,
+        ge=1,
+        description="For how many seconds a server that ends waits for requests under way.",
+    )
+    notice_seconds: int = Field(
+        default=0,
+        ge=0,
+        description="For how many seconds a server that was told to end goes on listening while "
+        "`/readyz` says no, so that whoever balances load can look elsewhere.",
+    )
+    letters_late_seconds: int = Field(
+        default=3600,
+        ge=60,
+        description="How long a letter may be overdue before `/readyz` says no.",
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto",
+        description="`json` for machines, `text` for people, `auto`: text in a terminal only.",
+    )
+    log_level: Literal["info", "warning", "error"] = Field(
+        default="info",
+        description="From where on events are logged; operations are `info`.",
+    )
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The names under which requests may come."""
+        return frozenset({bare_host(self.public_url), *self.allowed_hosts, *LOOPBACK})
 
     @classmethod
     def read(cls, **given: object) -> "Settings":

@@ -47,6 +47,7 @@ from resolvers.own import (
 )
 from resolvers.reading import Asked, read
 from resolvers.registration import NewRegistration, client_register, registration_confirm
+from resolvers.repeating import Once, once
 from resolvers.resending import link_resend
 from resolvers.resets import answer_resets, password_reset_request
 from resolvers.second_factor import (
@@ -103,6 +104,7 @@ __all__ = [
     "NewRegistration",
     "NewStaff",
     "Onboarded",
+    "Once",
     "Opened",
     "Problem",
     "Profile",
@@ -136,6 +138,7 @@ __all__ = [
     "link_resend",
     "login",
     "logout",
+    "once",
     "organization",
     "organization_update",
     "password_change",

@@ -35,7 +35,7 @@ from resolvers.associations import (
 )
 from resolvers.checks import Checks
 from resolvers.context import Context
-from resolvers.errors import Choice, Code, Problem, Refused, refuse
+from resolvers.errors import Choice, Code, Problem, Refused, conflict, refuse
 from resolvers.finding import index, search
 from resolvers.links import invite, supersede
 from resolvers.listing import Listing, OneOf, Order
@@ -198,10 +198,14 @@ async def client_invitation_resend(context: Context, id: str) -> Key:
     return await context.write(work)
 
 
-async def client_update(context: Context, id: str, change: dict[str, Any]) -> Key:
+async def client_update(
+    context: Context, id: str, change: dict[str, Any], expected_version: int | None = None
+) -> Key:
     """Edit a client's details (`D28`, `D32`). `change` holds what was said, by column.
 
-    A pending client who is given a department is told of there, once (`D19`).
+    With an `expected_version` nothing is changed that somebody else has changed since; without one
+    the last who says something of a column is right. A pending client who is given a department is
+    told of there, once (`D19`).
     """
     checks = Checks("input")
     new = _checked(checks, change, context.now().date())
@@ -221,9 +225,16 @@ async def client_update(context: Context, id: str, change: dict[str, Any]) -> Ke
         if not values:
             return Key(Client, client.id)
         names = new.get("first_name", client.first_name), new.get("last_name", client.last_name)
-        await connection.execute(
-            update(Client).where(_is(client)).values(**values, name_key=name_key(*names))
+        seen = client.version if expected_version is None else expected_version
+        changed = await connection.execute(
+            update(Client)
+            .where(_is(client), Client.version == seen)
+            .values(**values, name_key=name_key(*names))
         )
+        if changed.rowcount != 1:
+            if expected_version is None:  # somebody was faster: again, over what they left
+                return await work(connection)
+            raise conflict("client", Key(Client, client.id))
         await index(connection, client.organization_id, client.id)
         if readdressed:
             theirs = Link.account_id == client.id

@@ -89,6 +89,12 @@ class Refused(Exception):
         self.key = key
 
 
+def conflict(whom: str, key: Key) -> Refused:
+    """The refusal of who edits a record that somebody else has changed since they looked."""
+    message = f"Somebody else has changed this {whom} meanwhile. Look again before you change it."
+    return refuse(Code.CONFLICT, message, "input", "expectedVersion", key=key)
+
+
 def refuse(code: Code, message: str, *field: str, key: Key | None = None) -> Refused:
     """A refusal for one problem."""
     return Refused(Problem(code, message, field or None), key=key)

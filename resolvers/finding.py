@@ -12,6 +12,7 @@ from models.base import ByCodePoint
 from resolvers.faults import BadArgument
 
 MOST_WORDS = 8
+LONGEST = 1000
 LAST = "\U0010ffff"
 
 
@@ -50,8 +51,10 @@ def search(
     """Predicates, and their values, for whom the text finds.
 
     Each of its words is the beginning of a word of theirs; case and accents do not count. Raises
-    `BadArgument` for more words than anybody types.
+    `BadArgument` for more than anybody types: to take the accents off a megabyte takes minutes.
     """
+    if len(text) > LONGEST:
+        raise BadArgument(f"search takes at most {LONGEST} characters.")
     words = sorted(words_of(text))
     if len(words) > MOST_WORDS:
         raise BadArgument(f"search takes at most {MOST_WORDS} words.")

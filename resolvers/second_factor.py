@@ -25,6 +25,7 @@ from resolvers.own import person_of
 from resolvers.posting import sender
 from resolvers.proving import begun_of, factor_of, of_person, prove, tell, wrong_code
 from resolvers.sessions import end_sessions, is_its_password
+from resolvers.throttles import throttle
 from resolvers.tree import Key
 
 
@@ -63,6 +64,7 @@ async def second_factor_begin(context: Context, password: str) -> Begun:
 async def second_factor_confirm(context: Context, code: str) -> list[str]:
     """Turn the second factor on, with a code of the new secret; the recovery codes, shown once."""
     actor = context.actor
+    await throttle(context, "code", actor.id.hex)
 
     async def work(connection: AsyncConnection) -> list[str]:
         now = context.now()
@@ -180,6 +182,7 @@ async def _named(connection: AsyncConnection, organization: str, username: str) 
 async def _myself(context: Context, password: str, *field: str) -> Record:
     """The caller, whose password this is."""
     actor = context.actor
+    await throttle(context, "password", actor.id.hex)
     person = await context.services.database.read(
         lambda c: person_of(c, actor.organization_id, actor.id)
     )

@@ -57,6 +57,17 @@ async def login(
     Whoever has a second factor needs a code as well, which is looked at last.
     """
     await throttle(context, "login", organization, username_key(username) or username)
+    return await _sign_in(context, organization, username, password, surface, code)
+
+
+async def _sign_in(
+    context: Context,
+    organization: str,
+    username: str,
+    password: str,
+    surface: Surface,
+    code: str | None,
+) -> Opened:
     person = await _person(context, organization, username)
     passwords = context.services.passwords
     if not await passwords.verify(person.password_hash if person else None, password):
@@ -99,7 +110,7 @@ async def login(
 
     opened = await context.write(work)
     # Somebody chose another password meanwhile, and ended all sessions but this one to be.
-    return opened or await login(context, organization, username, password, surface, code)
+    return opened or await _sign_in(context, organization, username, password, surface, code)
 
 
 async def session_refresh(context: Context, refresh_token: str) -> Opened:

@@ -34,7 +34,7 @@ from models import (
 from permissions import Actor, Permission, Scope, Shape, reach
 from resolvers.checks import Checks
 from resolvers.context import Context
-from resolvers.errors import Code, Refused, refuse
+from resolvers.errors import Code, Refused, conflict, refuse
 from resolvers.finding import index, search
 from resolvers.grants import NewGrant, checked_grants
 from resolvers.links import invite, supersede
@@ -178,19 +178,16 @@ async def hire(
     return staff_id
 
 
-async def staff_update(context: Context, id: str, change: dict[str, Any]) -> Key:
+async def staff_update(
+    context: Context, id: str, change: dict[str, Any], expected_version: int | None = None
+) -> Key:
     """Change a staff member; of oneself only the notification flag (`S6`, `D6`, `D28`).
 
-    `change` holds what was said, by column; a null is refused (`D32`).
+    `change` holds what was said, by column; a null is refused (`D32`). `expected_version` as for
+    clients.
     """
     checks = Checks("input")
-    new = checks.said(change)
-    if "first_name" in new:
-        new["first_name"] = checks.name(new["first_name"], "firstName")
-    if "last_name" in new:
-        new["last_name"] = checks.name(new["last_name"], "lastName")
-    if "email" in new:
-        new["email"], new["email_key"] = checks.email(new["email"], "email")
+    new = _checked(checks, change)
 
     async def work(connection: AsyncConnection) -> Key:
         now = context.now()
@@ -203,24 +200,46 @@ async def staff_update(context: Context, id: str, change: dict[str, Any]) -> Key
                     "Only the staff member can change an address that they sign in with.",
                     "input",
                     "email",
+                    key=Key(Staff, member.id),
                 )
             await _free(connection, member.organization_id, new["email_key"])
         if not new:
             return Key(Staff, member.id)
         names = new.get("first_name", member.first_name), new.get("last_name", member.last_name)
-        await connection.execute(
+        seen = member.version if expected_version is None else expected_version
+        changed = await connection.execute(
             update(Staff)
-            .where(Staff.organization_id == member.organization_id, Staff.id == member.id)
+            .where(
+                Staff.organization_id == member.organization_id,
+                Staff.id == member.id,
+                Staff.version == seen,
+            )
             .values(**new, name_key=name_key(*names))
         )
+        if changed.rowcount != 1:
+            if expected_version is None:  # somebody was faster: again, over what they left
+                return await work(connection)
+            raise conflict("staff member", Key(Staff, member.id))
         await index(connection, member.organization_id, member.id)
-        if new.get("email", member.email) != member.email:
+        if new.get("email_key", member.email_key) != member.email_key:
             theirs = Link.account_id == member.id
             await supersede(connection, member.organization_id, theirs, now)
             await invite(context, connection, member.organization_id, member.id)
         return Key(Staff, member.id)
 
     return await context.write(work)
+
+
+def _checked(checks: Checks, change: dict[str, Any]) -> dict[str, Any]:
+    """The columns to write of what was said."""
+    new = checks.said(change)
+    if "first_name" in new:
+        new["first_name"] = checks.name(new["first_name"], "firstName")
+    if "last_name" in new:
+        new["last_name"] = checks.name(new["last_name"], "lastName")
+    if "email" in new:
+        new["email"], new["email_key"] = checks.email(new["email"], "email")
+    return new
 
 
 async def _found(

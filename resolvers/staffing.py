@@ -54,6 +54,9 @@ async def staff_roles_update(context: Context, id: str, changes: RoleChanges) ->
         new = [grant for grant in granted if grant not in held or grant in revoked]
         if new:
             await connection.execute(insert(RoleGrant), _rows(member, new, context))
+        if new or revoked:
+            counted = update(Staff).where(_is(member)).values(version=Staff.version + 1)
+            await connection.execute(counted)
         if (Role.ORGANIZATION_ADMINISTRATOR, None) in revoked:
             await _keep_an_administrator(connection, actor, "input", "revoke")
         return Key(Staff, member.id)

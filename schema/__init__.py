@@ -1,7 +1,22 @@
 """What can be asked: types, inputs, fields, the rule on each field."""
 
+from schema import words  # first: they are explained before any type shows them
+from schema.errors import ErrorCode
 from schema.execution import Api, Response
+from schema.limits import Limits
 from schema.matrix import permissions_page
+from schema.pages import errors_page, limits_page
 from schema.root import build, printed
 
-__all__ = ["Api", "Response", "build", "permissions_page", "printed"]
+__all__ = [
+    "Api",
+    "ErrorCode",
+    "Limits",
+    "Response",
+    "build",
+    "errors_page",
+    "limits_page",
+    "permissions_page",
+    "printed",
+    "words",
+]

@@ -22,6 +22,8 @@ from resolvers import GIVEN, Key, Refused
 RULE = "rule"
 SOURCE = "source"
 OWN = "own"
+SIZE = "size"
+CREDENTIAL = "credential"
 READS = "__reads__"
 # Under this name graphql-core's objects carry the definition that Strawberry made them of.
 DEFINITION = "strawberry-definition"
@@ -86,11 +88,15 @@ class _Said:
     own: bool = False
     source: Source | None = None
     doc: str | None = None
+    size: int | None = None
 
 
-def guarded(rule: Requires) -> Any:
-    """A field that some readers of the row may not read: null on those rows (`D7`)."""
-    return _Said(rule=rule)
+def guarded(rule: Requires, size: int | None = None) -> Any:
+    """A field that some readers of the row may not read: null on those rows (`D7`).
+
+    `size`: how many a list mostly has, for its cost (`schema.cost`).
+    """
+    return _Said(rule=rule, size=size)
 
 
 def computed(function: Callable[..., Any], rule: Rule | None = None) -> Any:
@@ -193,6 +199,8 @@ def reads(
                 source, doc = Attribute(name), attributes[name].doc
             resolver: Any = _page if said.paged else None
             metadata: dict[object, Any] = {SOURCE: source, **({OWN: True} if said.own else {})}
+            if said.size:
+                metadata[SIZE] = said.size
             field: Any = strawberry.field(resolver=resolver, description=doc, metadata=metadata)
             setattr(cls, name, ruled(field, its_rule))
         made = strawberry.type(cls, description=_doc(cls))
@@ -244,8 +252,13 @@ def query(rule: Rule, reads: Any = None) -> Callable[[Callable[..., Any]], Any]:
     return decorate
 
 
-def mutation(rule: Rule) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
-    """A field of Mutation: what its use case refuses becomes the payload's user errors."""
+def mutation(
+    rule: Rule, *, credential: bool = False
+) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+    """A field of Mutation: what its use case refuses becomes the payload's user errors.
+
+    `credential`: passwords, tokens or addresses can be tried with it, so an operation has one only.
+    """
 
     def decorate(resolver: Callable[..., Awaitable[Any]]) -> Any:
         payload = resolver.__annotations__["return"]
@@ -257,7 +270,9 @@ def mutation(rule: Rule) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
             except Refused as refused:
                 return payload.refused(refused)
 
-        return ruled(strawberry.mutation(resolver=answer, description=_doc(resolver)), rule)
+        metadata = {CREDENTIAL: True} if credential else {}
+        field = strawberry.mutation(resolver=answer, description=_doc(resolver), metadata=metadata)
+        return ruled(field, rule)
 
     return decorate
 

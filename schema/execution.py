@@ -9,42 +9,40 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import orjson
 from graphql import (
-    DirectiveNode,
     DocumentNode,
     ExecutionResult,
     GraphQLError,
     GraphQLObjectType,
     GraphQLSchema,
-    VariableNode,
-    Visitor,
     is_non_null_type,
-    parse,
-    specified_rules,
-    visit,
 )
 from graphql.error import located_error
 from graphql.execution import execute_root_selection_set
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
-from graphql.validation import validate
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from models import Unavailable, new_id
 from resolvers import BadArgument, Context, Missing, Stopped, read
 from resolvers.tree import Page, PageArguments
 from schema.declare import DEFINITION, SOURCE, Planned
-from schema.operation import Demand, Operation, Root, TooLarge, walk
+from schema.document import parsed, problems
+from schema.errors import ErrorCode, failure
+from schema.limits import LIMITS, Bounds, Limits, beyond, is_too_costly, too_costly
+from schema.measure import UNKNOWN, Measured, Meter
+from schema.operation import Demand, Operation, Root, walk
+from schema.repeating import begin
 from schema.root import build
 
-_RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 _DOCUMENTS = 1000
+_TOKENS = 200_000
 _OPERATIONS = 16
 
 log = logging.getLogger("portal.graphql")
@@ -52,23 +50,25 @@ log = logging.getLogger("portal.graphql")
 
 @dataclass(slots=True)
 class Prepared:
-    """A document, parsed and validated once, and what was found in its operations."""
+    """A document, parsed, measured and validated once, and what was found in its operations."""
 
     document: DocumentNode | None
+    measured: Measured = UNKNOWN
     errors: list[GraphQLError] = field(default_factory=list)
-    switches: tuple[str, ...] = ()
     operations: OrderedDict[Any, Operation] = field(default_factory=OrderedDict)
     executors: dict[str | None, "Executor"] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, schema: GraphQLSchema, text: str) -> "Prepared":
-        """The document in this text, or what is wrong with it."""
+    def of(cls, schema: GraphQLSchema, meter: Meter, text: str, bounds: Bounds) -> "Prepared":
+        """The document in this text, or what is wrong with it; too large ones are not validated."""
         try:
-            document = parse(text)
+            document = parsed(text, bounds)
         except GraphQLError as error:
-            return cls(None, [error])
-        errors = validate(schema, document, _RULES)
-        return cls(document, errors, _switches(document))
+            return cls(None, errors=[error])
+        measured = meter.measured(document)
+        too_large = beyond(measured.amounts, bounds)
+        errors = [too_large] if too_large else problems(schema, document)
+        return cls(document, measured, errors)
 
     def executor(
         self,
@@ -97,7 +97,7 @@ class Prepared:
     def operation(self, executor: "Executor") -> Operation:
         """What the walk finds; kept, since it depends on the switches' values only."""
         values = executor.variable_values.coerced
-        key = (id(executor.operation), *(values.get(name) for name in self.switches))
+        key = (id(executor.operation), *(values.get(name) for name in self.measured.switches))
         found = self.operations.get(key)
         if found is None:
             found = self.operations[key] = walk(executor)
@@ -126,12 +126,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         if isinstance(built, list):
             return built
         assert isinstance(built, Executor)
-        prepared = prepared or Prepared(document, switches=_switches(document))
-        try:
-            built.plan = prepared.operation(built)
-        except TooLarge:
-            message = "The operation asks for too many fields, or for lists too deep inside lists."
-            return [GraphQLError(message, extensions={"code": "QUERY_TOO_COSTLY"})]
+        built.plan = (prepared or Prepared(document)).operation(built)
         return built.ready()
 
     def again(self, context: Context | None) -> "Executor":
@@ -232,24 +227,21 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 def authorise(operation: Operation, context: Context) -> list[GraphQLError]:
     """Why the caller may not run the operation; empty when they may (`D21`, `D24`)."""
     if context.expired and not operation.public:
-        return [_unauthenticated("The session is over. Refresh it, or sign in again.")]
+        return [_session_over()]
     denied = operation.denied(context.actor.shape)
     if not denied:
         return []
     if context.actor.is_anonymous:
-        return [_unauthenticated("Sign in first.")]
+        return [failure(ErrorCode.UNAUTHENTICATED, "Sign in first.")]
     names = ", ".join(dict.fromkeys(one.coordinate for one in denied))
     until = " before you have a second factor" if context.actor.second_factor_needed else ""
-    return [
-        GraphQLError(
-            f"You may not ask for {names}{until}.",
-            extensions={"code": "FORBIDDEN", "denied": [_shown(one) for one in denied]},
-        )
-    ]
+    message, shown = f"You may not ask for {names}{until}.", [_shown(one) for one in denied]
+    return [failure(ErrorCode.FORBIDDEN, message, denied=shown)]
 
 
-def _unauthenticated(message: str) -> GraphQLError:
-    return GraphQLError(message, extensions={"code": "UNAUTHENTICATED"})
+def _session_over() -> GraphQLError:
+    message = "The session is over. Refresh it, or sign in again."
+    return failure(ErrorCode.UNAUTHENTICATED, message)
 
 
 def _shown(demand: Demand) -> dict[str, Any]:
@@ -273,16 +265,25 @@ class Response:
         """The body as its readers understand it."""
         return orjson.loads(self.body)  # type: ignore[no-any-return]
 
+    def costing(self, requested: int, limit: int) -> "Response":
+        """The same, and it tells the cost of the operation."""
+        told = f',"extensions":{{"cost":{{"requested":{requested},"limit":{limit}}}}}}}'
+        return Response(self.body[:-1] + told.encode(), self.ran)
+
 
 class Api:
     """The schema, ready to answer.
 
-    Documents are parsed, validated and planned once each; the thousand used last are kept.
+    Documents are parsed, measured, validated and planned once each; the thousand good ones used
+    last are kept, or fewer when they are large.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = LIMITS) -> None:
         self.schema = build()
+        self._meter = Meter(self.schema)
+        self._limits = limits
         self._documents: OrderedDict[str, Prepared] = OrderedDict()
+        self._tokens = 0
 
     async def execute(
         self,
@@ -290,14 +291,63 @@ class Api:
         text: str,
         variables: dict[str, Any] | None = None,
         operation_name: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Response:
-        """The response to one operation. Never raises for what the caller did."""
-        prepared = self._prepared(text)
+        """The response to one operation, with its cost. Never raises for what the caller did.
+
+        With an `idempotency_key`, a mutation that was done already is answered as it was then.
+        """
+        bounds = self._limits.anonymous if context.actor.is_anonymous else self._limits.signed_in
+        prepared = self._prepared(text, bounds)
+        cost, most = prepared.measured.cost(operation_name, variables), bounds.cost
+        over = too_costly("cost", cost, most) if cost is not None and cost > most else None
+        said = text, variables, operation_name
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                answer = await self._answer(context, prepared, said, over, idempotency_key)
+        except TimeoutError:
+            answer = self._too_slow(prepared)
+        return answer if cost is None else answer.costing(cost, most)
+
+    async def _answer(
+        self,
+        context: Context,
+        prepared: Prepared,
+        said: tuple[str, dict[str, Any] | None, str | None],
+        over: GraphQLError | None,
+        idempotency_key: str | None,
+    ) -> Response:
+        _, variables, operation_name = said
+        if context.expired and any(map(is_too_costly, prepared.errors)):
+            return _refused([_session_over()])
         if prepared.document is None or prepared.errors:
             return _refused(prepared.errors)
         executor = prepared.executor(self.schema, context, variables, operation_name)
         if isinstance(executor, list):
             return _refused(executor)
+        if over:
+            return _refused([over])
+        if idempotency_key is not None:
+            return await self._once(executor, idempotency_key, *said)
+        return await self._run(executor)
+
+    async def _once(self, executor: Executor, key: str, *said: Any) -> Response:
+        context: Context = executor.context_value
+        try:
+            once = await begin(executor, key, *said)
+        except (Stopped, Unavailable) as cause:
+            return _refused([located_error(cause)])
+        if once.answer is not None:
+            return Response(once.answer, ran=True)
+        executor.context_value = replace(context, once=once)
+        response = await self._run(executor)
+        if "errors" not in response.json:
+            keep = partial(once.keep, response.body)
+            with suppress(Unavailable):  # what was done is known, and can be answered anew
+                await context.services.database.write(keep)
+        return response
+
+    async def _run(self, executor: Executor) -> Response:
         if executor.plan.roots is not None:
             return Response(await executor.read_roots(executor.plan.roots), ran=True)
         result: Any = execute_root_selection_set(executor)
@@ -309,20 +359,42 @@ class Api:
             body["errors"] = [_formatted(error) for error in result.errors]
         return Response(orjson.dumps(body), ran=True)
 
-    def _prepared(self, text: str) -> Prepared:
+    def _too_slow(self, prepared: Prepared) -> Response:
+        message = f"This took longer than {self._limits.seconds:g} seconds, and was stopped."
+        if prepared.measured.amounts.mutations:
+            message += " Some of it may be done: look, before you try again."
+        stopped = failure(ErrorCode.SERVICE_UNAVAILABLE, message)
+        return Response(orjson.dumps({"data": None, "errors": [_formatted(stopped)]}), ran=True)
+
+    def _prepared(self, text: str, bounds: Bounds) -> Prepared:
         found = self._documents.get(text)
         if found is None:
-            found = self._documents[text] = Prepared.of(self.schema, text)
-            if len(self._documents) > _DOCUMENTS:
-                self._documents.popitem(last=False)
-        else:
-            self._documents.move_to_end(text)
-        return found
+            found = Prepared.of(self.schema, self._meter, text, bounds)
+            if not found.errors:
+                self._keep(text, found)
+            return found
+        self._documents.move_to_end(text)
+        too_large = beyond(found.measured.amounts, bounds)
+        return replace(found, errors=[too_large]) if too_large else found
+
+    def _keep(self, text: str, prepared: Prepared) -> None:
+        self._documents[text] = prepared
+        self._tokens += prepared.measured.amounts.tokens
+        while len(self._documents) > _DOCUMENTS or self._tokens > _TOKENS:
+            _, oldest = self._documents.popitem(last=False)
+            self._tokens -= oldest.measured.amounts.tokens
 
 
 def _refused(errors: list[GraphQLError]) -> Response:
-    body = {"errors": [_formatted(error) for error in errors]}
+    body = {"errors": [_formatted(_of_value(error)) for error in errors]}
     return Response(orjson.dumps(body), ran=False)
+
+
+def _of_value(error: GraphQLError) -> GraphQLError:
+    """The error, in our words where the library stumbled over a value, as over 5,000 digits."""
+    if isinstance(error.original_error, GraphQLError | Stopped | Unavailable | None):
+        return error
+    return failure(ErrorCode.BAD_USER_INPUT, "There is a value that cannot be.", error.nodes)
 
 
 def _formatted(error: GraphQLError) -> dict[str, Any]:
@@ -332,33 +404,18 @@ def _formatted(error: GraphQLError) -> dict[str, Any]:
     cause = error.original_error
     match cause:
         case BadArgument():
-            extensions["code"] = "BAD_USER_INPUT"
+            extensions["code"] = ErrorCode.BAD_USER_INPUT
         case Stopped():
-            extensions |= {"code": cause.code, **cause.told}
+            extensions |= {"code": ErrorCode(cause.code), **cause.told}
         case Unavailable():
             shown["message"] = "The service is not available. Please try again in a moment."
-            extensions["code"] = "SERVICE_UNAVAILABLE"
+            extensions["code"] = ErrorCode.SERVICE_UNAVAILABLE
         case None | GraphQLError():
-            extensions.setdefault("code", "BAD_USER_INPUT")
+            extensions.setdefault("code", ErrorCode.BAD_USER_INPUT)
         case _:
             incident = new_id().hex
             log.error("incident %s", incident, exc_info=cause)
             shown["message"] = f"Something went wrong. Tell us the incident: {incident}."
-            extensions |= {"code": "INTERNAL_SERVER_ERROR", "incident": incident}
+            extensions |= {"code": ErrorCode.INTERNAL_SERVER_ERROR, "incident": incident}
     shown["extensions"] = extensions
     return shown
-
-
-def _switches(document: DocumentNode) -> tuple[str, ...]:
-    """The variables that `@include` and `@skip` look at."""
-    names: set[str] = set()
-
-    class Switches(Visitor):
-        def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
-            if node.name.value in ("include", "skip"):
-                for argument in node.arguments or ():
-                    if isinstance(argument.value, VariableNode):
-                        names.add(argument.value.name.value)
-
-    visit(document, Switches())
-    return tuple(sorted(names))

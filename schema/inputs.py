@@ -4,7 +4,7 @@ import dataclasses
 import datetime as dt
 from typing import Any, TypeVar
 
-from strawberry import ID, UNSET, Maybe
+from strawberry import ID, UNSET, Maybe, Some
 
 import resolvers
 from models import Role, Surface
@@ -20,6 +20,11 @@ from resolvers import (
 from schema.declare import about, input_
 
 T = TypeVar("T")
+
+_EXPECTED = (
+    "The `version` that the change is meant for: where it is another by now, nothing is changed "
+    "(`CONFLICT`), and the answer shows the record as it is. Left out or null: any."
+)
 
 
 def given(value: T | None) -> T | None:
@@ -165,6 +170,7 @@ class ClientUpdateInput:
     date_of_birth: Maybe[dt.date | None] = about("Date of birth: from 1900 to today.")
     phone: Maybe[str | None] = about("Telephone number; null clears it.")
     department_id: Maybe[ID | None] = about("The department to move to.")
+    expected_version: int | None = about(_EXPECTED, default=UNSET)
 
 
 @input_
@@ -303,6 +309,7 @@ class StaffUpdateInput:
     receive_new_client_notifications: Maybe[bool | None] = about(
         "Whether letters tell of clients who await approval."
     )
+    expected_version: int | None = about(_EXPECTED, default=UNSET)
 
 
 @input_
@@ -328,5 +335,8 @@ def changes(said: object) -> dict[str, Any]:
     """What an update says, by column; what is left out is not in it (`D32`)."""
     names = [field.name for field in dataclasses.fields(said)]  # type: ignore[arg-type]
     return {
-        name: some.value for name in names for some in (getattr(said, name),) if some is not None
+        name: some.value
+        for name in names
+        for some in (getattr(said, name),)
+        if isinstance(some, Some)
     }

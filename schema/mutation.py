@@ -51,7 +51,7 @@ Asking = Info[Context, None]
 class Mutation:
     """The fields of the mutation root."""
 
-    @mutation(Public())
+    @mutation(Public(), credential=True)
     async def login(
         self,
         info: Asking,
@@ -74,7 +74,7 @@ class Mutation:
             )
         )
 
-    @mutation(Public())
+    @mutation(Public(), credential=True)
     async def session_refresh(
         self,
         info: Asking,
@@ -107,7 +107,7 @@ class Mutation:
         await resolvers.logout(info.context, everywhere, given(refresh_token))
         return LogoutPayload()
 
-    @mutation(Public())
+    @mutation(Public(), credential=True)
     async def client_register(
         self,
         info: Asking,
@@ -117,7 +117,7 @@ class Mutation:
         await resolvers.client_register(info.context, input.typed())
         return RequestPayload(accepted=True)
 
-    @mutation(Public())
+    @mutation(Public(), credential=True)
     async def link_resend(
         self,
         info: Asking,
@@ -129,7 +129,7 @@ class Mutation:
         await resolvers.link_resend(info.context, token)
         return RequestPayload(accepted=True)
 
-    @mutation(Public())
+    @mutation(Public(), credential=True)
     async def registration_confirm(
         self,
         info: Asking,
@@ -143,7 +143,7 @@ class Mutation:
         )
         return CredentialsPayload(username=done.username, status=done.status)
 
-    @mutation(Public())
+    @mutation(Public(), credential=True)
     async def invitation_accept(
         self,
         info: Asking,
@@ -191,7 +191,9 @@ class Mutation:
         input: Annotated[StaffUpdateInput, strawberry.argument(description="What to change.")],
     ) -> StaffPayload:
         """Edit a staff member; of oneself only the notifications."""
-        key = await resolvers.staff_update(info.context, id, changes(input))
+        key = await resolvers.staff_update(
+            info.context, id, changes(input), given(input.expected_version)
+        )
         return StaffPayload(staff=named(key))
 
     @mutation(Requires(Permission.DEPARTMENT_UPDATE, Scope.ORGANIZATION))
@@ -204,7 +206,7 @@ class Mutation:
         key = await resolvers.department_create(info.context, input.name)
         return DepartmentPayload(department=named(key))
 
-    @mutation(Public())
+    @mutation(Public(), credential=True)
     async def password_reset_request(
         self,
         info: Asking,
@@ -214,7 +216,7 @@ class Mutation:
         await resolvers.password_reset_request(info.context, input.organization, input.email)
         return RequestPayload(accepted=True)
 
-    @mutation(Public())
+    @mutation(Public(), credential=True)
     async def password_reset(
         self,
         info: Asking,
@@ -226,7 +228,7 @@ class Mutation:
         done = await resolvers.password_reset(info.context, input.token, input.password)
         return CredentialsPayload(username=done.username, status=done.status)
 
-    @mutation(Authenticated())
+    @mutation(Authenticated(), credential=True)
     async def password_change(
         self,
         info: Asking,
@@ -236,7 +238,7 @@ class Mutation:
         done = await resolvers.password_change(info.context, input.current_password, input.password)
         return CredentialsPayload(username=done.username, status=done.status)
 
-    @mutation(ForStaff())
+    @mutation(ForStaff(), credential=True)
     async def second_factor_begin(
         self,
         info: Asking,
@@ -246,7 +248,7 @@ class Mutation:
         begun = await resolvers.second_factor_begin(info.context, password)
         return SecondFactorBeginPayload(secret=begun.secret, otpauth_uri=begun.otpauth_uri)
 
-    @mutation(ForStaff())
+    @mutation(ForStaff(), credential=True)
     async def second_factor_confirm(
         self,
         info: Asking,
@@ -256,7 +258,7 @@ class Mutation:
         codes = await resolvers.second_factor_confirm(info.context, code)
         return RecoveryCodesPayload(recovery_codes=codes)
 
-    @mutation(ForStaff())
+    @mutation(ForStaff(), credential=True)
     async def second_factor_remove(
         self,
         info: Asking,
@@ -266,7 +268,7 @@ class Mutation:
         key = await resolvers.second_factor_remove(info.context, input.password, input.code)
         return StaffPayload(staff=named(key))
 
-    @mutation(ForStaff())
+    @mutation(ForStaff(), credential=True)
     async def recovery_codes_renew(
         self,
         info: Asking,
@@ -286,7 +288,7 @@ class Mutation:
         key = await resolvers.staff_second_factor_reset(info.context, id)
         return StaffPayload(staff=named(key))
 
-    @mutation(Authenticated())
+    @mutation(Authenticated(), credential=True)
     async def email_change_request(
         self,
         info: Asking,
@@ -296,7 +298,7 @@ class Mutation:
         await resolvers.email_change_request(info.context, email)
         return RequestPayload(accepted=True)
 
-    @mutation(Public())
+    @mutation(Public(), credential=True)
     async def email_change_confirm(
         self,
         info: Asking,
@@ -347,7 +349,9 @@ class Mutation:
         input: Annotated[ClientUpdateInput, strawberry.argument(description="What to change.")],
     ) -> ClientPayload:
         """Edit a client's details. A pending client's new department is told."""
-        key = await resolvers.client_update(info.context, id, changes(input))
+        key = await resolvers.client_update(
+            info.context, id, changes(input), given(input.expected_version)
+        )
         return ClientPayload(client=named(key))
 
     @mutation(Requires(Permission.CLIENT_SET_STATUS))

@@ -6,7 +6,6 @@ the values of its `@include`/`@skip` variables; nothing in it depends on who ask
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -70,16 +69,9 @@ from schema.declare import (
     Reads,
     ViewerRights,
 )
-
-MOST_FIELDS = 2000
-MOST_NESTED = 6
-"""How many lists may stand one inside the other below a planned field: parsers have limits too."""
+from schema.errors import ErrorCode, failure
 
 Path = tuple[str, ...]
-
-
-class TooLarge(Exception):
-    """The operation expands to more fields, or deeper lists, than anybody needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +164,7 @@ class Operation:
 
 
 def walk(executor: Any) -> Operation:
-    """The operation that the executor is about to run. Raises `TooLarge`."""
+    """The operation that the executor is about to run."""
     return _Walk(executor).run()
 
 
@@ -193,8 +185,6 @@ class _Walk:
     def __init__(self, executor: Any) -> None:
         self._executor = executor
         self._found = Operation()
-        self._left = MOST_FIELDS
-        self._nested = 0
 
     def run(self) -> Operation:
         executor = self._executor
@@ -229,9 +219,6 @@ class _Walk:
     ) -> Iterator[tuple[str, GraphQLField, FieldDetailsList]]:
         """The selected fields of the parent that are ours, not the language's own."""
         for key, details in grouped.items():
-            self._left -= 1
-            if self._left < 0:
-                raise TooLarge
             definition = parent.fields.get(details[0].node.name.value)
             if definition is not None:
                 yield key, definition, details
@@ -337,23 +324,12 @@ class _Walk:
         if not isinstance(target, RelationshipProperty):
             return Column(key, name, reads.prefix if name == "id" else None, guard)
         if _is_connection(definition):
-            with self._inside():
-                return self._page(key, name, definition, details, path)
+            return self._page(key, name, definition, details, path)
         if _is_list(definition):
-            with self._inside():
-                (wanted,) = self._candidates(target.mapper.class_, definition, details, path)
+            (wanted,) = self._candidates(target.mapper.class_, definition, details, path)
             return Many(key, name, wanted)
         candidates = self._candidates(target.mapper.class_, definition, details, path)
         return One(key, name, candidates, is_non_null_type(definition.type), guard)
-
-    @contextmanager
-    def _inside(self) -> Iterator[None]:
-        """One list deeper. Raises `TooLarge`."""
-        self._nested += 1
-        if self._nested > MOST_NESTED:
-            raise TooLarge
-        yield
-        self._nested -= 1
 
     def _candidates(
         self,
@@ -419,7 +395,7 @@ def _page_arguments(said: Mapping[str, Any], node: FieldNode) -> PageArguments:
 
 
 def _bad_argument(message: str, node: FieldNode) -> GraphQLError:
-    return GraphQLError(message, [node], extensions={"code": "BAD_USER_INPUT"})
+    return failure(ErrorCode.BAD_USER_INPUT, message, node)
 
 
 def _metadata(definition: GraphQLField) -> dict[Any, Any]:

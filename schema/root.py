@@ -9,7 +9,6 @@ from graphql import (
 )
 from strawberry.schema.config import StrawberryConfig
 
-from schema import words
 from schema.declare import DEFINITION, RULE
 from schema.mutation import Mutation
 from schema.query import Query
@@ -56,4 +55,4 @@ def has_rule(field: object) -> bool:
     return definition is not None and RULE in definition.metadata
 
 
-__all__ = ["Unruled", "build", "has_rule", "printed", "words"]
+__all__ = ["Unruled", "build", "has_rule", "printed"]

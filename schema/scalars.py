@@ -1,10 +1,14 @@
 """The scalars that are not the language's own, as they are written and read (`D25`)."""
 
+import contextlib
 import dataclasses
 import datetime as dt
+import re
 
 from strawberry.schema.types.base_scalars import DateDefinition, DateTimeDefinition
 from strawberry.types.scalar import ScalarDefinition
+
+from schema.errors import ErrorCode, failure
 
 
 def instant(at: dt.datetime) -> str:
@@ -13,11 +17,24 @@ def instant(at: dt.datetime) -> str:
     return f"{text.rstrip('0') if '.' in text else text}+00:00"
 
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def day(written: object) -> dt.date:
+    """A day of the calendar in its one spelling. Raises `GraphQLError`, which repeats nothing."""
+    if isinstance(written, str) and _DAY.fullmatch(written):
+        with contextlib.suppress(ValueError):
+            return dt.date.fromisoformat(written)
+    message = "A Date is a day of the calendar, written as 1984-02-29."
+    raise failure(ErrorCode.BAD_USER_INPUT, message)
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     dt.date: dataclasses.replace(
         DateDefinition,
         description="A day of the calendar, as in `1984-02-29`.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+        parse_value=day,
     ),
     dt.datetime: dataclasses.replace(
         DateTimeDefinition,

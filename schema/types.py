@@ -138,7 +138,8 @@ class Staff(Node, Actor):
     username: str | None = guarded(_STAFF_MANAGERS)
     receive_new_client_notifications: bool | None = guarded(_STAFF_MANAGERS)
     second_factor: bool | None = guarded(_STAFF_MANAGERS)
-    roles: list[RoleGrant] = guarded(_STAFF_ONLY)
+    version: int = guarded(_STAFF_ONLY)
+    roles: list[RoleGrant] = guarded(_STAFF_ONLY, size=3)
     associations: "Connection[Association]" = pages(_STAFF_ONLY)
     viewer_permissions: list[Permission] = rights(_STAFF_ONLY)
 
@@ -168,6 +169,7 @@ class Client(Node):
     approved_at: dt.datetime | None = guarded(_MANAGERS)
     approved_by: Actor | None = guarded(_MANAGERS)
     status_reason: str | None = guarded(_MANAGERS)
+    version: int
     associations: "list[Association]"
     viewer_permissions: list[Permission] = rights()
 

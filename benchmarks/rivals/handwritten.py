@@ -2,7 +2,8 @@
 
 One statement a request after the session look-up, both prepared, on one connection of a pool that
 needs no reset. The reach is the product's (`D7`): clients of the caller's departments or with an
-association there, and of the associations only those.
+association there, and of the associations only those. A page walks along the two indexes that have
+them in their order.
 """
 
 import os
@@ -36,16 +37,27 @@ WITH department AS MATERIALIZED (
     WHERE d.organization_id = $1
 ), page AS MATERIALIZED (
     SELECT c.*
-    FROM clients c
-    WHERE c.organization_id = $1 AND c.status = 'ACTIVE' AND (
-        c.department_id = ANY ($2)
-        -- LIMIT keeps PostgreSQL from hashing all associations of the department
-        OR (SELECT true FROM associations a
-            WHERE a.organization_id = $1 AND a.client_id = c.id AND a.department_id = ANY ($2)
-            LIMIT 1)
-    )
-    ORDER BY c.name_key, c.id
-    LIMIT $3 + 1
+    FROM (
+        SELECT DISTINCT walked.name_key, walked.id
+        FROM unnest($2::uuid[]) AS mine (department), LATERAL (
+            (SELECT c.name_key, c.id
+             FROM clients c
+             WHERE c.organization_id = $1 AND c.department_id = mine.department
+               AND c.status = 'ACTIVE'
+             ORDER BY c.name_key, c.id
+             LIMIT $3 + 1)
+            UNION ALL
+            (SELECT DISTINCT a.client_name_key, a.client_id
+             FROM associations a
+             WHERE a.organization_id = $1 AND a.department_id = mine.department
+               AND a.client_status = 'ACTIVE'
+             ORDER BY a.client_name_key, a.client_id
+             LIMIT $3 + 1)
+        ) AS walked
+        ORDER BY walked.name_key, walked.id
+        LIMIT $3 + 1
+    ) first
+    JOIN clients c ON c.organization_id = $1 AND c.id = first.id
 ), node AS (
     SELECT c.id, c.place, json_build_object(
         'id', 'cli_' || encode(uuid_send(c.id), 'hex'),

@@ -26,6 +26,7 @@ from permissions.identity import SESSION as LOOK_UP
 CONNECTIONS = 10
 CONFIRMING_LIVES = dt.timedelta(days=3)
 INVITATION_LIVES = dt.timedelta(days=7)
+TEN_MINUTES, DAY = dt.timedelta(minutes=10), dt.timedelta(days=1)
 
 SESSION = LOOK_UP.written("postgresql").text
 
@@ -33,12 +34,22 @@ OPEN_ORGANIZATION = "SELECT id, registration_open FROM organizations WHERE slug 
 OPEN_DEPARTMENT = "SELECT id FROM departments WHERE organization_id = $1 AND id = $2 AND active"
 DEPARTMENT = f"{OPEN_DEPARTMENT} FOR SHARE"
 
+COUNT = """
+INSERT INTO throttles (key, attempts, ends_at) VALUES ($1, 1, $3)
+ON CONFLICT (key) DO UPDATE SET
+    attempts = CASE WHEN throttles.ends_at <= $2 OR throttles.ends_at > $3
+        THEN 1 ELSE throttles.attempts + 1 END,
+    ends_at = CASE WHEN throttles.ends_at <= $2 OR throttles.ends_at > $3
+        THEN $3 ELSE throttles.ends_at END
+RETURNING attempts, ends_at
+"""
+
 HOLDER = """
-SELECT c.id, c.status, c.first_name, c.last_name, c.email, (
-    SELECT a.username FROM accounts a WHERE a.organization_id = c.organization_id AND a.id = c.id
-)
+SELECT c.id, c.status, c.first_name, c.last_name, c.email, a.username
 FROM clients c
+JOIN accounts a ON a.organization_id = c.organization_id AND a.id = c.id
 WHERE c.organization_id = $1 AND c.email_key = $2
+FOR NO KEY UPDATE OF a
 """
 
 REGISTRATION = """
@@ -154,9 +165,7 @@ ASSOCIATION = """
 INSERT INTO associations (
     organization_id, id, client_id, client_status, client_name_key, practitioner_id,
     department_id, role, created_at
-)
-SELECT organization_id, $2, id, status, name_key, $4, $5, 'PRACTITIONER', $6
-FROM clients WHERE organization_id = $1 AND id = $3
+) VALUES ($1, $2, $3, $4, $5, $6, $7, 'PRACTITIONER', $8)
 """
 
 HOLD = "SELECT id FROM accounts WHERE organization_id = $1 AND id = $2 FOR NO KEY UPDATE"
@@ -172,7 +181,22 @@ async def register(request: Request) -> Response:
     """A registration, its link and its letter."""
     typed, now = orjson.loads(await request.body()), dt.datetime.now(dt.UTC)
     email_key = canonical_email(typed["email"])
-    async with request.app.state.pool.acquire() as connection, connection.transaction():
+    state, source = request.app.state, request.client.host if request.client else ""
+    async with state.pool.acquire() as connection:
+        async with connection.transaction():
+            pair = source, "register", typed["organization"], email_key
+            for words in (("source", source), ("pair", *pair)):
+                await connection.fetchrow(
+                    COUNT, state.tokens.digest(*words), now, now + TEN_MINUTES
+                )
+        return await _register(state, connection, typed, email_key, now)
+
+
+async def _register(
+    state: Any, connection: Any, typed: dict[str, Any], email_key: str, now: dt.datetime
+) -> Response:
+    async with connection.transaction():
+        await connection.fetchrow(COUNT, state.tokens.digest("mail", email_key), now, now + DAY)
         organization = await connection.fetchrow(OPEN_ORGANIZATION, typed["organization"])
         asked = parse_id("dep_", typed["departmentId"])
         department = await connection.fetchval(OPEN_DEPARTMENT, organization["id"], asked)
@@ -252,8 +276,10 @@ async def create(request: Request) -> Response:
             await _index(connection, caller.organization, client)
             await connection.execute(END_LINKS_OF_ADDRESS, caller.organization, email_key, now)
             await connection.execute(END_REGISTRATIONS, caller.organization, email_key, now)
-            await connection.fetchrow(CLIENT, caller.organization, client, caller.departments)
-            await _associate(connection, caller, client, typed["associations"], now)
+            made = await connection.fetchrow(
+                CLIENT, caller.organization, client, caller.departments
+            )
+            await _associate(connection, caller, made, typed["associations"], now)
             await _invite(connection, caller.organization, client, now)
         shown = await connection.fetchrow(CLIENT, caller.organization, client, caller.departments)
     return _json({"id": f"cli_{shown['id'].hex}", "status": shown["status"]})
@@ -283,7 +309,7 @@ async def _index(connection: Any, organization: uuid.UUID, client: uuid.UUID) ->
 async def _associate(
     connection: Any,
     caller: Caller,
-    client: uuid.UUID,
+    client: Any,
     typed: list[dict[str, str]],
     now: dt.datetime,
 ) -> None:
@@ -299,8 +325,9 @@ async def _associate(
         wanted = parse_id("dep_", one["departmentId"])
         department = await connection.fetchval(DEPARTMENT, caller.organization, wanted)
         assert department in [row["id"] for row in held]
-        assert not await connection.fetch(MET, caller.organization, client, staff["id"])
-        rows.append((caller.organization, new_id(), client, staff["id"], department, now))
+        assert not await connection.fetch(MET, caller.organization, client["id"], staff["id"])
+        standing = client["id"], client["status"], client["name_key"]
+        rows.append((caller.organization, new_id(), *standing, staff["id"], department, now))
     await connection.executemany(ASSOCIATION, rows)
 
 

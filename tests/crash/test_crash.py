@@ -224,7 +224,7 @@ async def test_server_killed_between_commit_and_sending_loses_no_letter(
 
 
 async def test_courier_killed_in_mid_send_loses_no_letter(
-    env: dict[str, str], sink: Sink, tmp_path: Path
+    env: dict[str, str], url: str, sink: Sink, tmp_path: Path
 ) -> None:
     everybody = people(30)
 
@@ -242,9 +242,11 @@ async def test_courier_killed_in_mid_send_loses_no_letter(
         await second.kill()
 
     sink.after = 0
+    database = Database(url)
     async with program("courier", env=env, folder=tmp_path) as third:
-        await sink.reached([ADMIN, *everybody])
+        await done(database)
         await third.kill()
+    await database.close()
 
     letters = {address: the_letter(sink, address, most=3) for address in everybody}
     twice = [address for address in everybody if len(sink.to(address)) > 1]
@@ -287,7 +289,7 @@ async def test_transaction_of_a_killed_server_leaves_nothing(
 ) -> None:
     database = Database(url)
     async with server(env, tmp_path) as doomed:
-        await sink.reached([ADMIN])
+        await done(database)
         async with nobody_writes_letters(database):
             asking = asyncio.create_task(register(doomed, people(1)))
             await asyncio.sleep(0.5)

@@ -7,14 +7,13 @@ organization, for one out of reach, and for none at all.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import orjson
 import pytest
 from graphql import GraphQLEnumType, get_named_type
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Base, Client, Database, Department, Staff
 from permissions import ANONYMOUS, Passwords, identify
@@ -38,32 +37,13 @@ from tests.leaks.planted import (
     word,
 )
 from tests.oracle.clinic import CALLERS, NOW, PUBLIC_URL, named
-from tests.oracle.served import TOKENS, VAULT, Caller
+from tests.oracle.served import FREELY, TOKENS, VAULT, Caller, Undoing
 
 T = TypeVar("T")
 
 MODELS: dict[str, type[Base]] = {prefix: model for model, prefix in PREFIXES.items()}
 SOME = 3
 """How many rows of each sort are tried where all would be too many."""
-
-
-class _Undo(Exception):
-    pass
-
-
-class Undoing(Database):
-    """A database in which every transaction does its work, and is then rolled back."""
-
-    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        done: list[T] = []
-
-        async def undone(connection: AsyncConnection) -> None:
-            done[:] = [await work(connection)]
-            raise _Undo
-
-        with suppress(_Undo):
-            await super().write(undone)
-        return done[0]
 
 
 class Asking:
@@ -180,7 +160,7 @@ async def asking(
         await databases.drop(url)
 
 
-API = Api()
+API = Api(FREELY)
 EVERYBODY = pytest.mark.parametrize("caller", CALLERS, ids=named)
 MANAGERS = tuple(caller for caller in CALLERS if me(caller).holds("CLIENT_READ", "DEPARTMENT"))
 BY_MANAGERS = pytest.mark.parametrize("caller", MANAGERS, ids=named)

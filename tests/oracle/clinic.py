@@ -95,6 +95,7 @@ class Clinic:
             email_key=f"{label}@example.org",
             receive_new_client_notifications=True,
             created_at=NOW - dt.timedelta(days=100, microseconds=self._made),
+            version=self._made,
         )
         row.update(more)
         self._account(row, AccountKind.STAFF, username)
@@ -142,6 +143,7 @@ class Clinic:
             approved_at=NOW - dt.timedelta(days=3, microseconds=123456) if approved_by else None,
             approved_by_id=self.ids[approved_by] if approved_by else None,
             status_reason=None,
+            version=self._made,
         )
         row.update(more)
         self._account(row, AccountKind.CLIENT, username)

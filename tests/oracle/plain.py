@@ -385,7 +385,7 @@ class Plain:
         if search is None or not search.strip():
             return listed
         typed = set(_words(search))
-        if len(typed) > 8:
+        if len(typed) > 8 or len(search) > 1000:
             raise BadArgument(search)
         return [row for row in listed if typed and self._is_found(row, typed)]
 

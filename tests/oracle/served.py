@@ -1,7 +1,7 @@
 """The real API over the clinic, with every statement that it runs written down."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,7 +12,9 @@ from models import Database, Rows, Statement, Surface, Written
 from models.statement import Values
 from permissions import ANONYMOUS, Passwords, Tokens, Vault, identify
 from resolvers import Context, Services
-from schema import Api, Response
+from schema import Api, Limits, Response
+from schema.limits import NESTED_LISTS, Amounts, Bounds
+from tests.hostile import told
 from tests.oracle.clinic import CLINIC, NOW, PUBLIC_URL, SECRET
 
 T = TypeVar("T")
@@ -22,6 +24,11 @@ Caller = tuple[str, Surface] | None
 
 TOKENS = Tokens(SECRET)
 VAULT = Vault(SECRET)
+
+_MANY = Amounts._make([10**9] * len(Amounts._fields))
+_ANYTHING = Bounds(_MANY._replace(nested_lists=NESTED_LISTS), cost=10**9)
+FREELY = Limits(signed_in=_ANYTHING, anonymous=_ANYTHING)
+"""For tests of what answers hold, however large they are."""
 
 
 class Recording(Database):
@@ -44,6 +51,25 @@ class Recording(Database):
         return await super().write(work)
 
 
+class _Undo(Exception):
+    pass
+
+
+class Undoing(Recording):
+    """A database in which every transaction does its work, and is then rolled back."""
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        done: list[T] = []
+
+        async def undone(connection: AsyncConnection) -> None:
+            done[:] = [await work(connection)]
+            raise _Undo
+
+        with suppress(_Undo):
+            await super().write(undone)
+        return done[0]
+
+
 @dataclass(frozen=True)
 class Served:
     """The API over one database, and the contexts of all callers."""
@@ -61,14 +87,18 @@ class Served:
     ) -> Response:
         """The response; afterwards the database's statements are those of this operation."""
         self.database.statements.clear()
-        return await self.api.execute(self.contexts[caller], text, variables, operation_name)
+        answer = await self.api.execute(self.contexts[caller], text, variables, operation_name)
+        told.check(answer.json)
+        return answer
 
 
 @asynccontextmanager
-async def serving(url: str, api: Api) -> AsyncIterator[Served]:
+async def serving(url: str, api: Api, kind: type[Recording] = Recording) -> AsyncIterator[Served]:
     """The API over the clinic, which is written into this empty database."""
-    database, passwords = Recording(url), Passwords(memory=64, rounds=1)
-    await CLINIC.write(database)
+    plain = Database(url)
+    await CLINIC.write(plain)
+    await plain.close()
+    database, passwords = kind(url), Passwords(memory=64, rounds=1)
     services = Services(database, TOKENS, VAULT, passwords, PUBLIC_URL, lambda: NOW, lambda: None)
     contexts: dict[Caller, Context] = {None: Context(services, ANONYMOUS)}
     for caller, session in CLINIC.sessions.items():

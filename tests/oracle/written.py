@@ -57,7 +57,7 @@ WRITTEN = {
     "every field of a client": Document("""{
         clients(status: null, first: 100) { totalCount nodes {
             __typename id status onboardingState firstName lastName email phone dateOfBirth username
-            createdAt approvedAt statusReason
+            createdAt approvedAt statusReason version
             viewerPermissions department { __typename id name active }
             approvedBy { __typename displayName ... on Staff { id status } ... on Node { key: id } }
             associations { __typename id createdAt client { id } practitioner { id firstName } }
@@ -66,7 +66,7 @@ WRITTEN = {
     "every field of staff": Document("""{
         staff(status: null) { totalCount nodes {
             __typename id displayName firstName lastName status onboardingState createdAt email
-            viewerPermissions username receiveNewClientNotifications
+            viewerPermissions username receiveNewClientNotifications version
             roles { __typename role department { id name } }
             associations(first: 2) { totalCount edges { cursor node { id client { id email } } } }
         } }
@@ -75,9 +75,9 @@ WRITTEN = {
         viewer { __typename surface permissions organization { __typename id name slug portalUrl
                 registrationOpen contactEmail }
             staff { __typename id displayName email username roles { role department { name } }
-                receiveNewClientNotifications status onboardingState createdAt }
+                receiveNewClientNotifications status onboardingState createdAt version }
             client { __typename id status email phone dateOfBirth username approvedAt statusReason
-                approvedBy { __typename displayName } department { name }
+                version approvedBy { __typename displayName } department { name }
                 associations { id practitioner { displayName } department { name } } } }
         departments { __typename id name active }
         permissionMatrix { role permission scope }

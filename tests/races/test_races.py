@@ -38,6 +38,14 @@ REJECT = f"""mutation ($id: ID!) {{
 DEACTIVATE = f"""mutation ($id: ID!) {{
   clientDeactivate(id: $id) {{ client {{ status }} {_ERRORS} }}
 }}"""
+EDIT = f"""mutation ($id: ID!, $input: ClientUpdateInput!) {{
+  clientUpdate(id: $id, input: $input) {{
+    client {{ version firstName lastName }} {_ERRORS}
+  }}
+}}"""
+EDIT_BLINDLY = f"""mutation ($id: ID!, $input: ClientUpdateInput!) {{
+  clientUpdate(id: $id, input: $input) {{ client {{ id }} {_ERRORS} }}
+}}"""
 REACTIVATE = f"""mutation ($id: ID!) {{
   clientReactivate(id: $id) {{ client {{ status }} {_ERRORS} }}
 }}"""
@@ -137,6 +145,34 @@ async def test_approve_and_reject_at_once(raced: Course, clinic: Clinic) -> None
         Ask(REJECT, {"id": clinic.ids["chloe"]}, clinic.token("olivia")),
     )
     assert set(ends) <= {"done NOT_PENDING", "NOT_PENDING done"}
+
+
+async def test_two_edit_one_version_at_once_and_one_is_told(raced: Course, clinic: Clinic) -> None:
+    """Nothing is overwritten (`hostile` E10)."""
+    asks = [
+        Ask(EDIT, {"id": clinic.ids["amy"], "input": {**change, "expectedVersion": 2}}, token)
+        for change, token in (
+            ({"firstName": "Amélie"}, clinic.token("dora")),
+            ({"lastName": "Clientele"}, clinic.token("olivia")),
+        )
+    ]
+    ends = await race(raced, *asks)
+    assert set(ends) <= {"done CONFLICT", "CONFLICT done"}
+
+
+async def test_two_edit_one_client_at_once_and_both_are_found_by_what_they_said(
+    raced: Course, clinic: Clinic
+) -> None:
+    """Each says something else of the name; the key by which it is sorted holds both."""
+    asks = [
+        Ask(EDIT_BLINDLY, {"id": clinic.ids["amy"], "input": change}, token)
+        for change, token in (
+            ({"firstName": "Amélie"}, clinic.token("dora")),
+            ({"lastName": "Clientele"}, clinic.token("olivia")),
+        )
+    ]
+    ends = await race(raced, *asks)
+    assert set(ends) == {"done done"}
 
 
 async def test_no_session_survives_a_deactivation_nor_comes_back_after_it(

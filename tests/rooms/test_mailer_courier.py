@@ -8,7 +8,6 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,12 +21,13 @@ from mailer import (
     ConfirmRegistration,
     Contents,
     Courier,
+    Message,
     Rejected,
     Transport,
     post,
     transport,
 )
-from mailer.courier import BATCH, backoff
+from mailer.courier import HOLD, backoff
 from mailer.transports import Smtp
 from models import (
     Database,
@@ -70,9 +70,9 @@ class Held:
         self.reached = asyncio.Event()
         self.release = asyncio.Event()
         self.answer: Exception | None = None
-        self.sent = list[EmailMessage]()
+        self.sent = list[Message]()
 
-    async def send(self, message: EmailMessage) -> None:
+    async def send(self, message: Message) -> None:
         self.reached.set()
         await self.release.wait()
         if self.answer:
@@ -84,13 +84,15 @@ class Held:
 
 
 class Away(Database):
-    """A database that is away while the test says so."""
+    """A database that is away while the test says so, and counts its transactions."""
 
     away = False
+    writes = 0
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         if self.away:
             raise Unavailable("the database is away")
+        self.writes += 1
         return await super().write(work)
 
 
@@ -122,10 +124,12 @@ def courier(database: Database, way: Transport | Mailbox, clock: Clock, **option
 @asynccontextmanager
 async def running(courier: Courier) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(courier.run())
-    yield task
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def posted(
@@ -176,6 +180,24 @@ async def linked(database: Database, organization: uuid.UUID, **changes: Any) ->
         return uuid.UUID(str(link["id"]))
 
     return await database.write(work)
+
+
+async def posted_many(database: Database, organization: uuid.UUID, count: int) -> list[str]:
+    """Their recipients, of letters in the outbox that are due at NOW."""
+    recipients = [f"client{number}@example.org" for number in range(count)]
+
+    async def work(connection: AsyncConnection) -> None:
+        for recipient in recipients:
+            await post(
+                connection,
+                AlreadyRegistered.sample(),
+                organization_id=organization,
+                recipient=recipient,
+                now=NOW,
+            )
+
+    await database.write(work)
+    return recipients
 
 
 async def row(database: Database, id: uuid.UUID) -> Any:
@@ -355,24 +377,12 @@ async def test_many_letters_leave_without_a_pause_and_few_at_once(
 ) -> None:
     monkeypatch.setattr("mailer.courier.POLL_SECONDS", 3600)
     monkeypatch.setattr("mailer.courier.GRACE_SECONDS", 0.1)
-    recipients = [f"client{number}@example.org" for number in range(4 * BATCH)]
+    recipients = await posted_many(database, organization, 2 * HOLD)
     mailbox.faults[recipients[0]] = Fault.HANG
-
-    async def work(connection: AsyncConnection) -> None:
-        for recipient in recipients:
-            await post(
-                connection,
-                AlreadyRegistered.sample(),
-                organization_id=organization,
-                recipient=recipient,
-                now=NOW,
-            )
-
-    await database.write(work)
     busiest = 0
 
     class Counted(Smtp):
-        async def send(self, message: EmailMessage) -> None:
+        async def send(self, message: Message) -> None:
             nonlocal busiest
             busiest = max(busiest, len(mailbox._connections))
             await super().send(message)
@@ -383,6 +393,37 @@ async def test_many_letters_leave_without_a_pause_and_few_at_once(
         assert not task.done()
     assert sorted(mailbox.attempts) == sorted(recipients)
     assert busiest == 3
+
+
+async def test_letters_that_leave_fast_cost_few_transactions(
+    url: str, database: Database, organization: uuid.UUID, clock: Clock
+) -> None:
+    await posted_many(database, organization, 4 * HOLD)
+    theirs, swift = Away(url), Held()
+    swift.release.set()
+    async with running(courier(theirs, swift, clock)):
+        async with asyncio.timeout(20):
+            while {each.state for each in await rows(database)} != {LetterState.SENT}:  # noqa: ASYNC110 - rows
+                await asyncio.sleep(0.05)
+    assert len(swift.sent) == 4 * HOLD
+    assert theirs.writes < 4 * HOLD / 8
+    await theirs.close()
+
+
+async def test_letters_that_leave_slowly_are_left_to_other_couriers(
+    url: str, database: Database, organization: uuid.UUID, mailbox: Mailbox, clock: Clock
+) -> None:
+    await posted_many(database, organization, HOLD)
+    slow, theirs = Held(), Database(url)
+    async with running(courier(database, slow, clock, concurrency=4)):
+        await asyncio.sleep(1.5)
+        held = [each for each in await rows(database) if each.lease]
+        assert 4 <= len(held) <= 3 * 4
+        assert await courier(theirs, mailbox, clock).deliver_due() == HOLD - len(held)
+        slow.release.set()
+    await theirs.close()
+    assert {each.state for each in await rows(database)} == {LetterState.SENT}
+    assert len(mailbox.deliveries) + len(slow.sent) == HOLD
 
 
 async def test_courier_that_stalled_past_its_lease_changes_nothing(
@@ -639,6 +680,35 @@ async def test_outcome_is_written_through_a_short_absence_of_the_database(
     assert await delivery == 1
     assert (await row(database, id)).state is LetterState.SENT
     await theirs.close()
+
+
+async def test_outcome_that_cannot_be_written_is_left_to_its_lease(
+    url: str,
+    database: Database,
+    organization: uuid.UUID,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mailer.ledger.PAUSES_SECONDS", (0.01, 0.01))
+    theirs, held = Away(url), Held()
+    ids = [await posted(database, organization) for _ in range(2)]
+    async with running(courier(theirs, held, clock)):
+        await held.reached.wait()
+        theirs.away = True
+        held.release.set()
+        told = {f"letter {id.hex}: left to its lease, Unavailable" for id in ids}
+        async with asyncio.timeout(2):
+            while not told <= set(caplog.messages):  # noqa: ASYNC110 - a log
+                await asyncio.sleep(0.01)
+        theirs.away = False
+        for id in ids:
+            assert (await row(database, id)).state is LetterState.QUEUED
+        clock.pass_(60)
+        for id in ids:
+            await until(LetterState.SENT, database, id)
+    await theirs.close()
+    assert {(await row(database, id)).attempts for id in ids} == {2}
 
 
 async def test_courier_that_is_told_to_stop_finishes_its_letter(

@@ -167,6 +167,13 @@ async def clinic(database: Database, slug: str) -> Clinic:
         "email_key": "cleo@example.org",
         "due_at": NOW,
     }
+    rows["idempotency_keys"] = {
+        **of_organization,
+        "id": new_id(),
+        "account_id": of_staff["id"],
+        "key": b"of a key",
+        "document": b"of a document",
+    }
     rows["links"] = {
         **of_organization,
         "id": new_id(),
@@ -244,7 +251,7 @@ def test_every_reference_names_its_organization() -> None:
             assert constraint.column_keys[0] == "organization_id", constraint.name
         if each.name not in OF_NOBODY:
             assert each.primary_key.columns.keys()[0] == "organization_id", each.name
-    assert len(ACROSS) == 21
+    assert len(ACROSS) == 22
 
 
 @pytest.mark.parametrize(("constraint", "column"), ACROSS)

@@ -166,7 +166,7 @@ def test_what_is_printed_is_what_is_committed(says: Says, command: str) -> None:
 def copies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A root of one's own, with copies of what is printed from the code."""
     (tmp_path / "docs").mkdir()
-    for name in ("SCHEMA", "PERMISSIONS", "LETTERS"):
+    for name in ("SCHEMA", "PERMISSIONS", "LETTERS", "ERRORS", "LIMITS"):
         at: Path = getattr(cli, name)
         copy = tmp_path / at.relative_to(cli.ROOT)
         copy.write_text(at.read_text())
@@ -175,7 +175,13 @@ def copies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("command", "path"), [*PRINTED.items(), ("docs", "docs/permissions.md")])
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        *PRINTED.items(),
+        *(("docs", f"docs/{page}.md") for page in ("permissions", "errors", "limits")),
+    ],
+)
 @pytest.mark.parametrize("change", ["more", "less", "gone"])
 def test_drift_fails_the_check_and_is_left_as_it_is(
     says: Says, copies: Path, command: str, path: str, change: str
@@ -194,8 +200,8 @@ def test_drift_fails_the_check_and_is_left_as_it_is(
 
 
 def test_docs_are_written_anew(says: Says, copies: Path) -> None:
-    for path in ("docs/permissions.md", "docs/letters.md"):
-        (copies / path).write_text("old")
+    for path in ("permissions", "letters", "errors", "limits"):
+        (copies / "docs" / f"{path}.md").write_text("old")
     assert says("docs") == Ended(0, "", "")
     assert says("docs", "--check").status == 0
 

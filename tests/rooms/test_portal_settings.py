@@ -1,5 +1,6 @@
 """What the environment may say, and what a program answers that cannot work with it."""
 
+import re
 import secrets
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -12,20 +13,12 @@ from models import Database
 from portal.cli import main
 from portal.settings import BadSettings, Settings
 from tests.conftest import Databases
-from tests.crash.programs import SECRET_KEY, environment, run
+from tests.crash.programs import ROOT, SECRET_KEY, environment, run
 from tests.mailbox import Mailbox
 
-NAMES = (
-    "DATABASE_URL",
-    "MAIL_URL",
-    "MAIL_FROM",
-    "PUBLIC_URL",
-    "SECRET_KEY",
-    "PREVIOUS_SECRET_KEY",
-    "PASSWORD_LENGTH",
-    "COURIER_LEASE",
-    "THROTTLE",
-)
+NAMES = [name.upper() for name in Settings.model_fields]
+
+README = ROOT / "README.md"
 
 BAD = [
     ("DATABASE_URL", "", "is not the URL of a database"),
@@ -79,6 +72,25 @@ BAD = [
     ("THROTTLE", "nan", "finite number"),
     ("THROTTLE", "inf", "finite number"),
     ("THROTTLE", "hunter2", "valid number"),
+    ("PUBLIC_URL", "https://pörtal.example.org", "must be an address as in"),
+    ("ALLOWED_HOSTS", "hunter2:8000", "must be names of hosts, as in portal.example.org"),
+    ("ALLOWED_HOSTS", "*", "must be names of hosts"),
+    ("ALLOWED_HOSTS", "https://hunter2", "must be names of hosts"),
+    ("ALLOWED_HOSTS", "a.example hunter2_b", "must be names of hosts"),
+    ("CORS_ORIGINS", "*", "must be origins, as in https://portal.example.org"),
+    ("CORS_ORIGINS", "null", "must be origins"),
+    ("CORS_ORIGINS", "hunter2.example", "must be origins"),
+    ("CORS_ORIGINS", "https://hunter2.example/", "must be origins"),
+    ("CORS_ORIGINS", "https://a.example,ftp://hunter2.example", "must be origins"),
+    ("TRUSTED_PROXIES", "*", "must be addresses or networks, as in 10.0.0.0/8"),
+    ("TRUSTED_PROXIES", "hunter2", "must be addresses or networks"),
+    ("TRUSTED_PROXIES", "10.0.0.1/8", "must be addresses or networks"),
+    ("OPERATIONS_AT_ONCE", "0", "greater than or equal to 1"),
+    ("DRAIN_SECONDS", "0", "greater than or equal to 1"),
+    ("NOTICE_SECONDS", "-1", "greater than or equal to 0"),
+    ("LETTERS_LATE_SECONDS", "59", "greater than or equal to 60"),
+    ("LOG_FORMAT", "hunter2", "'auto', 'json' or 'text'"),
+    ("LOG_LEVEL", "hunter2", "'info', 'warning' or 'error'"),
 ]
 
 AWAY = "postgresql://u:hunter2@127.0.0.1:1/d"
@@ -149,7 +161,7 @@ def test_all_that_is_wrong_is_told_at_once(says: Says) -> None:
         ],
     ],
 )  # fmt: skip
-def test_every_command_that_needs_settings_refuses_a_weak_secret(
+def test_a15_every_command_that_needs_settings_refuses_a_weak_secret(
     says: Says, words: list[str]
 ) -> None:
     status, printed, complained = says(*words, SECRET_KEY="hunter2")
@@ -170,6 +182,35 @@ def test_secrets_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_address_of_the_portal_is_taken_without_its_last_slash() -> None:
     settings = Settings.read(secret_key=SECRET_KEY, public_url="https://portal.example.org/x/")
     assert settings.public_url == "https://portal.example.org/x"
+
+
+def test_lists_are_parted_by_commas_or_spaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SECRET_KEY", SECRET_KEY)
+    monkeypatch.setenv("PUBLIC_URL", "https://Portal.example.org:8443/x")
+    monkeypatch.setenv("ALLOWED_HOSTS", "A.example, b.example  [::2],")
+    monkeypatch.setenv("CORS_ORIGINS", "https://a.example,http://B.example:8080")
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.0/8 ::1")
+    settings = Settings.read()
+    assert settings.allowed_hosts == ("a.example", "b.example", "[::2]")
+    assert settings.cors_origins == ("https://a.example", "http://b.example:8080")
+    assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+    assert settings.hosts == {
+        *("portal.example.org", "a.example", "b.example", "[::2]"),
+        *("localhost", "127.0.0.1", "[::1]"),
+    }
+
+
+def test_readme_tells_every_setting_and_its_default() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| .+ \| (.+) \|$", README.read_text(), re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(NAMES)
+    told = dict(rows)
+    for name, field in Settings.model_fields.items():
+        assert field.description
+        if isinstance(field.default, int | str):
+            assert told[name.upper()] == f"`{field.default}`"
 
 
 def test_env_file_is_read_and_the_environment_goes_before_it(
@@ -240,7 +281,7 @@ async def test_server_without_tls_is_refused_where_it_is_required(
 
 
 @pytest.mark.parametrize("secret", [{}, {"SECRET_KEY": "0" * 40}])
-async def test_serve_refuses_a_weak_secret_before_it_listens(
+async def test_a15_serve_refuses_a_weak_secret_before_it_listens(
     mailbox: Mailbox, tmp_path: Path, secret: dict[str, str]
 ) -> None:
     env = environment(f"sqlite:///{tmp_path / 'x.sqlite3'}", mailbox)

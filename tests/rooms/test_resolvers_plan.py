@@ -1,7 +1,6 @@
 """Planned reads: what a document costs, what is kept of it, and what is refused."""
 
 import re
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from schema import Api
 from schema.operation import Operation, walk
 from tests.conftest import Databases
 from tests.oracle.clinic import CLINIC
-from tests.oracle.served import Served, serving
+from tests.oracle.served import FREELY, Served, serving
 
 OA = ("oa", Surface.PORTAL)
 DA = ("da.two", Surface.PORTAL)
@@ -32,11 +31,13 @@ async def served(
 ) -> AsyncIterator[Served]:
     """The API over the clinic, which these tests only read."""
     if request.param == "sqlite":
-        async with serving(await databases.sqlite(tmp_path_factory.mktemp("plan")), Api()) as made:
+        async with serving(
+            await databases.sqlite(tmp_path_factory.mktemp("plan")), Api(FREELY)
+        ) as made:
             yield made
         return
     url = await databases.postgresql()
-    async with serving(url, Api()) as made:
+    async with serving(url, Api(FREELY)) as made:
         yield made
     await databases.drop(url)
 
@@ -207,7 +208,7 @@ class TestSql:
         assert sql.count("organization_id = ") >= tables
         assert "department_id" in sql
 
-    @pytest.mark.parametrize("rounds", [1, 2, 3])
+    @pytest.mark.parametrize("rounds", [1, 2])
     async def test_lists_inside_lists_are_one_statement(self, served: Served, rounds: int) -> None:
         found = await data(served, OA, _around(rounds))
         assert found["clients"]["nodes"]
@@ -441,42 +442,3 @@ class TestPages:
                 page = found["pageInfo"]
                 backward = [one["id"] for one in found["nodes"]] + backward
             assert forward == backward == everybody
-
-
-class TestBounds:
-    """A document of a few lines can come to millions of fields: then it is refused, quickly."""
-
-    @pytest.mark.parametrize("levels", [11, 20, 40])
-    async def test_a_bomb_of_aliases_is_refused(self, served: Served, levels: int) -> None:
-        """Each fragment asks for the next one twice, below two names: 2^levels fields."""
-        fragments = [
-            f"fragment F{i} on Client {{ associations {{ a{i}: client {{ ...F{i + 1} }}"
-            f" b{i}: client {{ ...F{i + 1} }} }} }}"
-            for i in range(levels)
-        ]
-        document = "{ clients { nodes { ...F0 } } } " + " ".join(fragments)
-        document += f" fragment F{levels} on Client {{ id }}"
-        began = time.perf_counter()
-        assert await code(served, OA, document) == "QUERY_TOO_COSTLY"
-        assert time.perf_counter() - began < 5
-        assert served.database.statements == []
-
-    async def test_a_bomb_of_spreads_is_merged(self, served: Served) -> None:
-        """Each fragment spreads the next one twice in the same place: one field in the end."""
-        fragments = [
-            f"fragment F{i} on Department {{ ...F{i + 1} ...F{i + 1} }}" for i in range(40)
-        ]
-        document = "{ departments { ...F0 } } " + " ".join(fragments)
-        document += " fragment F40 on Department { id }"
-        began = time.perf_counter()
-        found = await data(served, OA, document)
-        assert time.perf_counter() - began < 5
-        assert found["departments"][0].keys() == {"id"}
-
-    async def test_two_thousand_fields_are_allowed_and_no_more(self, served: Served) -> None:
-        names = " ".join(f"a{i}: id" for i in range(1999))
-        found = await data(served, OA, f"{{ departments {{ {names} }} }}")
-        assert len(found["departments"][0]) == 1999
-        document = f"{{ departments {{ {names} one: id }} }}"
-        assert await code(served, OA, document) == "QUERY_TOO_COSTLY"
-        assert served.database.statements == []

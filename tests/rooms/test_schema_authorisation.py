@@ -40,7 +40,7 @@ async def served(
 async def refused(served: Served, *asked: Any) -> dict[str, Any]:
     """The one error for which nothing ran."""
     response = await served.answer(*asked)
-    assert response.json.keys() == {"errors"}
+    assert "data" not in response.json
     assert not response.ran
     assert served.database.statements == []
     (error,) = response.json["errors"]
@@ -268,3 +268,15 @@ async def test_a_megabyte_of_accents_is_refused_at_once(served: Served, field: s
         login(input: $input) { session { surface } userErrors { code } } }"""
     response = await served.answer(None, document, {"input": values})
     assert response.json["data"]["login"]["userErrors"] == [{"code": "INVALID_CREDENTIALS"}]
+
+
+async def test_a_search_as_long_is_refused_as_well(served: Served) -> None:
+    document = "query Find($text: String) { clients(search: $text) { totalCount } }"
+    accents = "a" + "\u0301\u0327" * 250_000
+    response = await served.answer(OA, document, {"text": accents})
+    (error,) = response.json["errors"]
+    assert error["message"] == "search takes at most 1000 characters."
+    assert error["extensions"] == {"code": "BAD_USER_INPUT"}
+    assert served.database.statements == []
+    response = await served.answer(OA, document, {"text": accents[:1000]})
+    assert response.json["data"] == {"clients": {"totalCount": 4}}  # who have a word with "a"

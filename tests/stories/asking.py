@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.world import Clinic, Json, World, refusal
@@ -144,3 +145,8 @@ async def record(world: World, clinic: Clinic, client: str, fields: str) -> Any:
     """These fields of a client, as an Organizational Administrator reads them."""
     document = f"query ($id: ID!) {{ client(id: $id) {{ {fields} }} }}"
     return await world.do(document, {"id": clinic.ids[client]}, clinic.token("olivia"))
+
+
+def same_headers(answer: httpx2.Response) -> list[tuple[str, str]]:
+    """The headers of an answer, but for the id that each has of its own."""
+    return sorted((name, value) for name, value in answer.headers.items() if name != "x-request-id")

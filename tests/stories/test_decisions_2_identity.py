@@ -22,6 +22,7 @@ from resolvers import (
     password_reset_request,
     resets,
 )
+from tests.stories.asking import same_headers
 from tests.world import (
     REGISTER,
     Clinic,
@@ -59,11 +60,11 @@ async def test_d14_the_public_answer_is_the_same_to_the_byte_whoever_has_the_add
 
     first = answers[0]
     assert first.status_code == 200
-    assert first.json() == {"data": {"clientRegister": {"accepted": True, "userErrors": []}}}
+    assert first.json()["data"] == {"clientRegister": {"accepted": True, "userErrors": []}}
     for answer in answers:
         assert answer.status_code == first.status_code
         assert answer.content == first.content
-        assert answer.headers.items() == first.headers.items()
+        assert same_headers(answer) == same_headers(first)
     assert [(letter.to, letter.subject) for letter in await world.new_mail()] == [
         ("amy@riverside.example", "You already have an account with Riverside Clinic"),
         ("amy@riverside.example", "You already have an account with Riverside Clinic"),

@@ -96,6 +96,15 @@ async def test_d07_a_practitioner_reads_associated_active_clients_only(
     }.items():
         record = await world.do(RECORD, {"id": clinic.ids[name]}, clinic.token("petra"))
         assert (record is not None) is reads, name
+    # and of associations those with them: gil is inactive
+    document = "{ viewer { staff { associations { totalCount nodes { client { firstName } } } } } }"
+    viewer = await world.do(document, token=clinic.token("petra"))
+    assert viewer["staff"]["associations"] == {
+        "totalCount": 3,
+        "nodes": [{"client": {"firstName": name}} for name in ("Amy", "Ben", "Bea")],
+    }
+    node = "query ($id: ID!) { node(id: $id) { id } }"
+    assert await world.do(node, {"id": clinic.ids["gil-petra"]}, clinic.token("petra")) is None
 
 
 async def test_d07_everyone_signed_in_reads_the_departments_of_their_organization(
@@ -304,7 +313,7 @@ async def test_d24_what_is_left_out_and_operations_not_chosen_do_not_count(
         headers = {"authorization": f"Bearer {clinic.token('paul')}"}
         return (await world.http.post("/graphql", json=body, headers=headers)).json()
 
-    assert await ask("Mine") == {"data": {"viewer": {"staff": {"firstName": "Paul"}}}}
+    assert (await ask("Mine"))["data"] == {"viewer": {"staff": {"firstName": "Paul"}}}
     assert refusal(await ask("Mine", all=True)) == "FORBIDDEN"
     assert refusal(await ask("Theirs")) == "FORBIDDEN"
 

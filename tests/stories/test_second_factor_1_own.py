@@ -23,10 +23,13 @@ from tests.factors import (
     wrong,
 )
 from tests.stories.asking import VIEWER
+from tests.stories.test_decisions_10_guessing import CHANGE, HERE, THERE, scaled
+from tests.stories.test_decisions_10_guessing import told as answered
 from tests.world import PASSWORD, Clinic, World, problems
 
 ASKED = [("SECOND_FACTOR_REQUIRED", "input.code")]
 WRONG = [("INVALID_CODE", "input.code")]
+REFUSED = "INVALID_CREDENTIALS"
 
 
 async def is_out(world: World, token: str) -> bool:
@@ -258,6 +261,38 @@ async def test_a_session_and_one_proof_turn_nothing_off(
     assert await told(world, "carl", RECOVERY) == []
     # the code was not used up by what was refused
     assert (await with_both(world, document, token, code))["userErrors"] == []
+
+
+async def test_d33_who_guesses_within_a_session_has_one_budget_for_the_password(
+    world: World, clinic: Clinic
+) -> None:
+    """With that of `passwordChange`; and one for the code that confirms a secret."""
+    scaled(world, 1)
+    await give(world, clinic, "carl")
+    await give(world, clinic, "fred", confirmed=False)
+    carl, fred, code = clinic.token("carl"), clinic.token("fred"), shown(world.clock())
+    guess, right = "not the password of anybody", {"password": PASSWORD, "code": code}
+    wrong_one = {"input": {"password": guess, "code": code}}
+    change = {"input": {"currentPassword": guess, "password": "nine otters under the willow"}}
+    async with world.unchanged():
+        for _ in range(3):
+            for document, said in (
+                (BEGIN, {"password": guess}),
+                (REMOVE, wrong_one),
+                (RENEW, wrong_one),
+            ):
+                assert await answered(world, HERE, document, said, token=carl) == REFUSED
+        assert await answered(world, HERE, CHANGE, change, token=carl) == REFUSED
+        for document in (REMOVE, RENEW):
+            told = await answered(world, HERE, document, {"input": right}, token=carl)
+            assert told == "RATE_LIMITED"
+        for _ in range(10):
+            said = {"code": wrong(world.clock())}
+            assert await answered(world, HERE, CONFIRM, said, token=fred) == "INVALID_CODE"
+        said = {"code": code}
+        assert await answered(world, HERE, CONFIRM, said, token=fred) == "RATE_LIMITED"
+    assert await answered(world, THERE, RENEW, {"input": right}, token=carl) == "done"
+    assert await answered(world, THERE, CONFIRM, said, token=fred) == "done"
 
 
 # --- taken away ---------------------------------------------------------------------------------

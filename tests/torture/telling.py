@@ -92,7 +92,7 @@ def main() -> int:
     told = 0
     with tempfile.TemporaryDirectory() as folder:
         told += asyncio.run(_ask_all(f"sqlite:///{folder}/portal.sqlite3", Path(folder), pairs))
-        with postgresql({}) as url:
+        with postgresql() as url:
             told += asyncio.run(_ask_all(url, Path(folder), pairs))
     return told
 

@@ -1,0 +1,151 @@
+"""What every request passes, whatever it is for: an id, hosts and origins, headers, the log."""
+
+import asyncio
+import datetime as dt
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models import Unavailable
+from portal import logs
+from portal.answers import HTTPS_ONLY, SAFE, Answer, Headers, Refusal, away, bad
+from portal.call import Call, Gone
+from portal.health import Health
+from portal.settings import Settings
+from portal.source import source
+from schema import ErrorCode
+
+_ONCE = (
+    *(b"authorization", b"content-encoding", b"content-type", b"host", b"idempotency-key"),
+    b"origin",
+)
+_PREFLIGHT: Headers = (
+    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-headers", b"authorization, content-type, idempotency-key"),
+    (b"access-control-max-age", b"7200"),
+)
+_EXPOSED = (b"access-control-expose-headers", b"retry-after, x-request-id")
+_HANG_UP = (b"connection", b"close")
+
+_logger = logging.getLogger(__name__)
+
+Endpoint = Callable[[Call, Scope, Receive], Awaitable[Answer]]
+
+
+class Gate:
+    """An ASGI app before all others: `graphql` has the requests to `/graphql`, `rest` the others.
+
+    `/graphql/` is the same place: who forgets a slash, or adds one, must not be sent wherever the
+    Host header says.
+    """
+
+    def __init__(
+        self, settings: Settings, health: Health, graphql: Endpoint, rest: ASGIApp
+    ) -> None:
+        self._hosts = frozenset(name.encode() for name in settings.hosts)
+        self._origins = frozenset(origin.encode() for origin in settings.cors_origins)
+        self._proxies = settings.trusted_proxies
+        self._more = SAFE + HTTPS_ONLY if settings.public_url.startswith("https:") else SAFE
+        self._health = health
+        self._graphql = graphql
+        self._rest = rest
+        self._tell = logs.operations()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one request in, and see to it that it is answered."""
+        if scope["type"] != "http":
+            await self._rest(scope, receive, send)
+            return
+        started = time.perf_counter()
+        call = self._call(scope)
+        answer = await self._answered(call, scope, receive, send)
+        if answer:
+            await answer.send(send, call.more)
+            if call.facts is not None:
+                self._log(call, call.facts, answer.status, time.perf_counter() - started)
+
+    def _call(self, scope: Scope) -> Call:
+        headers = dict(scope["headers"])
+        peer, origin = scope["client"], headers.get(b"origin")
+        id = f"{random.getrandbits(96):024x}"
+        more = (*self._more, (b"x-request-id", id.encode()))
+        if self._health.draining:
+            more += (_HANG_UP,)
+        if origin is not None and origin in self._origins:
+            more += ((b"access-control-allow-origin", origin), _EXPOSED)
+        whence = source(peer and peer[0], scope["headers"], self._proxies)
+        return Call(id, whence, headers, more)
+
+    async def _answered(
+        self, call: Call, scope: Scope, receive: Receive, send: Send
+    ) -> Answer | None:
+        """The answer; None when there is none to send (any more)."""
+        try:
+            return await self._let_in(call, scope, receive, send)
+        except Gone:
+            return None
+        except Refusal as refusal:
+            failure = refusal
+        except Unavailable:
+            failure = away()
+        except asyncio.CancelledError:
+            # The server ends, and has waited for this one as long as it may.
+            failure = away("The server is about to end. Please try again in a moment.")
+        except Exception:
+            _logger.exception("incident %s", call.id)
+            message = f"Something went wrong. Tell us the incident: {call.id}."
+            failure = Refusal(500, ErrorCode.INTERNAL_SERVER_ERROR, message)
+        if call.facts is not None:
+            call.facts["outcome"] = [failure.code]
+        return None if call.answered else failure.answer(call.kind)
+
+    async def _let_in(
+        self, call: Call, scope: Scope, receive: Receive, send: Send
+    ) -> Answer | None:
+        headers, path = call.headers, scope["path"]
+        if len(headers) < len(scope["headers"]):
+            names = [name for name, _ in scope["headers"]]
+            if any(names.count(name) > 1 for name in _ONCE):
+                raise bad(400, "A header that may come once came twice.")
+        if not self._is_ours(headers.get(b"host", b"")) and path not in self._health.doors:
+            raise bad(400, "The Host header names none of this server's hosts.")
+        if path in ("/graphql", "/graphql/"):
+            if scope["method"] == "OPTIONS" and headers.get(b"origin") in self._origins:
+                return Answer(204, headers=_PREFLIGHT)
+            return await self._graphql(call, scope, receive)
+        await self._rest(scope, receive, _with_headers(call, send))
+        return None
+
+    def _is_ours(self, host: bytes) -> bool:
+        name, _, port = host.rpartition(b":")
+        return (name if port.isdigit() else host).lower() in self._hosts
+
+    def _log(self, call: Call, facts: dict[str, Any], status: int, seconds: float) -> None:
+        self._tell(
+            {
+                "at": dt.datetime.now(dt.UTC),
+                "level": "info",
+                "event": "operation",
+                **facts,
+                "status": status,
+                "ms": round(seconds * 1000, 2),
+                "request": call.id,
+                "source": call.source,
+            }
+        )
+
+
+def _with_headers(call: Call, send: Send) -> Send:
+    """Add ours to whatever somebody else answers."""
+
+    async def send_more(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            call.answered = True
+            message["headers"] = [*message["headers"], *call.more]
+        await send(message)
+
+    return send_more

@@ -1,0 +1,73 @@
+"""How the environment spells places: addresses of the web, hosts, origins, networks.
+
+What is not understood is a `ValueError` whose text does not repeat it.
+"""
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, urlsplit
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+"""The names by which a machine calls itself."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_ADDRESS = "must be an address as in https://portal.example.org"
+_ORIGINS = "must be origins, as in https://portal.example.org"
+_HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]")
+_PORT = re.compile(r":\d*$")
+
+
+def public(url: str) -> str:
+    """The address of a site, without its last slash."""
+    _web(url, _ADDRESS)
+    return url.rstrip("/")
+
+
+def bare_host(url: str) -> str:
+    """The host of such an address as a Host header names it, in lower case and without a port."""
+    return _PORT.sub("", urlsplit(url).netloc.lower())
+
+
+def listed(text: object) -> object:
+    """The words of a list, which commas or spaces part."""
+    return tuple(text.replace(",", " ").split()) if isinstance(text, str) else text
+
+
+def host(name: str) -> str:
+    """The name of a host, in lower case."""
+    if not _HOST.fullmatch(name.lower()):
+        raise ValueError("must be names of hosts, as in portal.example.org, without ports")
+    return name.lower()
+
+
+def origin(text: str) -> str:
+    """An origin as browsers name it: no path, no `*`, no `null`."""
+    parts = _web(text, _ORIGINS)
+    if text.lower() != f"{parts.scheme}://{parts.netloc}".lower():
+        raise ValueError(_ORIGINS)
+    return text.lower()
+
+
+def network(text: object) -> object:
+    """A network, or the one address of one."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError("must be addresses or networks, as in 10.0.0.0/8") from None
+
+
+def _web(url: str, complaint: str) -> SplitResult:
+    """The parts of an address of the web, in the characters that browsers send."""
+    try:
+        parts = urlsplit(url)
+        plain = url.isascii() and url.isprintable() and " " not in url and parts.port != 0
+    except ValueError:
+        raise ValueError(complaint) from None
+    if not plain or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(complaint)
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError("must be an address without user, query and fragment")
+    return parts

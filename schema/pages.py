@@ -1,0 +1,97 @@
+"""`docs/errors.md` and `docs/limits.md`: what can go wrong, and how much may be asked at once."""
+
+import inspect
+
+from graphql import GraphQLEnumType, GraphQLSchema
+
+import schema.cost as schema_cost
+from schema.cost import prices
+from schema.document import COMPARISONS
+from schema.errors import MEANINGS
+from schema.limits import LIMITS, WORDS, Bounds
+
+_ERRORS = """\
+# What can go wrong
+
+Printed from the code by `make docs`; `make check` compares.
+
+## The request
+
+What is wrong with a request is in `errors`, each with one of these codes in its `extensions`, and a
+message for people. New codes may come: treat an unknown one by its message.
+
+| `extensions.code` | what it means |
+|---|---|
+"""
+
+_USER_ERRORS = """
+## The mutation
+
+What a mutation refuses is data: `userErrors` in its payload, each with one of these codes, a
+message for people, and the path of the argument. Then nothing was done.
+
+| `code` | what it means |
+|---|---|
+"""
+
+_LIMITS = """\
+# How much may be asked at once
+
+Printed from the code by `make docs`; `make check` compares.
+
+A document is measured before anything else is done with it. What is beyond a limit is refused as a
+whole with `QUERY_TOO_COSTLY` ([errors](errors.md)), and its `extensions` name the limit that was
+`exceeded`, what was `requested`, and the `limit` itself. From `fields` on it is the largest
+operation of the document that counts, with each fragment as often as it is spread; before that, the
+document as it is written.
+
+| limit | of | signed in | not signed in |
+|---|---|---|---|
+"""
+
+_COST = """
+Every answer tells the cost of its operation, and how much it may be:
+
+```json
+{"data": {…}, "extensions": {"cost": {"requested": 226, "limit": 20000}}}
+```
+
+## Cost
+
+"""
+
+_CREDENTIALS = """
+## Mutations of credentials
+
+With these somebody could try passwords, links and addresses, so an operation has one at most:
+
+"""
+
+
+def errors_page(schema: GraphQLSchema) -> str:
+    """The codes of both kinds and what they mean, in Markdown."""
+    codes = schema.type_map["UserErrorCode"]
+    assert isinstance(codes, GraphQLEnumType)
+    request = [f"| `{code}` | {meaning} |\n" for code, meaning in MEANINGS.items()]
+    mutation = [f"| `{name}` | {value.description} |\n" for name, value in codes.values.items()]
+    return "".join([_ERRORS, *request, _USER_ERRORS, *mutation])
+
+
+def limits_page(schema: GraphQLSchema) -> str:
+    """The limits, what an operation costs, and of which mutations it has one, in Markdown."""
+    signed_in, anonymous = _most(LIMITS.signed_in), _most(LIMITS.anonymous)
+    limits = [
+        f"| `{name}` | {words} | {signed_in[name]:,} | {anonymous[name]:,} |\n"
+        for name, words in WORDS.items()
+    ]
+    credentials = sorted(
+        f"`{field}`" for (_, field), price in prices(schema).items() if price.credential
+    )
+    cost = inspect.cleandoc(schema_cost.__doc__ or "")
+    time = f"\nAn operation that takes longer than {LIMITS.seconds:g} seconds is stopped.\n"
+    listed = f"{', '.join(credentials)}.\n"
+    return "".join([_LIMITS, *limits, time, _COST, cost, "\n", _CREDENTIALS, listed])
+
+
+def _most(bounds: Bounds) -> dict[str, int]:
+    return {**bounds.amounts._asdict(), "comparisons": COMPARISONS, "cost": bounds.cost}

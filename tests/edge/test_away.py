@@ -1,0 +1,204 @@
+"""E2, E3: whatever keeps the database away, callers are asked to come again, and find it back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import func, select, text
+
+from models import Database, Registration, database
+from portal import health
+from tests.conftest import Clinics, Databases
+from tests.edge.proxy import Proxy
+from tests.mailbox import Mailbox
+from tests.world import LOGIN, PASSWORD, REGISTER, Clinic, World
+
+LOOKS = '{ organization(slug: "riverside") { name } }'
+LISTS = "{ clients { totalCount } }"
+WHO = {"organization": "riverside", "username": "dora", "password": PASSWORD, "surface": "PORTAL"}
+FORM = {
+    "organization": "riverside",
+    "firstName": "Nora",
+    "lastName": "Newcomer",
+    "dateOfBirth": "1990-05-17",
+}
+
+PATIENCE = 60
+
+
+def is_away(answer: httpx2.Response) -> bool:
+    """Whether the answer is the one that asks to come again; if not, it must be good."""
+    body = answer.json()
+    if answer.status_code == 200:
+        assert "errors" not in body, body
+        return False
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert set(body) == {"errors"}
+    (error,) = body["errors"]
+    assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
+    assert error["message"].endswith("Please try again in a moment.")
+    return True
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same time-outs, only shorter."""
+    monkeypatch.setattr(database, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(database, "STATEMENT_SECONDS", 1)
+    monkeypatch.setattr(health, "READY_SECONDS", 0.5)
+
+
+@pytest.fixture
+async def behind(
+    _impatient: None, clinics: Clinics, databases: Databases, mailbox: Mailbox, tmp_path: Path
+) -> AsyncIterator[tuple[World, Proxy, Clinic, Database]]:
+    """The clinic behind a proxy, and its database without one."""
+    template, clinic = await clinics.made("postgresql")
+    url = await databases.copy(template, tmp_path)
+    async with Proxy(url) as proxy, World(proxy.url, mailbox) as world:
+        direct = Database(url)
+        yield world, proxy, clinic, direct
+        proxy.heal()
+        await direct.close()
+    await databases.drop(url)
+
+
+async def ask_all(world: World, clinic: Clinic, email: str) -> list[httpx2.Response]:
+    """One of each kind: a read, a list of somebody's, a sign-in, and a mutation."""
+    async with asyncio.timeout(PATIENCE):
+        return list(
+            await asyncio.gather(
+                world.send(LOOKS),
+                world.send(LISTS, token=clinic.token("dora")),
+                world.send(LOGIN, WHO),
+                world.send(REGISTER, {"input": {**FORM, "email": email}}),
+            )
+        )
+
+
+async def check_is_back(world: World, clinic: Clinic) -> None:
+    ready = await world.http.get("/readyz")
+    assert (ready.status_code, ready.text) == (200, "ready\n")
+    answers = await ask_all(world, clinic, "back@home.example")
+    assert [is_away(answer) for answer in answers] == [False] * 4
+
+
+async def registrations(direct: Database, email: str) -> int:
+    count = select(func.count(Registration.id)).where(Registration.email == email)
+    return await direct.read(lambda c: c.scalar(count)) or 0
+
+
+async def test_e2_a_network_that_swallows_everything_is_waited_for_and_not_for_ever(
+    behind: tuple[World, Proxy, Clinic, Database],
+) -> None:
+    world, proxy, clinic, direct = behind
+    await check_is_back(world, clinic)
+    proxy.stall()
+    ready = await world.http.get("/readyz")
+    assert (ready.status_code, ready.text) == (503, "the database is away\n")
+    assert (await world.http.get("/healthz")).status_code == 200
+    for _ in range(3):
+        answers = await ask_all(world, clinic, "lost@home.example")
+        assert [is_away(answer) for answer in answers] == [True] * 4
+    proxy.reset()  # nothing of what was swallowed comes after all
+    proxy.heal()
+    await check_is_back(world, clinic)
+    assert await registrations(direct, "lost@home.example") == 0
+
+
+async def test_e2_a_network_that_cuts_everybody_again_and_again_spoils_no_answer(
+    behind: tuple[World, Proxy, Clinic, Database],
+) -> None:
+    world, proxy, clinic, direct = behind
+    good: list[str] = []
+
+    async def cut() -> None:
+        while True:
+            await asyncio.sleep(0.03)
+            proxy.reset()
+
+    cutting = asyncio.create_task(cut())
+    for number in range(20):
+        email = f"nora{number}@home.example"
+        answers = await ask_all(world, clinic, email)
+        away = [is_away(answer) for answer in answers]
+        if not away[-1]:
+            good.append(email)
+    cutting.cancel()
+    await check_is_back(world, clinic)
+    for email in good:
+        # A commit whose answer was cut off may have been made all the same; one that was answered
+        # has been.
+        assert await registrations(direct, email) == 1
+
+
+async def test_e2_a_network_that_is_slow_is_only_slow(
+    behind: tuple[World, Proxy, Clinic, Database],
+) -> None:
+    world, proxy, clinic, _ = behind
+    proxy.latency = 0.1
+    answers = await ask_all(world, clinic, "slow@home.example")
+    assert [is_away(answer) for answer in answers] == [False] * 4
+
+
+# --- E3: more at once than there is room for ----------------------------------------------------
+
+
+async def lock(connection: Any, dialect: str) -> None:
+    """From here on nobody else can write; on PostgreSQL nobody can look at organizations either."""
+    if dialect == "postgresql":
+        await connection.execute(text("LOCK TABLE organizations"))
+
+
+async def test_e3_more_operations_than_there_is_room_for_are_asked_to_come_again(
+    databases: Databases, mailbox: Mailbox, tmp_path: Path, url: str
+) -> None:
+    async with World(url, mailbox, operations_at_once=4) as world:
+        other = Database(url)
+        async with other._writes.begin() as connection:
+            await lock(connection, other.dialect)
+            form = {"input": {**FORM, "email": "nora@home.example"}}
+            waiting = [asyncio.create_task(world.send(REGISTER, form)) for _ in range(4)]
+            await asyncio.sleep(0)
+            while world.app._edge._running < 4:  # type: ignore[attr-defined]  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            for _ in range(10):
+                refused = await world.send(LOOKS)
+                assert is_away(refused)
+                message = "The server is busy. Please try again in a moment."
+                assert refused.json()["errors"][0]["message"] == message
+            assert (await world.http.get("/healthz")).status_code == 200
+        answers = await asyncio.gather(*waiting)
+        assert [is_away(answer) for answer in answers] == [False] * 4
+        assert not is_away(await world.send(LOOKS))
+        await other.close()
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_e3_who_waits_too_long_for_a_connection_is_asked_to_come_again(
+    mailbox: Mailbox, url: str
+) -> None:
+    async with World(url, mailbox) as world:
+        other = Database(url)
+        for document, variables in (
+            (LOOKS, None),
+            (REGISTER, {"input": {**FORM, "email": "nora@home.example"}}),
+        ):
+            async with other._writes.begin() as connection:
+                await lock(connection, other.dialect)
+                async with asyncio.timeout(PATIENCE):
+                    answers = await asyncio.gather(
+                        *(world.send(document, variables) for _ in range(50))
+                    )
+                assert all(map(is_away, answers))
+            async with asyncio.timeout(PATIENCE):
+                answers = await asyncio.gather(
+                    *(world.send(document, variables) for _ in range(50))
+                )
+            assert not any(map(is_away, answers))
+        await other.close()
