@@ -51,7 +51,7 @@ class Answer:
 class Refusal(Exception):
     """A request that is answered with one error: its status, its code, a sentence for people."""
 
-    def __init__(self, status: int, code: str, message: str, headers: Headers = ()) -> None:
+    def __init__(self, status: int, code: ErrorCode, message: str, headers: Headers = ()) -> None:
         super().__init__(message)
         self.status = status
         self.code = code

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope
 
 from models import AccountKind, outside
 from permissions import Actor
-from portal.answers import GRAPHQL, HTML, JSON, Answer, Headers, away, bad
+from portal.answers import GRAPHQL, HTML, JSON, RETRY, Answer, Headers, away, bad
 from portal.asked import Asked, asked
 from portal.call import Call
 from portal.media import accepted
@@ -110,7 +110,7 @@ def _with_errors(kind: bytes, found: Response, said: dict[str, Any]) -> Answer:
     codes = {error["extensions"]["code"] for error in errors}
     nothing_came = not any((said.get("data") or {}).values())
     if nothing_came and codes == {ErrorCode.SERVICE_UNAVAILABLE}:
-        raise away(errors[0]["message"])
+        return Answer(503, kind, found.body, RETRY)
     limited = nothing_came and codes == {ErrorCode.RATE_LIMITED}
     wait = _wait(errors[0]) if limited else ()
     if kind is JSON:

@@ -113,7 +113,7 @@ WHERE c.organization_id = $1 AND c.id = $2 AND (
 APPROVE = """
 UPDATE clients
 SET status = 'ACTIVE', status_reason = NULL, department_id = $3, approved_at = $4,
-    approved_by_id = $5, decided_at = $4, decided_by_id = $5
+    approved_by_id = $5, decided_at = $4, decided_by_id = $5, version = version + 1
 WHERE organization_id = $1 AND id = $2 AND status = 'PENDING'
 """
 
