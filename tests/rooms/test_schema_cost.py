@@ -354,7 +354,6 @@ class TestAmounts:
             directives_together=2,
             fields=18,
             depth=6,
-            nested_lists=3,
             root_fields=2,
             reads=6,
         )
