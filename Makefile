@@ -43,6 +43,7 @@ bench: $(DEV) ## Measure everything beside its rivals; write docs/performance.md
 
 torture: $(DEV) ## Run what takes long, or needs a quiet machine.
 	$(PYTHON) -m tests.torture.telling $(ARGS)
+	$(PYTHON) -m tests.torture.letters
 
 schema: $(RUN) ## Print the schema into schema.graphql.
 	@$(PYTHON) -m portal schema > .venv/schema.graphql
