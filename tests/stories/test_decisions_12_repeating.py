@@ -232,7 +232,7 @@ async def test_e06_a_read_that_failed_is_read_again_and_nothing_is_done_again(
         ("amy", 'mutation { linkResend(token: "x") { accepted } }', None),
         ("amy", "{ viewer { surface } }", None),
         ("amy", "mutation { __typename }", None),
-        ("amy", "mutation @skip(if: true) { logout { userErrors { code } } }", None),
+        ("amy", "mutation { logout @skip(if: true) { userErrors { code } } }", None),
         (
             "dora",
             """mutation ($id: ID!) {
