@@ -351,7 +351,7 @@ ENTRIES: dict[str, Entry] = {
     "registrationConfirm": Entry(
         None,
         {"input": {**CREDENTIALS, "token": "#confirm"}},
-        {"registrations", "accounts", "clients", "links", "letters", "search_words"},
+        {"registrations", "accounts", "clients", "links", "letters", "notices", "search_words"},
         ["carl", "dora", "olivia", "oscar", "twyla"],
         prepare=_registered,
         bad=inputs(
@@ -596,7 +596,7 @@ ENTRIES: dict[str, Entry] = {
     "clientUpdate": Entry(
         "dora",
         {"id": "@amy", "input": {"firstName": "Amelia", "phone": "+1 555 0199"}},
-        {"clients", "search_words"},
+        {"clients", "associations", "search_words"},
         forbidden=NOT_CLIENTS,
         bad=[
             *inputs(
@@ -624,7 +624,7 @@ ENTRIES: dict[str, Entry] = {
     "clientDeactivate": Entry(
         "dora",
         {"id": "@amy", "reason": "Moved away."},
-        {"clients", "sessions"},
+        {"clients", "associations", "sessions"},
         forbidden=NOT_CLIENTS,
         bad=[
             *of("dora", "NOT_ACTIVE", "@chloe", "@gil"),
@@ -637,7 +637,7 @@ ENTRIES: dict[str, Entry] = {
     "clientReactivate": Entry(
         "dora",
         {"id": "@gil"},
-        {"clients"},
+        {"clients", "associations"},
         forbidden=NOT_CLIENTS,
         prepare=_inactive_practitioner,
         bad=[
