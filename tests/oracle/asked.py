@@ -30,12 +30,10 @@ OWN = ("Viewer.client", "Viewer.staff")
 class Asked:
     """The fields asked for, as path and `Type.field`.
 
-    Those directly below one's own record, of which nothing is denied, are left out; `own` has the
-    paths of such records.
+    Those directly below one's own record, of which nothing is denied, are left out.
     """
 
     fields: set[tuple[Path, str]] = field(default_factory=set)
-    own: set[Path] = field(default_factory=set)
     bad_pages: int = 0
     count: int = 0
 
@@ -65,8 +63,6 @@ def walk(
             inner = (*path, node.alias.value if node.alias else node.name.value)
             if not own:
                 asked.fields.add((inner, coordinate))
-            if coordinate in OWN:
-                asked.own.add(inner)
             if "first" in definition.args:
                 said = get_argument_values(definition, node, values)
                 asked.bad_pages += not _is_good_page(said)

@@ -24,7 +24,7 @@ from graphql import (
 )
 from graphql.execution.values import get_variable_values
 
-from tests.oracle.asked import Asked, Path, definition_of, permits, shown, walk
+from tests.oracle.asked import Asked, definition_of, permits, shown, walk
 from tests.oracle.people import HOLDERS, PERMISSIONS, Me
 from tests.oracle.rows import Rows, by_id, by_shown_id, shown_id
 
@@ -104,23 +104,20 @@ class Plain:
         self, answer: Answer, errors: list[GraphQLError], asked: Asked
     ) -> list[dict[str, Any]]:
         """One error a read: a bad argument somewhere in it fails all of it (`D29`)."""
-        reads: set[Path] = set()
+        reads: set[str] = set()
         for error in errors:
             assert isinstance(error.original_error, BadArgument), error
-            path: Any = tuple(error.path or ())
-            reads.add(next((own for own in asked.own if path[: len(own)] == own), path[:1]))
+            assert error.path
+            reads.add(str(error.path[0]))
         types = {
             path: definition_of(self.schema, coordinate).type for path, coordinate in asked.fields
         }
         for read in reads:
-            place: Any = answer["data"]
-            for key in read[:-1]:
-                place = place and place[key]
-            if isinstance(types[read], GraphQLNonNull):
+            if isinstance(types[(read,)], GraphQLNonNull):
                 answer["data"] = None
-            elif place is not None:
-                place[read[-1]] = None
-        return [{"path": list(read), **_error("BAD_USER_INPUT")} for read in reads]
+            elif answer["data"] is not None:
+                answer["data"][read] = None
+        return [{"path": [read], **_error("BAD_USER_INPUT")} for read in reads]
 
     # --- fields -----------------------------------------------------------------------------------
 
