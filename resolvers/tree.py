@@ -113,11 +113,16 @@ class Page:
         """The lists of its items: `nodes` and `edges`, under whatever keys."""
         return [part for part in self.parts if part.name in ("nodes", "edges")]
 
-    @property
-    def asks_rows(self) -> bool:
-        """Whether anything was asked that its rows must be read for."""
+    def asks_rows(self, *, backward: bool) -> bool:
+        """Whether anything was asked that its rows must be read for.
+
+        What lies where the page came from is known by its cursor.
+        """
+        known = "hasNextPage" if backward else "hasPreviousPage"
         inside = [one for part in self.parts for one in (part, *part.parts)]
-        return any(part.name not in ("totalCount", "pageInfo", "__typename") for part in inside)
+        return any(
+            one.name not in ("totalCount", "pageInfo", "__typename", known) for one in inside
+        )
 
     @property
     def asks_total(self) -> bool:

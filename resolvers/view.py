@@ -250,7 +250,7 @@ class Level:
         by = order.text([self.at.says(column) for column in order.columns], page.backward)
         place = self.column(f"{_FIRST_PLACE} + row_number() OVER (ORDER BY {by})")
         text = together(self._connection(field, page, place, counted))
-        if not field.asks_rows:
+        if not field.asks_rows(backward=page.backward):
             return text
         rows = self.rows(f"{which} ORDER BY {by} LIMIT {page.size + 1}", *found)
         if page.backward:

@@ -220,11 +220,7 @@ async def test_planned_and_plain_agree(oracle: Oracle, caller: Caller) -> None:
     me = _me(caller)
     loop = asyncio.get_running_loop()
 
-    @settings(
-        max_examples=EXAMPLES,
-        suppress_health_check=list(HealthCheck),
-        phases=[__import__("hypothesis").Phase.generate],
-    )
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     @given(document=documents(PLAIN.schema, POOL, lambda field: PLAIN.may(me, field)))
     def agree(document: Document) -> None:
         asyncio.run_coroutine_threadsafe(oracle.agree(caller, document), loop).result()

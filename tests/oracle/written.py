@@ -163,6 +163,13 @@ WRITTEN = {
         pageInfo { hasNextPage hasPreviousPage startCursor endCursor } }""",
         {"after": _cursor("eva"), "before": _cursor("cis")},
     ),
+    "only whether there is more": Document("""{
+        first: clients(first: 1) { pageInfo { hasPreviousPage } }
+        last: clients(last: 1) { pageInfo { hasNextPage } totalCount }
+        more: clients(last: 1) { pageInfo { hasPreviousPage } }
+        none: clients(last: 1, search: "@") { pageInfo { hasNextPage } }
+        viewer { staff { associations(last: 1) { pageInfo { hasNextPage } } } }
+    }"""),
     "a cursor that only some reach": Document(
         """query Beyond($after: String!) {
         clients(after: $after) { nodes { id } }
