@@ -3,7 +3,8 @@
 What every request reads goes straight to the driver, as `models.statement` says.
 Reads run statement by statement outside a transaction, on connections that need no reset.
 Writes run in one transaction an operation; one that lost a race (a unique key taken meanwhile,
-a deadlock, a lock not had) runs again from its start, so that it sees who won.
+a deadlock, a lock not had) runs again from its start, so that it sees who won. So does one whose
+connection turns out to be dead before it commits: nobody asks a connection whether it still lives.
 """
 
 import asyncio
@@ -154,7 +155,6 @@ class Database:
             parsed,
             pool_size=connections if self.dialect == "postgresql" else 1,
             max_overflow=0,
-            pool_pre_ping=self.dialect == "postgresql",
             **pool,
         )
         self._planned = _planned_reads(parsed, arguments, connections)
@@ -201,9 +201,15 @@ class Database:
 
     async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         for attempt in range(1, TRIES + 1):
+            committing = False
             try:
                 async with _available(), self._writes.begin() as connection:
-                    return await work(connection)
+                    done = await work(connection)
+                    committing = True
+                    return done
+            except Unavailable as failure:
+                if attempt > 1 or committing or not _was_dead(failure.__cause__):
+                    raise
             except DBAPIError as failure:
                 if attempt == TRIES or not _lost_race(failure):
                     raise
@@ -305,6 +311,11 @@ def _is_away(failure: DBAPIError | OSError) -> bool:
 # PostgreSQL's classes: connection exception, invalid authorization, unknown database (somebody is
 # changing a password, or restoring a copy), insufficient resources, operator intervention.
 _AWAY_STATES = ("08", "28", "3D", "53", "57")
+
+
+def _was_dead(failure: BaseException | None) -> bool:
+    """Whether the pool gave a connection whose other end was gone; it has let go of all others."""
+    return isinstance(failure, DBAPIError) and failure.connection_invalidated
 
 
 def _lost_race(failure: DBAPIError) -> bool:

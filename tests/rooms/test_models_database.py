@@ -286,6 +286,33 @@ class TestAway:
             server.start()
             await database.close()
 
+    @pytest.mark.parametrize("when", ["before its end", "at its end"])
+    async def test_what_dies_before_its_end_runs_again_and_what_dies_at_its_end_does_not(
+        self, server: PostgreSQL, when: str
+    ) -> None:
+        server.start()
+        database, other = Database(server.url), Database(server.url)
+        runs = 0
+
+        async def work(connection: AsyncConnection) -> object:
+            nonlocal runs
+            runs += 1
+            if runs == 1:
+                mine = await connection.scalar(text("SELECT pg_backend_pid()"))
+                cut = text("SELECT pg_terminate_backend(:pid, 5000)")
+                await other.read(lambda c: c.scalar(cut, {"pid": mine}))
+            return None if when == "at its end" else await connection.scalar(text("SELECT 1"))
+
+        if when == "at its end":
+            with pytest.raises(Unavailable):
+                await database.write(work)
+            assert runs == 1
+        else:
+            assert await database.write(work) == 1
+            assert runs == 2
+        await database.close()
+        await other.close()
+
     async def test_unavailable_where_nobody_listens(self) -> None:
         database = Database("postgresql://portal:secret@127.0.0.1:1/portal")
         with pytest.raises(Unavailable):
