@@ -805,7 +805,7 @@ ENTRIES: dict[str, Entry] = {
                 "revoke": roles(("CARE_COORDINATOR", "@mental")),
             },
         },
-        {"role_grants"},
+        {"role_grants", "staff"},
         forbidden=NOT_STAFF,
         bad=[
             *inputs(

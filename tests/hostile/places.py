@@ -13,7 +13,7 @@ from graphql import (
     is_list_type,
 )
 
-from models import Surface, outside
+from models import Client, Staff, Surface, outside
 from permissions import Public
 from schema.declare import DEFINITION, RULE
 from tests.leaks.paths import SCHEMA, root
@@ -36,6 +36,7 @@ GOOD: dict[str, Any] = {
     "username": "una.new",
     "password": PASSWORD,
     "currentPassword": PASSWORD,
+    "code": "246810",
     "surface": "APP",
     "token": TOKENS.link(CLINIC.ids["link.valid"]),
     "refreshToken": TOKENS.refresh(CLINIC.sessions["ann", Surface.APP], 1),
@@ -53,6 +54,7 @@ GOOD: dict[str, Any] = {
     "orderBy": "NAME",
     "registrationOpen": True,
     "receiveNewClientNotifications": True,
+    "secondFactorRequired": False,
     "first": 5,
     "last": None,
     "before": None,
@@ -81,6 +83,11 @@ _OF_TYPE = {
     "Staff": _id("stf_", "pr"),
     "Department": GOOD["departmentId"],
     "Node": _id("cli_", "anna"),
+}
+_VERSIONS = {
+    outside(prefix, row["id"]): row["version"]
+    for prefix, model in (("cli_", Client), ("stf_", Staff))
+    for row in CLINIC.rows[model]
 }
 _AFTER = {"clients": _id("cur_", "ann"), "staff": _id("cur_", "pr")}
 
@@ -113,6 +120,8 @@ class Place:
                 return _IDS.get(self.field) or _OF_TYPE[of.removesuffix("Payload")]
             case "after":
                 return _AFTER[self.field]
+            case "expectedVersion":
+                return _VERSIONS[_IDS[self.field]]
         return GOOD[self.path[-1]]
 
 

@@ -137,6 +137,10 @@ EXPECTED = {
     "staffAssociationsUpdate": {"NOT_FOUND", "INVALID"},
     "staffRolesUpdate": {"HAS_ASSOCIATIONS"},
     "departmentDeactivate": {"HAS_CLIENTS"},
+    "secondFactorBegin": {"SECOND_FACTOR_ON"},
+    "secondFactorConfirm": {"SECOND_FACTOR_ON"},
+    "secondFactorRemove": {"INVALID_CODE"},
+    "recoveryCodesRenew": {"INVALID_CODE"},
 }
 """Mutations that would do something only to a clinic that was made for them."""
 
@@ -214,11 +218,12 @@ async def _post(world: World, body: Any) -> httpx2.Response:
 
 
 INTS: list[Any] = [
-    *(0, -1, 101, 2**31 - 1, 2**31, -(2**31) - 1, 2**63, 10**300, -(10**400)),
+    *(2**31, -(2**31) - 1, 2**63, 10**300, -(10**400)),
     *(1.5, 5e-324, 1e300, float("inf"), float("nan"), "5", "", True, False, [], [5], {}, {"a": 1}),
 ]
+NO_SIZES = [0, -1, 101, 2**31 - 1]
 INT_LITERALS = [
-    *("0", "-1", "101", "2147483647", "2147483648", "9223372036854775808", "9" * 5000),
+    *("2147483648", "9223372036854775808", "9" * 5000),
     *("-" + "9" * 5000, "1.5", "5.0", "1e2", "1e999", "-1e999", '"5"', "true", "[]", "[5]", "{}"),
     *("{a: 1}", "FIVE", "NaN", '"""5"""'),
 ]
@@ -265,7 +270,8 @@ async def _bad(sides: Sides, place: Place, values: list[Any], literals: list[str
 
 @in_places("Int")
 async def test_no_number_is_a_fault_of_ours(sides: Sides, place: Place) -> None:
-    await _bad(sides, place, INTS, INT_LITERALS)
+    no_sizes = NO_SIZES if place.path[-1] in ("first", "last") else []
+    await _bad(sides, place, INTS + no_sizes, INT_LITERALS + [str(size) for size in no_sizes])
 
 
 @in_places("Boolean")

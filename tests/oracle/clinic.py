@@ -36,6 +36,8 @@ from models import (
     sort_key,
     words_of,
 )
+from permissions import Vault
+from permissions.codes import new_secret
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 PUBLIC_URL = "https://portal.example.org"
@@ -110,7 +112,8 @@ class Clinic:
 
     def second_factor(self, label: str, *, confirmed: bool = True) -> None:
         """A secret of a staff member's app, which counts once it is confirmed."""
-        row = {"organization_id": self._id, "id": self.ids[label], "secret": b"of no app"}
+        secret = Vault(SECRET).encrypt(new_secret(), self._id, self.ids[label])
+        row = {"organization_id": self._id, "id": self.ids[label], "secret": secret}
         row |= {"confirmed_at": NOW, "last_step": 1} if confirmed else {}
         self.rows[SecondFactor].append(
             {"confirmed_at": None, "last_step": None, **row, "wrong_codes": 0}
