@@ -42,8 +42,10 @@ bench: $(DEV) ## Measure everything beside its rivals; write docs/performance.md
 	$(PYTHON) -m benchmarks $(ARGS)
 
 torture: $(DEV) ## Run what takes long, or needs a quiet machine.
-	$(PYTHON) -m tests.torture.telling $(ARGS)
+	$(PYTHON) -m tests.torture.telling
 	$(PYTHON) -m tests.torture.letters
+	$(PYTHON) -m tests.torture.databases
+	$(PYTHON) -m tests.torture.strangers
 
 schema: $(RUN) ## Print the schema into schema.graphql.
 	@$(PYTHON) -m portal schema > .venv/schema.graphql

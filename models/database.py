@@ -309,8 +309,9 @@ def _is_away(failure: DBAPIError | OSError) -> bool:
 
 
 # PostgreSQL's classes: connection exception, invalid authorization, unknown database (somebody is
-# changing a password, or restoring a copy), insufficient resources, operator intervention.
-_AWAY_STATES = ("08", "28", "3D", "53", "57")
+# changing a password, or restoring a copy), insufficient resources, operator intervention; and a
+# standby that is not promoted yet.
+_AWAY_STATES = ("08", "28", "3D", "53", "57", "25006")
 
 
 def _was_dead(failure: BaseException | None) -> bool:

@@ -57,11 +57,13 @@ class PostgreSQL:
     """A new server with nothing in it, on a free port of 127.0.0.1, in a folder of its own.
 
     Used as a context manager. `settings` are the server's own, by name: `FAST` unless given, and
-    as safe as PostgreSQL is with `{}`. Should this process be killed, a keeper ends it all.
+    as safe as PostgreSQL is with `{}`. Its folder is made in `where`, if that is said. Should this
+    process be killed, a keeper ends it all.
     """
 
-    def __init__(self, settings: Mapping[str, str] = FAST) -> None:
+    def __init__(self, settings: Mapping[str, str] = FAST, where: Path | None = None) -> None:
         self._settings = settings
+        self._where = where
         self._password = secrets.token_urlsafe(16)
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
@@ -72,7 +74,7 @@ class PostgreSQL:
         return f"postgresql://portal:{self._password}@127.0.0.1:{self._port}/postgres"
 
     def __enter__(self) -> Self:
-        self._folder = _new_folder(in_memory=self._settings.get("fsync") == "off")
+        self._folder = _new_folder(self._where or _place(self._settings.get("fsync") == "off"))
         self._keeper = subprocess.Popen(
             ["/bin/sh", "-c", _KEEPER, "keeper", self._folder],
             stdin=subprocess.PIPE,
@@ -118,18 +120,40 @@ class PostgreSQL:
         """Kill it with -9, as a power cut would."""
         self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Stop it where it is, connections and all, until `thaw`."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        """To all its processes, each of which leads a group of its own; on Linux only."""
+        assert self._process
+        own = self._process.pid
+        children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
+        for pid in (own, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def _initialise(self) -> None:
         secret = self._folder / "password"
         secret.write_text(self._password)
         command = [
-            *(str(self._bin / "initdb"), "--pgdata=data", "--username=portal"),
+            *("initdb", "--pgdata=data", "--username=portal"),
             *("--auth=scram-sha-256", f"--pwfile={secret}"),
             *("--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"),
         ]
         if _version(self._bin) >= 16:
             command.append("--set=scram_iterations=1")  # the password is random already
+        self._run(*command)
+        secret.unlink()
+
+    def _run(self, name: str, *arguments: str) -> None:
+        """Run one of its programs to a good end. Raises `RuntimeError`."""
         done = subprocess.run(
-            command,
+            [str(self._bin / name), *arguments],
             **_unprivileged(self._folder),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -137,9 +161,8 @@ class PostgreSQL:
             text=True,
             check=False,
         )
-        secret.unlink()
         if done.returncode:
-            raise RuntimeError(f"initdb failed:\n{done.stdout}")
+            raise RuntimeError(f"{name} failed:\n{done.stdout}")
 
     def _try_to_start(self, deadline: float) -> bool:
         settings = {
@@ -186,6 +209,21 @@ class PostgreSQL:
         assert self._keeper.stdin
         self._keeper.stdin.close()
         self._keeper.wait()
+
+
+class Standby(PostgreSQL):
+    """A copy of a running server that follows it; a commit there is one here before it is told."""
+
+    def __init__(self, primary: PostgreSQL) -> None:
+        super().__init__({})
+        self._primary = primary
+        self._password = primary._password
+
+    def _initialise(self) -> None:
+        self._run(
+            *("pg_basebackup", "--pgdata=data", "--write-recovery-conf", "--checkpoint=fast"),
+            *("--no-sync", f"--dbname={self._primary.url}"),
+        )
 
 
 @contextlib.contextmanager
@@ -244,13 +282,17 @@ def _is_open(path: Path) -> bool:
     return all(place.stat().st_mode & 0o001 for place in (path, *path.parents))
 
 
-def _new_folder(*, in_memory: bool) -> Path:
+def _place(in_memory: bool) -> Path:
     where = Path(tempfile.gettempdir()).resolve()
     # Where many databases come and go, ext4 takes a hundred times as long to make a file.
     if in_memory and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH:
-        where = _MEMORY
-    elif _is_root() and not _is_open(where):
-        where = Path("/tmp")  # noqa: S108 - with a folder of a random name in it
+        return _MEMORY
+    if _is_root() and not _is_open(where):
+        return Path("/tmp")  # noqa: S108 - with a folder of a random name in it
+    return where
+
+
+def _new_folder(where: Path) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="vtconnect-postgresql-", dir=where))
     if _is_root():
         shutil.chown(folder, _NOBODY, _group())

@@ -36,6 +36,10 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def turn_to(self, url: str) -> None:
+        """Lead new connections to another server."""
+        self._behind = make_url(url)
+
     @property
     def url(self) -> str:
         """The URL of the same database, through here."""
@@ -62,7 +66,7 @@ class Proxy:
         assert task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError), contextlib.closing(back):
             far, forth = await asyncio.open_connection(self._behind.host, self._behind.port)
             wires = {back, forth}
             self._wires |= wires
@@ -70,8 +74,7 @@ class Proxy:
                 await asyncio.gather(self._pass(near, forth), self._pass(far, back))
             finally:
                 self._wires -= wires
-                for wire in wires:
-                    wire.close()
+                forth.close()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(CHUNK):

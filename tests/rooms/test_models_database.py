@@ -313,6 +313,19 @@ class TestAway:
         await database.close()
         await other.close()
 
+    async def test_unavailable_where_nobody_may_write_yet(self, server: PostgreSQL) -> None:
+        """As on a standby that is not promoted."""
+        server.start()
+        database = Database(server.url)
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(text("SET TRANSACTION READ ONLY"))
+            await connection.execute(text("CREATE TABLE notes (words text)"))
+
+        with pytest.raises(Unavailable):
+            await database.write(work)
+        await database.close()
+
     async def test_unavailable_where_nobody_listens(self) -> None:
         database = Database("postgresql://portal:secret@127.0.0.1:1/portal")
         with pytest.raises(Unavailable):
