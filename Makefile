@@ -11,7 +11,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 # A .venv whose Python is gone is made anew.
 $(shell test -x $(PYTHON) || rm -rf .venv)
 
-.PHONY: help install demo serve test check bench torture schema docs lock clean
+.PHONY: help install demo serve test check bench torture fuzz schema docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -46,6 +46,9 @@ torture: $(DEV) ## Run what takes long, or needs a quiet machine.
 	$(PYTHON) -m tests.torture.letters
 	$(PYTHON) -m tests.torture.databases
 	$(PYTHON) -m tests.torture.strangers
+
+fuzz: $(DEV) ## Ask anything, as the strongest role, for twenty minutes (FUZZ_SECONDS=1200).
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-1200} $(PYTHON) -m pytest -q -n 0 -s tests/hostile/test_fuzz.py $(ARGS)
 
 schema: $(RUN) ## Print the schema into schema.graphql.
 	@$(PYTHON) -m portal schema > .venv/schema.graphql

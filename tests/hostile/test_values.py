@@ -5,24 +5,18 @@ Whatever is sent, both databases answer the same, and nothing of it is a fault o
 
 import json
 import unicodedata
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import orjson
 import pytest
-from sqlalchemy import update
 
-from models import Account, Database
-from permissions import Passwords
-from schema import Api
 from tests.conftest import Databases
-from tests.hostile.places import GOOD, OA, PASSWORD, Place, asked, places, written
-from tests.oracle.clinic import CLINIC
-from tests.oracle.served import FREELY, Caller, Recording, Served, Undoing, serving
+from tests.hostile.places import GOOD, OA, Place, asked, places, written
+from tests.hostile.sides import Sides, both
+from tests.oracle.served import Recording, Undoing
 from tests.world import World
 
 TEXTS = {
@@ -62,53 +56,13 @@ IDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """The API over one clinic on each database."""
-
-    sides: Sequence[Served]
-
-    async def answer(self, caller: Caller, *asked: Any) -> dict[str, Any]:
-        """What both answer, which is the same and no fault of ours."""
-        first, other = [(await side.answer(caller, *asked)).json for side in self.sides]
-        assert first == other, asked
-        for error in first.get("errors", ()):
-            assert error["extensions"]["code"] in (
-                *("BAD_USER_INPUT", "UNAUTHENTICATED", "FORBIDDEN"),
-            ), (asked, error)
-        return first
-
-
 @pytest.fixture(scope="module")
 async def sides(
     databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Sides]:
     """Whatever is written here is undone."""
-    async with _sides(databases, tmp_path_factory.mktemp("values"), Undoing) as made:
+    async with both(databases, tmp_path_factory.mktemp("values"), Undoing) as made:
         yield made
-
-
-@asynccontextmanager
-async def _sides(databases: Databases, folder: Path, kind: type[Recording]) -> AsyncIterator[Sides]:
-    urls = await databases.sqlite(folder), await databases.postgresql()
-    api = Api(FREELY)
-    async with serving(urls[0], api, kind) as one, serving(urls[1], api, kind) as other:
-        for url in urls:
-            await _set_password(url)
-        yield Sides((one, other))
-    await databases.drop(urls[1])
-
-
-async def _set_password(url: str) -> None:
-    """The clinic's people have none that could be right."""
-    passwords, database = Passwords(memory=64, rounds=1), Database(url)
-    hashed = await passwords.hash(PASSWORD)
-    oa = Account.id == CLINIC.ids["oa"]
-    await database.write(
-        lambda c: c.execute(update(Account).where(oa).values(password_hash=hashed))
-    )
-    await database.close()
-    passwords.close()
 
 
 def in_places(*types: str) -> pytest.MarkDecorator:
@@ -185,7 +139,7 @@ async def test_text_is_kept_as_it_is_or_refused_with_its_field(
         organization { name } userErrors { code field } }
     }"""
     kept = set()
-    async with _sides(databases, tmp_path, Recording) as sides:
+    async with both(databases, tmp_path, Recording) as sides:
         for what, text in TEXTS.items():
             body = await sides.answer(OA, document, {"name": text, "id": GOOD["departmentId"]})
             for payload in body["data"].values():

@@ -83,6 +83,12 @@ def documents(
     return writer.document()
 
 
+@st.composite
+def mutations(draw: Draw, schema: GraphQLSchema, pool: Pool, name: str, given: Any) -> Document:
+    """This mutation with these arguments, asking for anything of what it answers."""
+    return _Writer(draw, schema, pool, lambda _: True).mutation(name, given)
+
+
 class _Writer:
     def __init__(
         self, draw: Draw, schema: GraphQLSchema, pool: Pool, may: Callable[[str], bool]
@@ -105,14 +111,7 @@ class _Writer:
         root = self._schema.query_type
         assert root
         selections = self._selections(root, depth=0, own=False)
-        head = "query Asked"
-        if self._variables:
-            said = ", ".join(
-                f"${name}: {one.type}" + (f" = {one.default}" if one.default else "")
-                for name, one in self._variables.items()
-            )
-            head += f"({said})"
-        parts = [f"{head} {selections}", *self._definitions]
+        parts = [f"query Asked{self._head()} {selections}", *self._definitions]
         name = None
         if self._one_in(10):
             name = "Asked"
@@ -120,6 +119,27 @@ class _Writer:
         if self._one_in(3):
             parts.reverse()
         return Document("\n".join(parts), self._values, name)
+
+    def mutation(self, name: str, given: Mapping[str, Any]) -> Document:
+        root = self._schema.mutation_type
+        assert root
+        definition = root.fields[name]
+        for argument, value in given.items():
+            self._variables[argument] = _Variable(str(definition.args[argument].type), None)
+            self._values[argument] = value
+        selections = self._selections(get_named_type(definition.type), depth=1, own=False)
+        arguments = ", ".join(f"{argument}: ${argument}" for argument in given)
+        asked = f"{name}({arguments}) {selections}" if given else f"{name} {selections}"
+        parts = [f"mutation Asked{self._head()} {{ {asked} }}", *self._definitions]
+        return Document("\n".join(parts), self._values)
+
+    def _head(self) -> str:
+        """The operation's variables."""
+        said = ", ".join(
+            f"${name}: {one.type}" + (f" = {one.default}" if one.default else "")
+            for name, one in self._variables.items()
+        )
+        return said and f"({said})"
 
     # --- selections -----------------------------------------------------------------------------
 
