@@ -1,6 +1,7 @@
 """What is true: the tables, their words, the database that holds them, and its migrations."""
 
 from models.account import Account, Link, ResetRequest, SearchWord, Session
+from models.audit import AuditEvent, AuditHead, ClientRead
 from models.base import Base
 from models.client import Association, Client, Notice, Registration
 from models.database import Database, Unavailable, within
@@ -15,6 +16,8 @@ from models.text import canonical_email, canonical_username, name_key, sort_key,
 from models.throttle import Throttle
 from models.words import (
     AccountKind,
+    ActorKind,
+    AuditAction,
     ClientStatus,
     LetterState,
     LinkPurpose,
@@ -28,9 +31,14 @@ from models.words import (
 __all__ = [
     "Account",
     "AccountKind",
+    "ActorKind",
     "Association",
+    "AuditAction",
+    "AuditEvent",
+    "AuditHead",
     "Base",
     "Client",
+    "ClientRead",
     "ClientStatus",
     "Database",
     "Department",

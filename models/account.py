@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
-from models.base import Base, ByCodePoint, Owned, belongs, word
+from models.base import NO_NEWS, Base, ByCodePoint, Owned, belongs, word
 from models.organization import Organization
 from models.words import AccountKind, LinkPurpose, Surface
 
@@ -103,7 +103,7 @@ class ResetRequest(Owned, Base):
     """
 
     __tablename__ = "reset_requests"
-    __table_args__ = (Index(None, "due_at"),)
+    __table_args__ = (Index(None, "due_at"), {"info": NO_NEWS})
 
     organization_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey(Organization.id), primary_key=True, sort_order=-2

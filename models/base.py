@@ -5,6 +5,7 @@ import enum
 import uuid
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     DateTime,
     Dialect,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     MetaData,
     String,
+    Text,
     Uuid,
     literal_column,
 )
@@ -43,6 +45,19 @@ class Instant(TypeDecorator[dt.datetime]):
         return value.replace(tzinfo=dt.UTC)  # type: ignore[no-any-return]
 
 
+class AsJson(TypeDecorator[Any]):
+    """A value as the text of its JSON, to the byte the same on every database."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else orjson.loads(value)
+
+
 def word(words: type[enum.Enum]) -> Enum:
     """A column of one of our words, kept as its name (so a new word needs no migration)."""
     return Enum(words, native_enum=False, create_constraint=False, length=32)
@@ -50,6 +65,13 @@ def word(words: type[enum.Enum]) -> Enum:
 
 # Compared by code point on both databases, whatever the locale of the cluster (D29).
 ByCodePoint = String().with_variant(String(collation="C"), "postgresql")
+
+
+NO_NEWS = {"news": False}
+"""What a table says of itself (`info`) whose rows are for the work alone: counts, keys, queues.
+
+Nobody's data or rights are different when they change, so the audit trail need not be told.
+"""
 
 
 class Base(DeclarativeBase):

@@ -38,6 +38,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from models.base import NO_NEWS
 from models.reads import AWAY_WORDS, PostgresqlReads, Reads, SqliteReads
 from models.statement import Rows, Statement, Values, Written
 
@@ -82,9 +83,11 @@ class _Within(FunctionElement[bool]):
     _is_implicitly_boolean = True
 
 
-def within(column: SQLColumnExpression[Any], parameter: str) -> ColumnElement[bool]:
-    """Whether the column holds one of the ids given as the named parameter."""
-    return _Within(column, bindparam(parameter, type_=Ids()))
+def within(
+    column: SQLColumnExpression[Any], parameter: str, of: type[TypeEngine[Any]] = Ids
+) -> ColumnElement[bool]:
+    """Whether the column holds one of the ids (or what `of` says) given as the named parameter."""
+    return _Within(column, bindparam(parameter, type_=of()))
 
 
 @compiles(_Within, "postgresql")
@@ -157,6 +160,7 @@ class Database:
             max_overflow=0,
             **pool,
         )
+        event.listen(self._writes.sync_engine, "after_cursor_execute", _notice)
         self._planned = _planned_reads(parsed, arguments, connections)
         if self.dialect == "sqlite":
             _prepare_sqlite(self._reads, self._writes)
@@ -204,6 +208,7 @@ class Database:
             committing = False
             try:
                 async with _available(), self._writes.begin() as connection:
+                    connection.info[_CHANGED] = False
                     done = await work(connection)
                     committing = True
                     return done
@@ -238,6 +243,21 @@ class Database:
         await self._planned.close()
         await self._reads.dispose()
         await self._writes.dispose()
+
+
+_CHANGED = "changed"
+
+
+def has_changed(connection: AsyncConnection) -> bool:
+    """Whether the transaction of a `Database.write` has changed any row so far (but `NO_NEWS`)."""
+    return bool(connection.info[_CHANGED])
+
+
+def _notice(connection: Connection, cursor: Any, *said: Any) -> None:
+    _statement, _parameters, context, _many = said
+    changed = context.isinsert or ((context.isupdate or context.isdelete) and cursor.rowcount)
+    if changed and context.compiled.statement.table.info != NO_NEWS:
+        connection.info[_CHANGED] = True
 
 
 def _planned_reads(url: URL, arguments: dict[str, Any], connections: int) -> Reads:

@@ -6,7 +6,7 @@ import uuid
 from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.orm import Mapped
 
-from models.base import Base, Owned, belongs
+from models.base import NO_NEWS, Base, Owned, belongs
 
 
 class IdempotencyKey(Owned, Base):
@@ -22,6 +22,7 @@ class IdempotencyKey(Owned, Base):
         belongs("account_id", "accounts"),
         UniqueConstraint("organization_id", "account_id", "key"),
         Index(None, "created_at"),
+        {"info": NO_NEWS},
     )
 
     account_id: Mapped[uuid.UUID]

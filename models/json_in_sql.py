@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sqlalchemy import Boolean, Date, DateTime, Enum, Integer, Uuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from models.base import Instant
+from models.base import AsJson, Instant
 
 TOGETHER = 32
 """How many texts are put together at a time: databases bound how deep an expression is."""
@@ -88,6 +88,8 @@ def _value(  # noqa: PLR0911 - one for each type
     written = type_.impl_instance if isinstance(type_, TypeDecorator) else type_
     postgresql = dialect == "postgresql"
     match written:
+        case _ if isinstance(type_, AsJson):
+            return [Sql(sql)]
         case Boolean():
             return [condition(sql)]
         case Integer():

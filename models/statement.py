@@ -121,9 +121,10 @@ def _text(selected: Query, dialect: str) -> str:
 
 
 _CONVERTS: dict[str, dict[type, Callable[[Any], Any]]] = {
-    "postgresql": {frozenset: list, set: list},
+    "postgresql": {frozenset: list, set: list, tuple: list},
     "sqlite": {
         uuid.UUID: lambda key: key.hex,
+        tuple: lambda words: orjson.dumps(words).decode(),
         frozenset: lambda keys: orjson.dumps([key.hex for key in keys]).decode(),
         dt.datetime: lambda at: at.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
     },

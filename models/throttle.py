@@ -5,7 +5,7 @@ import datetime as dt
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base
+from models.base import NO_NEWS, Base
 
 
 class Throttle(Base):
@@ -16,7 +16,7 @@ class Throttle(Base):
     """
 
     __tablename__ = "throttles"
-    __table_args__ = (Index(None, "ends_at"),)
+    __table_args__ = (Index(None, "ends_at"), {"info": NO_NEWS})
 
     key: Mapped[bytes] = mapped_column(primary_key=True)
     attempts: Mapped[int]

@@ -12,7 +12,10 @@ from sqlalchemy.sql.dml import UpdateBase
 from models import (
     Account,
     AccountKind,
+    ActorKind,
     Association,
+    AuditAction,
+    AuditEvent,
     Base,
     Client,
     ClientStatus,
@@ -137,6 +140,30 @@ async def clinic(database: Database, slug: str) -> Clinic:
             "refreshed_at": NOW,
             "access_expires_at": NOW,
             "refresh_expires_at": NOW,
+        },
+        "audit_events": {
+            "organization_id": organization,
+            "id": new_id(),
+            "number": 1,
+            "at": NOW,
+            "action": AuditAction.ORGANIZATION_CREATED,
+            "actor_kind": ActorKind.OPERATOR,
+            "roles": [],
+            "departments": [],
+            "changes": [],
+            "times": 1,
+            "previous_hash": "",
+            "hash": "",
+        },
+        "audit_heads": {"organization_id": organization, "number": 1, "hash": ""},
+        "client_reads": {
+            "organization_id": organization,
+            "id": new_id(),
+            "client_id": of_client["id"],
+            "reader_kind": ActorKind.STAFF,
+            "reader_id": of_staff["id"],
+            "surface": Surface.PORTAL,
+            "at": NOW,
         },
         "registrations": {
             **of_organization,
@@ -528,6 +555,15 @@ class TestTheRest:
         await accept(database, update(table(Letter)).values(contents=None))
         gone = select(func.count()).select_from(table(Letter)).where(Letter.contents.is_(None))
         assert await database.read(lambda connection: connection.scalar(gone)) == 1
+
+    async def test_an_event_is_neither_changed_nor_dropped(
+        self, database: Database, east: Clinic
+    ) -> None:
+        for statement in (update(table(AuditEvent)).values(times=2), delete(table(AuditEvent))):
+            with pytest.raises(IntegrityError, match="audit events are only ever added"):
+                await accept(database, statement)
+        again = select(AuditEvent.times)
+        assert await database.read(lambda connection: connection.scalars(again).all()) == [1]
 
     async def test_a_client_without_a_department_keeps_a_registration(
         self, database: Database, east: Clinic
