@@ -26,6 +26,7 @@ from sqlalchemy import (
 from models import (
     AccountKind,
     Association,
+    AuditEvent,
     Base,
     Client,
     ClientStatus,
@@ -40,6 +41,7 @@ from models import (
     StaffStatus,
     within,
 )
+from models.audit import overlaps
 from permissions.actor import Actor, Shape
 from permissions.roles import HOLDS, Permission, Scope
 
@@ -398,11 +400,21 @@ def _ways_to_grants(shape: Shape) -> Iterable[_Way]:
         yield _Way(None, RoleGrant.staff_id == _ACTOR)
 
 
+def _ways_to_events(shape: Shape) -> Iterable[_Way]:
+    scopes = shape.scopes(Permission.AUDIT_READ)
+    if Scope.ORGANIZATION in scopes:
+        yield _Way(Scope.ORGANIZATION, true())
+    if Scope.DEPARTMENT in scopes:
+        mine = _departments(Permission.AUDIT_READ)
+        yield _Way(Scope.DEPARTMENT, overlaps(AuditEvent.departments, mine))
+
+
 _WAYS = {
     Client: _ways_to_clients,
     Association: _ways_to_associations,
     Staff: _ways_to_staff,
     RoleGrant: _ways_to_grants,
+    AuditEvent: _ways_to_events,
 }
 
 

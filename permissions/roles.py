@@ -19,6 +19,7 @@ class Permission(StrEnum):
     STAFF_SET_ROLES = "STAFF_SET_ROLES"
     DEPARTMENT_UPDATE = "DEPARTMENT_UPDATE"
     ORGANIZATION_UPDATE = "ORGANIZATION_UPDATE"
+    AUDIT_READ = "AUDIT_READ"
 
 
 class Scope(StrEnum):
@@ -40,7 +41,9 @@ _STAFF = tuple(permission for permission in Permission if permission.startswith(
 
 HOLDS: dict[Role, dict[Permission, Scope]] = {
     Role.ORGANIZATION_ADMINISTRATOR: dict.fromkeys(Permission, Scope.ORGANIZATION),
-    Role.DEPARTMENT_ADMINISTRATOR: dict.fromkeys((*_CLIENT, *_STAFF), Scope.DEPARTMENT),
+    Role.DEPARTMENT_ADMINISTRATOR: dict.fromkeys(
+        (*_CLIENT, *_STAFF, Permission.AUDIT_READ), Scope.DEPARTMENT
+    ),
     Role.CARE_COORDINATOR: dict.fromkeys((*_CLIENT, Permission.STAFF_READ), Scope.DEPARTMENT),
     Role.PRACTITIONER: {Permission.CLIENT_READ: Scope.OWN},
 }

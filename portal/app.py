@@ -18,7 +18,7 @@ from portal.edge import Edge
 from portal.gate import Gate
 from portal.health import Health
 from portal.life import take_signals
-from portal.service import delivering, service, utc_now
+from portal.service import delivering, noting, service, utc_now
 from portal.settings import Settings
 from schema import Api, printed
 
@@ -41,7 +41,11 @@ class Portal(Starlette):
 
     @contextlib.asynccontextmanager
     async def _live(self) -> AsyncIterator[None]:
-        async with service(self._settings, self._clock) as made, delivering(made):
+        async with (
+            service(self._settings, self._clock) as made,
+            noting(made.services),
+            delivering(made),
+        ):
             self._edge.service = self._health.service = self.state.service = made
             take_signals(self._health, self._settings.notice_seconds)
             yield

@@ -98,6 +98,17 @@ def _make_room(url: str) -> None:
 
 
 @contextlib.asynccontextmanager
+async def noting(services: Services) -> AsyncIterator[None]:
+    """What is noted beside the work is written meanwhile, and at the end what is left."""
+    task = asyncio.create_task(services.notes.run(services.database, services.clock), name="notes")
+    try:
+        yield
+    finally:
+        services.notes.end()
+        await task
+
+
+@contextlib.asynccontextmanager
 async def delivering(made: Service) -> AsyncIterator[None]:
     """Clerk and courier at work meanwhile."""
     tasks = [

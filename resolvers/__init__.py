@@ -6,6 +6,8 @@ raises as `Refused`, and nothing is done.
 """
 
 from resolvers.associations import Deltas, NewAssociation
+from resolvers.auditing import AuditFilter, audit_events
+from resolvers.chain import Verdict, verify
 from resolvers.clients import (
     ClientFilter,
     ClientOrder,
@@ -85,6 +87,7 @@ __all__ = [
     "GIVEN",
     "Approval",
     "Asked",
+    "AuditFilter",
     "BadArgument",
     "Begun",
     "Choice",
@@ -112,7 +115,9 @@ __all__ = [
     "RoleChanges",
     "Services",
     "Stopped",
+    "Verdict",
     "answer_resets",
+    "audit_events",
     "client",
     "client_approve",
     "client_associations_update",
@@ -164,4 +169,5 @@ __all__ = [
     "staff_second_factor_reset",
     "staff_update",
     "sweep",
+    "verify",
 ]

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import (
     Association,
+    AuditAction,
     Base,
     Client,
     ClientStatus,
@@ -30,6 +31,8 @@ from models import (
 from permissions import Actor, Permission, Scope, reach
 from resolvers.checks import Checks
 from resolvers.errors import Code
+from resolvers.events import On, changed
+from resolvers.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Deltas:
 
 async def associate(
     connection: AsyncConnection,
+    trail: Trail,
     actor: Actor,
     one: Record,
     deltas: Deltas,
@@ -65,18 +69,20 @@ async def associate(
     `one` is the row of the side that all pairs share. Each problem names its list in the input,
     its row and its own field; `added` is what the input calls the list of new ones.
     """
-    await _Change(connection, actor, one, now).make(deltas, added)
+    await _Change(connection, trail, actor, one, now).make(deltas, added)
 
 
 class _Change:
     def __init__(
         self,
         connection: AsyncConnection,
+        trail: Trail,
         actor: Actor,
         one: Record,
         now: dt.datetime,
     ) -> None:
         self._connection = connection
+        self._trail = trail
         self._actor = actor
         self._one = one
         self._now = now
@@ -92,28 +98,49 @@ class _Change:
         removed = [
             await self._to_remove(typed, "remove", str(i)) for i, typed in enumerate(deltas.remove)
         ]
-        changed = [
+        moved = [
             await self._to_change(new, "change", str(i)) for i, new in enumerate(deltas.change)
         ]
         added = [await self._to_add(new, adding, str(i)) for i, new in enumerate(deltas.add)]
         self._checks.done()
         rows = [row for row in added if row]
-        for association_id in removed:
-            await self._connection.execute(delete(Association).where(self._is(association_id)))
-        for changes in changed:
-            assert changes
-            association_id, department_id = changes
-            await self._connection.execute(
-                update(Association)
-                .where(self._is(association_id))
-                .values(department_id=department_id)
+        for ended in removed:
+            assert ended
+            done = await self._connection.execute(delete(Association).where(self._is(ended)))
+            if done.rowcount:
+                self._tell(
+                    AuditAction.ASSOCIATION_REMOVED, _people(ended), ended.department_id, None
+                )
+        for pair in moved:
+            assert pair
+            one, to = pair
+            done = await self._connection.execute(
+                update(Association).where(self._is(one)).values(department_id=to)
             )
+            if done.rowcount:
+                self._tell(AuditAction.ASSOCIATION_CHANGED, _people(one), one.department_id, to)
         if rows:
             await self._connection.execute(insert(Association), rows)
+        for row in rows:
+            people = row["client_id"], row["practitioner_id"]
+            self._tell(AuditAction.ASSOCIATION_CREATED, people, None, row["department_id"])
+
+    def _tell(
+        self,
+        action: AuditAction,
+        people: tuple[uuid.UUID, uuid.UUID],
+        before: uuid.UUID | None,
+        after: uuid.UUID | None,
+    ) -> None:
+        """Tell of a client and a practitioner, and the department in which they met and meet."""
+        departments = {before, after}
+        on = On(self._actor.organization_id, *people, departments=departments)
+        changes = changed({"department_id": before}, {"department_id": after})
+        self._trail.tell(action, on, changes)
 
     # --- rows of the input: each answers what to do, or adds a problem
 
-    async def _to_remove(self, typed: str, *row: str) -> uuid.UUID | None:
+    async def _to_remove(self, typed: str, *row: str) -> Record | None:
         id = parse_id("asc_", typed)
         other = parse_id("stf_" if self._from_client else "cli_", typed)
         found = None
@@ -124,12 +151,10 @@ class _Change:
         if found is None:
             self._checks.add(Code.NOT_FOUND, "There is no such association.", *row)
         elif self._is_new(self._other_of(found), *row) and self._may(found, *row):
-            return found.id  # type: ignore[no-any-return]
+            return found
         return None
 
-    async def _to_change(
-        self, new: NewAssociation, *row: str
-    ) -> tuple[uuid.UUID, uuid.UUID] | None:
+    async def _to_change(self, new: NewAssociation, *row: str) -> tuple[Record, uuid.UUID] | None:
         other = await self._other(new.id, *row)
         if other is None or not self._is_new(other.id, *row, self._other_field):
             return None
@@ -146,7 +171,7 @@ class _Change:
             self._checks.choose("Choose the department to move to.", choices, *row, "departmentId")
             return None
         department_id = await self._department(practitioner, new, *row)
-        return (found.id, department_id) if department_id else None
+        return (found, department_id) if department_id else None
 
     async def _to_add(self, new: NewAssociation, *row: str) -> dict[str, Any] | None:
         other = await self._other(new.id, *row)
@@ -244,10 +269,10 @@ class _Change:
             association.practitioner_id if self._from_client else association.client_id
         )
 
-    def _is(self, association_id: uuid.UUID | None) -> Any:
+    def _is(self, association: Record) -> Any:
         return and_(
             Association.organization_id == self._actor.organization_id,
-            Association.id == association_id,
+            Association.id == association.id,
         )
 
     def _is_new(self, other: uuid.UUID, *path: str) -> bool:
@@ -378,6 +403,10 @@ async def open_or_closed(connection: AsyncConnection, actor: Actor, typed: str) 
         .with_for_update(read=True)
     )
     return found.one_or_none()
+
+
+def _people(association: Record) -> tuple[uuid.UUID, uuid.UUID]:
+    return association.client_id, association.practitioner_id
 
 
 def _name(person: Record) -> str:

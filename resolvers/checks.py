@@ -82,7 +82,7 @@ class Checks:
         """What an update says, by column; a null where there can be none is a problem (`D32`)."""
         for column, value in change.items():
             if value is None and column not in may_be_empty:
-                self.add(Code.REQUIRED, "This cannot be empty.", _camel(column))
+                self.add(Code.REQUIRED, "This cannot be empty.", camel(column))
         return {
             column: value
             for column, value in change.items()
@@ -183,7 +183,7 @@ def username_key(text: str) -> str | None:
     return canonical_username(normal) if _USERNAME.fullmatch(normal) else None
 
 
-def _camel(column: str) -> str:
+def camel(column: str) -> str:
     """A column as inputs name it."""
     head, *rest = column.split("_")
     return head + "".join(part.capitalize() for part in rest)

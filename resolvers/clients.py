@@ -15,6 +15,7 @@ from models import (
     Account,
     AccountKind,
     Association,
+    AuditAction,
     Client,
     ClientStatus,
     Department,
@@ -36,10 +37,12 @@ from resolvers.associations import (
 from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Choice, Code, Problem, Refused, conflict, refuse
+from resolvers.events import changed, on_client
 from resolvers.finding import index, search
 from resolvers.links import invite, supersede
 from resolvers.listing import Listing, OneOf, Order
 from resolvers.registration import end_registrations, tell_managers
+from resolvers.trail import Trail
 from resolvers.tree import Key
 
 
@@ -106,7 +109,7 @@ def clients(context: Context, wanted: ClientFilter, order: ClientOrder) -> Listi
 def client(id: str) -> Key | None:
     """The client of this id, among those whom the caller manages."""
     found = parse_id("cli_", id)
-    return Key(Client, found, at_least=Scope.DEPARTMENT) if found else None
+    return Key(Client, found, at_least=Scope.DEPARTMENT, opened=True) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ async def client_create(context: Context, typed: NewClient) -> Key:
     checks.done()
     actor = context.actor
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         now = context.now()
         organization_id = actor.organization_id
         department_id = await _home(
@@ -173,8 +176,9 @@ async def client_create(context: Context, typed: NewClient) -> Key:
         await index(connection, organization_id, client_id)
         await end_registrations(connection, organization_id, email_key, now)
         made = await found(connection, actor, outside("cli_", client_id), Permission.CLIENT_CREATE)
+        trail.tell(AuditAction.CLIENT_CREATED, on_client(made), changed(None, made))
         deltas = Deltas(add=typed.associations)
-        await associate(connection, actor, made, deltas, now, "associations")
+        await associate(connection, trail, actor, made, deltas, now, "associations")
         await invite(context, connection, organization_id, client_id)
         return Key(Client, client_id)
 
@@ -184,7 +188,7 @@ async def client_create(context: Context, typed: NewClient) -> Key:
 async def client_invitation_resend(context: Context, id: str) -> Key:
     """Send the letter again that lets a client define credentials, with a new link (`D5`)."""
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         client = await found(connection, context.actor, id, Permission.CLIENT_CREATE)
         key = Key(Client, client.id)
         if client.username is not None:
@@ -193,6 +197,7 @@ async def client_invitation_resend(context: Context, id: str) -> Key:
         if client.status is not ClientStatus.ACTIVE:
             raise refuse(Code.NOT_ACTIVE, "This client is not active.", "id", key=key)
         await invite(context, connection, client.organization_id, client.id)
+        trail.tell(AuditAction.CLIENT_INVITATION_RESENT, on_client(client))
         return key
 
     return await context.write(work)
@@ -211,7 +216,7 @@ async def client_update(
     new = _checked(checks, change, context.now().date())
     actor = context.actor
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         client = await found(connection, actor, id, Permission.CLIENT_UPDATE)
         checks.done()
         values = dict(new)
@@ -226,16 +231,17 @@ async def client_update(
             return Key(Client, client.id)
         names = new.get("first_name", client.first_name), new.get("last_name", client.last_name)
         seen = client.version if expected_version is None else expected_version
-        changed = await connection.execute(
+        done = await connection.execute(
             update(Client)
             .where(_is(client), Client.version == seen)
             .values(**values, name_key=name_key(*names))
         )
-        if changed.rowcount != 1:
+        if done.rowcount != 1:
             if expected_version is None:  # somebody was faster: again, over what they left
-                return await work(connection)
+                return await work(connection, trail)
             raise conflict("client", Key(Client, client.id))
         await index(connection, client.organization_id, client.id)
+        trail.tell(AuditAction.CLIENT_UPDATED, on_client(client, values), changed(client, values))
         if readdressed:
             theirs = Link.account_id == client.id
             await supersede(connection, client.organization_id, theirs, context.now())
@@ -291,13 +297,13 @@ async def _may_readdress(
 async def client_associations_update(context: Context, id: str, deltas: Deltas) -> Key:
     """Change whom a client meets, from the Clients tab (`S22` to `S25`)."""
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         actor = context.actor
         client = await found(connection, actor, id, None)
         if (deltas.add or deltas.change) and client.status is not ClientStatus.ACTIVE:
             message = "Only an active client can be associated with practitioners."
             raise refuse(Code.NOT_ACTIVE, message, "id", key=Key(Client, client.id))
-        await associate(connection, actor, client, deltas, context.now())
+        await associate(connection, trail, actor, client, deltas, context.now())
         return Key(Client, client.id)
 
     return await context.write(work)

@@ -6,13 +6,25 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import Account, Client, ClientStatus, Link, LinkPurpose, Record, Staff
+from models import (
+    Account,
+    AccountKind,
+    AuditAction,
+    Client,
+    ClientStatus,
+    Link,
+    LinkPurpose,
+    Record,
+    Staff,
+)
 from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
+from resolvers.events import LINK, changed, on_person
 from resolvers.finding import index
 from resolvers.links import supersede, usable, use
 from resolvers.throttles import throttle
+from resolvers.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ async def invitation_accept(
     words = [person.first_name, person.last_name, person.email]
     credentials = await chosen(context, username, password, words)
 
-    async def work(connection: AsyncConnection) -> Onboarded:
+    async def work(connection: AsyncConnection, trail: Trail) -> Onboarded:
         now = context.now()
         await use(connection, link, now, "input", "token")
         await claim(connection, link.organization_id, credentials)
@@ -92,12 +104,21 @@ async def invitation_accept(
         )
         await index(connection, link.organization_id, link.account_id)
         await supersede(connection, link.organization_id, Link.account_id == link.account_id, now)
-        status = await connection.execute(
+        found = await connection.execute(
             select(Client.status).where(
                 Client.organization_id == link.organization_id, Client.id == link.account_id
             )
         )
-        return Onboarded(credentials.username, status.scalar_one_or_none())
+        status = found.scalar_one_or_none()
+        kind = AccountKind.CLIENT if status else AccountKind.STAFF
+        values = {"username": credentials.username, "password_hash": credentials.password_hash}
+        trail.tell(
+            AuditAction.INVITATION_ACCEPTED,
+            on_person(link.organization_id, kind, link.account_id),
+            changed(None, values),
+            by=LINK,
+        )
+        return Onboarded(credentials.username, status)
 
     return await context.write(work)
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import (
     Association,
+    AuditAction,
     Client,
     ClientStatus,
     Department,
@@ -20,7 +21,9 @@ from permissions import Actor
 from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
+from resolvers.events import changed, on_department
 from resolvers.listing import Listing, Order
+from resolvers.trail import Trail
 from resolvers.tree import Key
 
 _BY_NAME = Order((Department.name_key, Department.id))
@@ -37,7 +40,7 @@ async def department_create(context: Context, name: str) -> Key:
     text = checks.name(name, "name")
     checks.done()
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         organization_id = context.actor.organization_id
         await _free(connection, organization_id, text)
         department_id = new_id()
@@ -51,6 +54,11 @@ async def department_create(context: Context, name: str) -> Key:
                 created_at=context.now(),
             )
         )
+        trail.tell(
+            AuditAction.DEPARTMENT_CREATED,
+            on_department(organization_id, department_id),
+            changed(None, {"name": text, "active": True}),
+        )
         return Key(Department, department_id)
 
     return await context.write(work)
@@ -61,12 +69,17 @@ async def department_update(context: Context, id: str, name: str) -> Key:
     checks = Checks("input")
     text = checks.name(name, "name")
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         department = await _found(connection, context.actor, id)
         checks.done()
         await _free(connection, department.organization_id, text, Department.id != department.id)
         await connection.execute(
             update(Department).where(_is(department)).values(name=text, name_key=sort_key(text))
+        )
+        trail.tell(
+            AuditAction.DEPARTMENT_UPDATED,
+            on_department(department.organization_id, department.id),
+            changed(department, {"name": text}),
         )
         return Key(Department, department.id)
 
@@ -79,10 +92,12 @@ async def department_deactivate(context: Context, id: str) -> Key:
     Grants in it give no reach from then on, and registrations that chose it confirm as unsure.
     """
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         await lock(connection, context.actor)
         department = await _found(connection, context.actor, id)
         key = Key(Department, department.id)
+        if not department.active:
+            return key
         # First the row, so that nobody comes in while it is looked at.
         await connection.execute(update(Department).where(_is(department)).values(active=False))
         left = await connection.execute(
@@ -114,6 +129,11 @@ async def department_deactivate(context: Context, id: str) -> Key:
             many = "is 1 association" if associations == 1 else f"are {associations} associations"
             message = f"There {many} in {department.name}."
             raise refuse(Code.HAS_ASSOCIATIONS, message, "id", key=key)
+        trail.tell(
+            AuditAction.DEPARTMENT_DEACTIVATED,
+            on_department(department.organization_id, department.id),
+            changed(department, {"active": False}),
+        )
         return key
 
     return await context.write(work)
@@ -122,9 +142,15 @@ async def department_deactivate(context: Context, id: str) -> Key:
 async def department_reactivate(context: Context, id: str) -> Key:
     """Open a department again; grants in it count again."""
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         department = await _found(connection, context.actor, id)
-        await connection.execute(update(Department).where(_is(department)).values(active=True))
+        if not department.active:
+            await connection.execute(update(Department).where(_is(department)).values(active=True))
+            trail.tell(
+                AuditAction.DEPARTMENT_REACTIVATED,
+                on_department(department.organization_id, department.id),
+                changed(department, {"active": True}),
+            )
         return Key(Department, department.id)
 
     return await context.write(work)

@@ -214,15 +214,15 @@ async def invite(
     connection: AsyncConnection,
     organization_id: uuid.UUID,
     account_id: uuid.UUID,
-) -> None:
+) -> bool:
     """Send a client or staff member a link to define credentials (`D3`, `D5`).
 
-    Nothing goes to who has credentials already, or is inactive.
+    Nothing goes to who has credentials already, or is inactive. Answers whether a letter goes.
     """
     await hold(connection, organization_id=organization_id, account_id=account_id)
     person = await _awaiting_credentials(connection, organization_id, account_id)
     if person is None:
-        return
+        return False
     now = context.now()
     link_id, ends_at = await make(
         connection,
@@ -242,6 +242,7 @@ async def invite(
         now=now,
         link_id=link_id,
     )
+    return True
 
 
 async def _awaiting_credentials(

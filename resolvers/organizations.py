@@ -7,12 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import Department, Organization, Role, new_id, sort_key
+from models import AuditAction, Department, Organization, Role, new_id, sort_key
 from resolvers.checks import Checks, is_slug
 from resolvers.context import Context
 from resolvers.errors import Choice, Code, refuse
+from resolvers.events import OPERATOR, On, changed, on_department
 from resolvers.proving import factor_of
 from resolvers.staff import hire
+from resolvers.trail import Trail
 from resolvers.tree import Key
 
 
@@ -82,7 +84,7 @@ async def create_organization(context: Context, typed: Founding) -> uuid.UUID:
     email, email_key = checks.email(typed.admin_email, "admin-email")
     checks.done()
 
-    async def work(connection: AsyncConnection) -> uuid.UUID:
+    async def work(connection: AsyncConnection, trail: Trail) -> uuid.UUID:
         now = context.now()
         same = await connection.execute(select(Organization.id).where(Organization.slug == slug))
         if same.first() is not None:
@@ -98,19 +100,34 @@ async def create_organization(context: Context, typed: Founding) -> uuid.UUID:
                 created_at=now,
             )
         )
+        trail.tell(
+            AuditAction.ORGANIZATION_CREATED,
+            On(organization_id, departments=()),
+            changed(None, {"name": name, "contact_email": email, "registration_open": True}),
+            by=OPERATOR,
+        )
+        department_id = new_id()
         await connection.execute(
             insert(Department).values(
                 organization_id=organization_id,
-                id=new_id(),
+                id=department_id,
                 name=department,
                 name_key=sort_key(department),
                 active=True,
                 created_at=now,
             )
         )
+        trail.tell(
+            AuditAction.DEPARTMENT_CREATED,
+            on_department(organization_id, department_id),
+            changed(None, {"name": department, "active": True}),
+            by=OPERATOR,
+        )
         await hire(
             context,
             connection,
+            trail,
+            by=OPERATOR,
             organization_id=organization_id,
             first_name=first_name,
             last_name=last_name,
@@ -139,15 +156,25 @@ async def organization_update(context: Context, change: dict[str, Any]) -> Key:
     checks.done()
     organization_id = context.actor.organization_id
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         required = new.get("second_factor_required")
         if required and await factor_of(connection, context.actor) is None:
             message = "Set up your own second factor first."
             field = ("input", "secondFactorRequired")
             raise refuse(Code.SECOND_FACTOR_OFF, message, *field)
         if new:
+            found = await connection.execute(
+                select(*Organization.__table__.c)
+                .where(Organization.id == organization_id)
+                .with_for_update(key_share=True)
+            )
             await connection.execute(
                 update(Organization).where(Organization.id == organization_id).values(**new)
+            )
+            trail.tell(
+                AuditAction.ORGANIZATION_UPDATED,
+                On(organization_id, departments=()),
+                changed(found.one(), new),
             )
         return Key(Organization, organization_id)
 

@@ -11,6 +11,7 @@ from mailer import ConfirmEmail, EmailChanged, PasswordChanged, PasswordReset, p
 from models import (
     Account,
     AccountKind,
+    AuditAction,
     Client,
     ClientStatus,
     Link,
@@ -23,22 +24,27 @@ from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.credentials import Onboarded
 from resolvers.errors import Code, refuse
+from resolvers.events import LINK, On, changed, on_person
 from resolvers.finding import index
 from resolvers.links import hold, make, supersede, usable, use
 from resolvers.posting import addressed, sender
 from resolvers.proving import forgive
 from resolvers.sessions import end_sessions
 from resolvers.throttles import may_mail, throttle, typed_address
+from resolvers.trail import Trail
 
 _KINDS = {AccountKind.CLIENT: "client", AccountKind.STAFF: "staff member"}
 
 
 async def send_password_reset(
     context: Context, connection: AsyncConnection, person: Record
-) -> None:
-    """A link to choose a new password, unless the person is inactive or has none yet."""
+) -> bool:
+    """A link to choose a new password, unless the person is inactive or has none yet.
+
+    Answers whether a letter goes.
+    """
     if person.username is None or _is_out(person):
-        return
+        return False
     now = context.now()
     await hold(connection, organization_id=person.organization_id, account_id=person.id)
     link_id, ends_at = await make(
@@ -61,6 +67,7 @@ async def send_password_reset(
         now=now,
         link_id=link_id,
     )
+    return True
 
 
 async def password_reset(context: Context, token: str, password: str) -> Onboarded:
@@ -72,10 +79,12 @@ async def password_reset(context: Context, token: str, password: str) -> Onboard
     )
     hashed = await _chosen(context, person, password)
 
-    async def work(connection: AsyncConnection) -> Onboarded:
+    async def work(connection: AsyncConnection, trail: Trail) -> Onboarded:
         now = context.now()
         await use(connection, link, now, "input", "token")
         await _set_password(connection, person, hashed, now)
+        changes = changed(None, {"password_hash": hashed})
+        trail.tell(AuditAction.PASSWORD_RESET, _on(person), changes, by=LINK)
         return _done(person)
 
     return await context.write(work)
@@ -93,8 +102,10 @@ async def password_change(context: Context, current: str, password: str) -> Onbo
         raise refuse(Code.INVALID_CREDENTIALS, message, "input", "currentPassword")
     hashed = await _chosen(context, person, password)
 
-    async def work(connection: AsyncConnection) -> Onboarded:
+    async def work(connection: AsyncConnection, trail: Trail) -> Onboarded:
         await _set_password(connection, person, hashed, context.now(), but=actor.session_id)
+        changes = changed(None, {"password_hash": hashed})
+        trail.tell(AuditAction.PASSWORD_CHANGED, _on(person), changes)
         return _done(person)
 
     return await context.write(work)
@@ -111,21 +122,26 @@ async def email_change_request(context: Context, email: str) -> None:
     text, email_key = checks.email(email, "email")
     checks.done()
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: AsyncConnection, trail: Trail) -> None:
         person = await connection.run_sync(person_of, actor.organization_id, actor.id)
-        if await may_mail(context, connection, email_key):
-            await send_email_confirmation(context, connection, person, text, email_key)
+        if not await may_mail(context, connection, email_key):
+            return
+        if await send_email_confirmation(context, connection, person, text, email_key):
+            trail.tell(AuditAction.EMAIL_CHANGE_REQUESTED, _on(person))
 
     await context.write(work)
 
 
 async def send_email_confirmation(
     context: Context, connection: AsyncConnection, person: Record, email: str, email_key: str
-) -> None:
-    """A link to the new address, unless somebody of the kind has it, or the person is inactive."""
+) -> bool:
+    """A link to the new address, unless somebody of the kind has it, or the person is inactive.
+
+    Answers whether a letter goes.
+    """
     model = _model(person.kind)
     if _is_out(person) or await _is_taken(connection, model, person.organization_id, email_key):
-        return
+        return False
     now = context.now()
     await hold(connection, organization_id=person.organization_id, account_id=person.id)
     link_id, ends_at = await make(
@@ -147,6 +163,7 @@ async def send_email_confirmation(
         now=now,
         link_id=link_id,
     )
+    return True
 
 
 async def email_change_confirm(context: Context, token: str) -> Onboarded:
@@ -158,7 +175,7 @@ async def email_change_confirm(context: Context, token: str) -> Onboarded:
     )
     model = _model(person.kind)
 
-    async def work(connection: AsyncConnection) -> Onboarded:
+    async def work(connection: AsyncConnection, trail: Trail) -> Onboarded:
         now = context.now()
         await use(connection, link, now, "token")
         if await _is_taken(connection, model, link.organization_id, link.email_key):
@@ -178,6 +195,8 @@ async def email_change_confirm(context: Context, token: str) -> Onboarded:
             recipient=person.email,
             now=now,
         )
+        changes = changed(person, {"email": link.email})
+        trail.tell(AuditAction.EMAIL_CHANGED, _on(person), changes, by=LINK)
         return _done(person)
 
     return await context.write(work)
@@ -284,6 +303,10 @@ async def _is_taken(
 
 def _model(kind: AccountKind | None) -> type[Client] | type[Staff]:
     return Client if kind is AccountKind.CLIENT else Staff
+
+
+def _on(person: Record) -> On:
+    return on_person(person.organization_id, person.kind, person.id)
 
 
 def _done(person: Record) -> Onboarded:

@@ -13,12 +13,14 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer import Contents, RecoveryCodeUsed, WrongCodes, post
-from models import Record, RecoveryCode, SecondFactor, Staff
+from models import AccountKind, AuditAction, Record, RecoveryCode, SecondFactor, Staff
 from permissions import Actor
 from permissions.codes import recovery_hash, step_of
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
+from resolvers.events import on_person
 from resolvers.posting import addressed, sender
+from resolvers.trail import Trail
 
 WRONG_IN_A_ROW = 5
 PAUSE = dt.timedelta(seconds=30)
@@ -54,6 +56,7 @@ async def begun_of(connection: AsyncConnection, person: Person) -> Record | None
 async def prove(
     context: Context,
     connection: AsyncConnection,
+    trail: Trail,
     person: Record,
     code: str | None,
     *field: str,
@@ -70,6 +73,8 @@ async def prove(
         message = "Please type the code that your authenticator app shows, or a recovery code."
         return refuse(Code.SECOND_FACTOR_REQUIRED, message, *field)
     if await _use_recovery_code(context, connection, factor, code):
+        on = on_person(factor.organization_id, AccountKind.STAFF, factor.id)
+        trail.tell(AuditAction.RECOVERY_CODE_USED, on)
         return None
     if factor.paused_until is not None and context.now() < factor.paused_until:
         until = factor.paused_until.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -35,7 +35,10 @@ async def read(context: Context, tree: Tree, asked: Asked, pages: Pages) -> str 
     values |= asked.values
     values["public_url"] = context.services.public_url
     values["second_factor_needed"] = actor.second_factor_needed
-    return await plan.run(database, values, pages)
+    found = await plan.run(database, values, pages)
+    if found is not None:
+        context.notice(asked)
+    return found
 
 
 def _planned(

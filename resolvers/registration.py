@@ -19,6 +19,7 @@ from mailer import (
 from models import (
     Account,
     AccountKind,
+    AuditAction,
     Client,
     ClientStatus,
     Department,
@@ -38,10 +39,12 @@ from resolvers.checks import Checks, is_slug
 from resolvers.context import Context
 from resolvers.credentials import Credentials, Onboarded, chosen, claim
 from resolvers.errors import Code, refuse
+from resolvers.events import LINK, On, changed, registered
 from resolvers.finding import index
 from resolvers.links import make, supersede, usable, use
 from resolvers.posting import addressed, sender
 from resolvers.throttles import may_mail, throttle, typed_address
+from resolvers.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +82,34 @@ async def client_register(context: Context, typed: NewRegistration) -> None:
             checks.add(Code.NOT_FOUND, "There is no such department.", "departmentId")
     checks.done()
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: AsyncConnection, trail: Trail) -> None:
         if not await may_mail(context, connection, email_key):
             return
         holder = await _holder(connection, organization.id, email_key)
         invited = holder and not holder.username and holder.status is ClientStatus.ACTIVE
         registration_id = new_id()
+        values = {
+            "first_name": first_name,
+            "last_name": last_name,
+            "email": email,
+            "date_of_birth": born,
+            "phone": phone,
+            "department_id": department_id,
+        }
         await connection.execute(
             insert(Registration).values(
                 organization_id=organization.id,
                 id=registration_id,
-                first_name=first_name,
-                last_name=last_name,
-                email=email,
+                **values,
                 email_key=email_key,
-                date_of_birth=born,
-                phone=phone,
-                department_id=department_id,
                 created_at=now,
                 ended_at=now if holder else None,
             )
+        )
+        trail.tell(
+            AuditAction.REGISTRATION_CREATED,
+            On(organization.id, departments={department_id}),
+            [registered(registration_id), *changed(None, values)],
         )
         link_id, ends_at = await make(
             connection,
@@ -153,7 +164,7 @@ async def registration_confirm(
     words = [registration.first_name, registration.last_name, registration.email]
     credentials = await chosen(context, username, password, words)
 
-    async def work(connection: AsyncConnection) -> Onboarded:
+    async def work(connection: AsyncConnection, trail: Trail) -> Onboarded:
         now = context.now()
         await _queue(connection, registration)
         await use(connection, link, now, "input", "token")
@@ -163,6 +174,19 @@ async def registration_confirm(
         await index(connection, link.organization_id, client_id)
         await _end_registrations(connection, registration, client_id, now)
         await tell_managers(connection, link.organization_id, client_id, department, now)
+        home = department.id if department else None
+        values = {
+            "status": ClientStatus.PENDING,
+            "department_id": home,
+            "username": credentials.username,
+            "password_hash": credentials.password_hash,
+        }
+        trail.tell(
+            AuditAction.REGISTRATION_CONFIRMED,
+            On(link.organization_id, client_id, departments={home}),
+            [registered(registration.id), *changed(None, values)],
+            by=LINK,
+        )
         return Onboarded(credentials.username, ClientStatus.PENDING)
 
     return await context.write(work)

@@ -6,12 +6,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer import ConfirmRegistration, post
-from models import LinkPurpose, Record, Registration
+from models import AuditAction, LinkPurpose, Record, Registration
 from resolvers.context import Context
+from resolvers.events import LINK, On, on_person, registered
 from resolvers.links import hold, invite, look_up, make
 from resolvers.own import person_of, send_email_confirmation, send_password_reset
 from resolvers.posting import addressed, sender
 from resolvers.throttles import may_mail, throttle
+from resolvers.trail import Trail
 
 REGISTRATION_KEPT = dt.timedelta(days=30)
 
@@ -23,27 +25,34 @@ async def link_resend(context: Context, token: str) -> None:
     if found is None or found.used_at is not None:
         return
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: AsyncConnection, trail: Trail) -> None:
         if found.registration_id:
-            await _confirm_again(context, connection, found)
+            await _confirm_again(context, connection, trail, found)
             return
-        person = await connection.run_sync(person_of, found.organization_id, found.account_id)
+        organization_id, account_id = found.organization_id, found.account_id
+        person = await connection.run_sync(person_of, organization_id, account_id)
         if not await may_mail(context, connection, found.email_key or person.email_key):
             return
+        sent = False
         match found.purpose:
             case LinkPurpose.DEFINE_CREDENTIALS:
-                await invite(context, connection, found.organization_id, found.account_id)
+                sent = await invite(context, connection, organization_id, account_id)
             case LinkPurpose.RESET_PASSWORD:
-                await send_password_reset(context, connection, person)
+                sent = await send_password_reset(context, connection, person)
             case LinkPurpose.CONFIRM_EMAIL:
-                await send_email_confirmation(
+                sent = await send_email_confirmation(
                     context, connection, person, found.email, found.email_key
                 )
+        if sent:
+            on = on_person(organization_id, person.kind, account_id)
+            trail.tell(AuditAction.LINK_RESENT, on, reason=found.purpose, by=LINK)
 
     await context.write(work)
 
 
-async def _confirm_again(context: Context, connection: AsyncConnection, old: Record) -> None:
+async def _confirm_again(
+    context: Context, connection: AsyncConnection, trail: Trail, old: Record
+) -> None:
     now = context.now()
     await hold(connection, organization_id=old.organization_id, registration_id=old.registration_id)
     found = await connection.execute(
@@ -73,3 +82,6 @@ async def _confirm_again(context: Context, connection: AsyncConnection, old: Rec
         now=now,
         link_id=link_id,
     )
+    on = On(old.organization_id, departments={registration.department_id})
+    changes = [registered(registration.id)]
+    trail.tell(AuditAction.LINK_RESENT, on, changes, reason=old.purpose, by=LINK)

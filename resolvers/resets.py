@@ -10,12 +10,14 @@ from functools import partial
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import Organization, Record, ResetRequest, new_id
+from models import AuditAction, Organization, Record, ResetRequest, new_id
 from resolvers.checks import Checks, is_slug
 from resolvers.context import Context
+from resolvers.events import on_person
 from resolvers.links import invite
 from resolvers.own import people_of_address, send_password_reset
 from resolvers.throttles import may_mail, throttle, typed_address
+from resolvers.trail import Trail
 
 HELD = dt.timedelta(minutes=1)
 """How long whoever answers a request has it; after a crash or a fault it is due again then."""
@@ -79,7 +81,9 @@ async def _take(connection: AsyncConnection, now: dt.datetime) -> Record | None:
     return taken.one_or_none()
 
 
-async def _answer(context: Context, request: Record, connection: AsyncConnection) -> None:
+async def _answer(
+    context: Context, request: Record, connection: AsyncConnection, trail: Trail
+) -> None:
     organization_id, email_key = request.organization_id, request.email_key
     done = await connection.execute(
         delete(ResetRequest).where(
@@ -94,6 +98,9 @@ async def _answer(context: Context, request: Record, connection: AsyncConnection
         if not await may_mail(context, connection, email_key):
             return
         if person.username is None:
-            await invite(context, connection, organization_id, person.id)
+            sent = await invite(context, connection, organization_id, person.id)
         else:
-            await send_password_reset(context, connection, person)
+            sent = await send_password_reset(context, connection, person)
+        if sent:
+            on = on_person(organization_id, person.kind, person.id)
+            trail.tell(AuditAction.PASSWORD_RESET_REQUESTED, on)

@@ -15,17 +15,28 @@ from mailer import (
     SecondFactorOn,
     SecondFactorReset,
 )
-from models import Account, Organization, Record, RecoveryCode, SecondFactor, Staff
+from models import (
+    Account,
+    AccountKind,
+    AuditAction,
+    Organization,
+    Record,
+    RecoveryCode,
+    SecondFactor,
+    Staff,
+)
 from permissions.codes import new_recovery_codes, new_secret, otpauth_uri, recovery_hash, step_of
 from resolvers.checks import is_slug, username_key
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
+from resolvers.events import OPERATOR, On, on_person
 from resolvers.links import hold
 from resolvers.own import person_of
 from resolvers.posting import sender
 from resolvers.proving import begun_of, factor_of, of_person, prove, tell, wrong_code
 from resolvers.sessions import end_sessions, is_its_password
 from resolvers.throttles import throttle
+from resolvers.trail import Trail
 from resolvers.tree import Key
 
 
@@ -41,7 +52,8 @@ async def second_factor_begin(context: Context, password: str) -> Begun:
     """A new secret for the caller's app. It counts when a code of it confirms it."""
     person = await _myself(context, password, "password")
 
-    async def work(connection: AsyncConnection) -> Begun:
+    async def work(connection: AsyncConnection, trail: Trail) -> Begun:
+        trail.routine()
         await _hold(connection, person, "password")
         if await factor_of(connection, person) is not None:
             raise _on()
@@ -66,7 +78,7 @@ async def second_factor_confirm(context: Context, code: str) -> list[str]:
     actor = context.actor
     await throttle(context, "code", actor.id.hex)
 
-    async def work(connection: AsyncConnection) -> list[str]:
+    async def work(connection: AsyncConnection, trail: Trail) -> list[str]:
         now = context.now()
         await hold(connection, organization_id=actor.organization_id, account_id=actor.id)
         factor = await begun_of(connection, actor)
@@ -84,6 +96,7 @@ async def second_factor_confirm(context: Context, code: str) -> list[str]:
         codes = await _issue(connection, factor)
         await end_sessions(connection, factor, now, but=actor.session_id)
         await tell(context, connection, factor, SecondFactorOn)
+        trail.tell(AuditAction.SECOND_FACTOR_ENABLED, _on_person(factor))
         return codes
 
     return await context.write(work)
@@ -93,13 +106,14 @@ async def second_factor_remove(context: Context, password: str, code: str) -> Ke
     """Turn the caller's second factor off, with both proofs."""
     person = await _myself(context, password, "input", "password")
 
-    async def work(connection: AsyncConnection) -> Key | Refused:
-        refused = await _proved(context, connection, person, code)
+    async def work(connection: AsyncConnection, trail: Trail) -> Key | Refused:
+        refused = await _proved(context, connection, trail, person, code)
         if refused:
             return refused
         await _take_away(connection, person)
         await end_sessions(connection, person, context.now(), but=context.actor.session_id)
         await tell(context, connection, person, SecondFactorOff)
+        trail.tell(AuditAction.SECOND_FACTOR_REMOVED, _on_person(person))
         return Key(Staff, person.id)
 
     return await context.write(work)
@@ -109,12 +123,13 @@ async def recovery_codes_renew(context: Context, password: str, code: str) -> li
     """New recovery codes in place of the old ones, with both proofs; shown once."""
     person = await _myself(context, password, "input", "password")
 
-    async def work(connection: AsyncConnection) -> list[str] | Refused:
-        refused = await _proved(context, connection, person, code)
+    async def work(connection: AsyncConnection, trail: Trail) -> list[str] | Refused:
+        refused = await _proved(context, connection, trail, person, code)
         if refused:
             return refused
         codes = await _issue(connection, person)
         await tell(context, connection, person, RecoveryCodesRenewed)
+        trail.tell(AuditAction.RECOVERY_CODES_RENEWED, _on_person(person))
         return codes
 
     return await context.write(work)
@@ -126,12 +141,13 @@ async def second_factor_reset(context: Context, organization: str, username: str
     Fields of refusals are the command's options.
     """
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: AsyncConnection, trail: Trail) -> None:
         person = await _named(connection, organization, username)
         if person is None:
             raise refuse(Code.NOT_FOUND, "There is no such staff member there.", "username")
         if not await reset(context, connection, person):
             raise refuse(Code.SECOND_FACTOR_OFF, "There is no second factor to reset.", "username")
+        trail.tell(AuditAction.SECOND_FACTOR_RESET, _on_person(person), by=OPERATOR)
 
     await context.write(work)
 
@@ -151,7 +167,8 @@ async def encrypt_anew(context: Context) -> int:
     """Encrypt every secret with today's key that an earlier one encrypted; how many there were."""
     vault = context.services.vault
 
-    async def work(connection: AsyncConnection) -> int:
+    async def work(connection: AsyncConnection, trail: Trail) -> int:
+        trail.routine()
         found = await connection.execute(select(*SecondFactor.__table__.c).with_for_update())
         outdated = [factor for factor in found.all() if vault.is_outdated(factor.secret)]
         for factor in outdated:
@@ -198,13 +215,13 @@ async def _hold(connection: AsyncConnection, person: Record, *field: str) -> Non
 
 
 async def _proved(
-    context: Context, connection: AsyncConnection, person: Record, code: str
+    context: Context, connection: AsyncConnection, trail: Trail, person: Record, code: str
 ) -> Refused | None:
     """Why the code does not prove who the caller is, whose password was verified."""
     await _hold(connection, person, "input", "password")
     if await factor_of(connection, person) is None:
         raise refuse(Code.SECOND_FACTOR_OFF, "You have no second factor.")
-    return await prove(context, connection, person, code, "input", "code")
+    return await prove(context, connection, trail, person, code, "input", "code")
 
 
 async def _issue(connection: AsyncConnection, person: Record) -> list[str]:
@@ -228,6 +245,10 @@ async def _issue(connection: AsyncConnection, person: Record) -> list[str]:
 async def _take_away(connection: AsyncConnection, person: Record) -> None:
     await connection.execute(delete(RecoveryCode).where(_codes_of(person)))
     await connection.execute(delete(SecondFactor).where(of_person(person)))
+
+
+def _on_person(person: Record) -> On:
+    return on_person(person.organization_id, AccountKind.STAFF, person.id)
 
 
 def _codes_of(person: Record) -> ColumnElement[bool]:

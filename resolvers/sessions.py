@@ -10,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import (
     Account,
+    AccountKind,
+    ActorKind,
+    AuditAction,
     Client,
     ClientStatus,
     Organization,
@@ -24,13 +27,19 @@ from permissions.identity import GRACE, may_sign_in
 from resolvers.checks import is_slug, username_key
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
+from resolvers.events import Who, on_person, proved
+from resolvers.notes import Refusal
 from resolvers.proving import prove
 from resolvers.throttles import throttle, throttle_refresh
+from resolvers.trail import Trail
 
 ACCESS_LIVES = dt.timedelta(minutes=15)
 REFRESH_LIVES = dt.timedelta(days=30)
 FIRST = 1
 """The generation of a session that was never refreshed."""
+
+TOKEN_REUSED = "TOKEN_REUSED"  # noqa: S105 - why a session ended, not a secret
+EVERYWHERE = "EVERYWHERE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,19 @@ async def _sign_in(
     code: str | None,
 ) -> Opened:
     person = await _person(context, organization, username)
+    try:
+        opened = await _open(context, person, password, surface, code)
+    except Refused as refused:
+        _note(context, organization, person, surface, refused)
+        raise
+    # Somebody chose another password meanwhile, and ended all sessions but this one to be.
+    return opened or await _sign_in(context, organization, username, password, surface, code)
+
+
+async def _open(
+    context: Context, person: Record | None, password: str, surface: Surface, code: str | None
+) -> Opened | None:
+    """A session of the person; None where the password is another one by now."""
     passwords = context.services.passwords
     if not await passwords.verify(person.password_hash if person else None, password):
         raise refuse(Code.INVALID_CREDENTIALS, "Organization, username or password are not right.")
@@ -78,12 +100,12 @@ async def _sign_in(
     if passwords.outdated(person.password_hash):
         renewed = await passwords.hash(password)
 
-    async def work(connection: AsyncConnection) -> Opened | Refused | None:
+    async def work(connection: AsyncConnection, trail: Trail) -> Opened | Refused | None:
         now = context.now()
         if not await is_its_password(connection, person):
             return None
         _welcome(await _as_it_is(connection, person), surface)
-        refused = await prove(context, connection, person, code, "input", "code")
+        refused = await prove(context, connection, trail, person, code, "input", "code")
         if refused:
             return refused
         if renewed:
@@ -106,11 +128,12 @@ async def _sign_in(
                 **ends,
             )
         )
+        on = on_person(person.organization_id, person.kind, person.id)
+        by = proved(person.kind, person.id, surface)
+        trail.tell(AuditAction.SIGNED_IN, on, by=by)
         return _opened(context, session_id, FIRST, surface, **ends)
 
-    opened = await context.write(work)
-    # Somebody chose another password meanwhile, and ended all sessions but this one to be.
-    return opened or await _sign_in(context, organization, username, password, surface, code)
+    return await context.write(work)
 
 
 async def session_refresh(context: Context, refresh_token: str) -> Opened:
@@ -125,7 +148,8 @@ async def session_refresh(context: Context, refresh_token: str) -> Opened:
     if read is None:
         raise _expired()
 
-    async def work(connection: AsyncConnection) -> Opened | None:
+    async def work(connection: AsyncConnection, trail: Trail) -> Opened | None:
+        trail.routine()
         now = context.now()
         await connection.execute(
             update(Session)
@@ -146,7 +170,10 @@ async def session_refresh(context: Context, refresh_token: str) -> Opened:
             return None
         its_own_or_next = session.generation - read.generation in (0, 1)
         if not its_own_or_next or now > session.refreshed_at + GRACE:
-            await _end(connection, Session.id == read.id, now)
+            if await _end(connection, Session.id == read.id, now):
+                kind = AccountKind.CLIENT if session.client_status else AccountKind.STAFF
+                on = on_person(session.organization_id, kind, session.account_id)
+                trail.tell(AuditAction.SESSION_ENDED, on, reason=TOKEN_REUSED)
             return None
         return _opened(
             context,
@@ -176,27 +203,36 @@ async def logout(context: Context, everywhere: bool, refresh_token: str | None) 
     if not session_ids:
         return
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: AsyncConnection, trail: Trail) -> None:
         now = context.now()
         which = and_(
             Session.id.in_(session_ids),
             Session.ended_at.is_(None),
             Session.refresh_expires_at > now,
         )
-        if everywhere:
-            people = await connection.execute(
-                select(Session.organization_id, Session.account_id).where(which)
-            )
-            for person in people.all():
+        found = await connection.execute(
+            select(Session.organization_id, Session.account_id, Account.kind)
+            .join(Account, _of_its_account)
+            .where(which)
+            .with_for_update(of=Session)
+        )
+        await _end(connection, which, now)
+        for person in set(found):
+            if everywhere:
                 theirs = and_(
                     Session.organization_id == person.organization_id,
                     Session.account_id == person.account_id,
                 )
                 await _end(connection, theirs, now)
-        await _end(connection, which, now)
+            on = on_person(person.organization_id, person.kind, person.account_id)
+            trail.tell(AuditAction.SIGNED_OUT, on, reason=EVERYWHERE if everywhere else None)
 
     await context.write(work)
 
+
+_of_its_account = and_(
+    Account.organization_id == Session.organization_id, Account.id == Session.account_id
+)
 
 _SESSION = (
     select(
@@ -248,6 +284,7 @@ async def _person(context: Context, organization: str, username: str) -> Record 
         select(
             Account.organization_id,
             Account.id,
+            Account.kind,
             Account.password_hash,
             Client.status.label("client_status"),
             Staff.status.label("staff_status"),
@@ -267,6 +304,19 @@ async def _person(context: Context, organization: str, username: str) -> Record 
         return connection.execute(statement).one_or_none()
 
     return await context.services.database.read(look)
+
+
+def _note(
+    context: Context, slug: str, person: Record | None, surface: Surface, refused: Refused
+) -> None:
+    """Note that somebody was not let in; of organizations that cannot be, nothing."""
+    if person is None and not is_slug(slug):
+        return
+    on = on_person(person.organization_id, person.kind, person.id) if person else None
+    by = Who(ActorKind.ANONYMOUS, surface=surface)
+    code = refused.problems[0].code
+    refusal = Refusal(AuditAction.SIGN_IN_REFUSED, by, code, on, None if on else slug)
+    context.services.notes.refused(refusal, context.now(), context.request)
 
 
 def _welcome(person: Record, surface: Surface) -> None:
@@ -302,10 +352,12 @@ async def end_sessions(
     await _end(connection, and_(theirs, Session.id != but) if but else theirs, now)
 
 
-async def _end(connection: AsyncConnection, which: Any, now: dt.datetime) -> None:
-    await connection.execute(
+async def _end(connection: AsyncConnection, which: Any, now: dt.datetime) -> bool:
+    """End those that are open; whether there were any."""
+    ended = await connection.execute(
         update(Session).where(which, Session.ended_at.is_(None)).values(ended_at=now)
     )
+    return ended.rowcount > 0
 
 
 def _ends(now: dt.datetime) -> dict[str, dt.datetime]:

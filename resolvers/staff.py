@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models import (
     Account,
     AccountKind,
+    AuditAction,
     Link,
     Record,
     Role,
@@ -35,10 +36,12 @@ from permissions import Actor, Permission, Scope, Shape, reach
 from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, conflict, refuse
+from resolvers.events import On, Who, changed, on_staff, roles_changed
 from resolvers.finding import index, search
 from resolvers.grants import NewGrant, checked_grants
 from resolvers.links import invite, supersede
 from resolvers.listing import Listing, Order
+from resolvers.trail import Trail
 from resolvers.tree import Key
 
 _BY_NAME = Order((Staff.name_key, Staff.id))
@@ -107,12 +110,13 @@ async def staff_create(context: Context, typed: NewStaff) -> Key:
         checks.add(Code.REQUIRED, "Choose at least one role.", "roles")
     checks.done()
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         grants = await checked_grants(connection, context.actor, typed.roles, "roles")
         await _free(connection, context.actor.organization_id, email_key)
         staff_id = await hire(
             context,
             connection,
+            trail,
             organization_id=context.actor.organization_id,
             first_name=first_name,
             last_name=last_name,
@@ -129,6 +133,7 @@ async def staff_create(context: Context, typed: NewStaff) -> Key:
 async def hire(
     context: Context,
     connection: AsyncConnection,
+    trail: Trail,
     *,
     organization_id: uuid.UUID,
     first_name: str,
@@ -137,9 +142,20 @@ async def hire(
     email_key: str,
     grants: Sequence[tuple[Role, uuid.UUID | None]],
     receive_new_client_notifications: bool,
+    by: Who | None = None,
 ) -> uuid.UUID:
-    """Write the account, the staff member and the grants, and the letter that invites them."""
+    """Write the account, the staff member and the grants, and the letter that invites them.
+
+    `by` as in `Trail.tell`.
+    """
     now, staff_id = context.now(), new_id()
+    values = {
+        "status": StaffStatus.ACTIVE,
+        "first_name": first_name,
+        "last_name": last_name,
+        "email": email,
+        "receive_new_client_notifications": receive_new_client_notifications,
+    }
     await connection.execute(
         insert(Account).values(
             organization_id=organization_id, id=staff_id, kind=AccountKind.STAFF, created_at=now
@@ -149,13 +165,9 @@ async def hire(
         insert(Staff).values(
             organization_id=organization_id,
             id=staff_id,
-            status=StaffStatus.ACTIVE,
-            first_name=first_name,
-            last_name=last_name,
+            **values,
             name_key=name_key(first_name, last_name),
-            email=email,
             email_key=email_key,
-            receive_new_client_notifications=receive_new_client_notifications,
             created_at=now,
         )
     )
@@ -175,6 +187,12 @@ async def hire(
     )
     await index(connection, organization_id, staff_id)
     await invite(context, connection, organization_id, staff_id)
+    trail.tell(
+        AuditAction.STAFF_CREATED,
+        On(organization_id, staff_id=staff_id),
+        [*changed(None, values), roles_changed((), grants)],
+        by=by,
+    )
     return staff_id
 
 
@@ -189,7 +207,7 @@ async def staff_update(
     checks = Checks("input")
     new = _checked(checks, change)
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         now = context.now()
         member = await _found(connection, context.actor, id, change)
         checks.done()
@@ -207,7 +225,7 @@ async def staff_update(
             return Key(Staff, member.id)
         names = new.get("first_name", member.first_name), new.get("last_name", member.last_name)
         seen = member.version if expected_version is None else expected_version
-        changed = await connection.execute(
+        done = await connection.execute(
             update(Staff)
             .where(
                 Staff.organization_id == member.organization_id,
@@ -216,11 +234,12 @@ async def staff_update(
             )
             .values(**new, name_key=name_key(*names))
         )
-        if changed.rowcount != 1:
+        if done.rowcount != 1:
             if expected_version is None:  # somebody was faster: again, over what they left
-                return await work(connection)
+                return await work(connection, trail)
             raise conflict("staff member", Key(Staff, member.id))
         await index(connection, member.organization_id, member.id)
+        trail.tell(AuditAction.STAFF_UPDATED, on_staff(member), changed(member, new))
         if new.get("email_key", member.email_key) != member.email_key:
             theirs = Link.account_id == member.id
             await supersede(connection, member.organization_id, theirs, now)

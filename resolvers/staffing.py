@@ -7,17 +7,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import Association, Record, Role, RoleGrant, Staff, StaffStatus, new_id
+from models import Association, AuditAction, Record, Role, RoleGrant, Staff, StaffStatus, new_id
 from permissions import Actor, Permission, Scope
 from resolvers.associations import Deltas, associate, open_or_closed
 from resolvers.context import Context
 from resolvers.departments import lock
 from resolvers.errors import Code, refuse
+from resolvers.events import On, changed, on_staff, roles_changed
 from resolvers.grants import Grant, NewGrant, checked_grants
 from resolvers.links import invite
 from resolvers.second_factor import reset
 from resolvers.staff import not_yours, read_member
 from resolvers.statuses import put_out
+from resolvers.trail import Trail
 from resolvers.tree import Key
 
 
@@ -36,7 +38,7 @@ async def staff_roles_update(context: Context, id: str, changes: RoleChanges) ->
     """
     actor = context.actor
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         await lock(connection, actor)
         member = await read_member(connection, actor, id)
         if member.id == actor.id and not actor.holds(
@@ -59,6 +61,11 @@ async def staff_roles_update(context: Context, id: str, changes: RoleChanges) ->
             await connection.execute(counted)
         if (Role.ORGANIZATION_ADMINISTRATOR, None) in revoked:
             await _keep_an_administrator(connection, actor, "input", "revoke")
+        if revoked or new:
+            holds = held.difference(revoked).union(granted)
+            departments = {department_id for _, department_id in held | holds}
+            on = On(member.organization_id, staff_id=member.id, departments=departments)
+            trail.tell(AuditAction.STAFF_ROLES_UPDATED, on, [roles_changed(held, holds)])
         return Key(Staff, member.id)
 
     return await context.write(work)
@@ -67,9 +74,9 @@ async def staff_roles_update(context: Context, id: str, changes: RoleChanges) ->
 async def staff_associations_update(context: Context, id: str, deltas: Deltas) -> Key:
     """Change whom a practitioner meets, from the Staff tab (`S16`, `S19`)."""
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         member = await read_member(connection, context.actor, id)
-        await associate(connection, context.actor, member, deltas, context.now())
+        await associate(connection, trail, context.actor, member, deltas, context.now())
         return Key(Staff, member.id)
 
     return await context.write(work)
@@ -78,7 +85,7 @@ async def staff_associations_update(context: Context, id: str, deltas: Deltas) -
 async def staff_invitation_resend(context: Context, id: str) -> Key:
     """Send the letter again that lets a staff member define credentials, with a new link."""
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         member = await _changeable(connection, context.actor, id)
         key = Key(Staff, member.id)
         if member.username is not None:
@@ -87,6 +94,7 @@ async def staff_invitation_resend(context: Context, id: str) -> Key:
         if member.status is not StaffStatus.ACTIVE:
             raise refuse(Code.NOT_ACTIVE, "This staff member is not active.", "id", key=key)
         await invite(context, connection, member.organization_id, member.id)
+        trail.tell(AuditAction.STAFF_INVITATION_RESENT, on_staff(member))
         return key
 
     return await context.write(work)
@@ -96,7 +104,7 @@ async def staff_deactivate(context: Context, id: str) -> Key:
     """Make a staff member inactive, who meets nobody any more; they are out at once (`D13`)."""
     actor = context.actor
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         await lock(connection, actor)
         member = await _changeable(connection, actor, id)
         key = Key(Staff, member.id)
@@ -114,6 +122,8 @@ async def staff_deactivate(context: Context, id: str) -> Key:
         )
         await _meets_nobody(connection, member, met, "id")
         await put_out(connection, member, context.now())
+        changes = changed(member, {"status": StaffStatus.INACTIVE})
+        trail.tell(AuditAction.STAFF_DEACTIVATED, on_staff(member), changes)
         return key
 
     return await context.write(work)
@@ -122,7 +132,7 @@ async def staff_deactivate(context: Context, id: str) -> Key:
 async def staff_reactivate(context: Context, id: str) -> Key:
     """Make an inactive staff member active again; who has no credentials is invited (`D3`)."""
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         member = await _changeable(connection, context.actor, id)
         key = Key(Staff, member.id)
         moved = await connection.execute(
@@ -133,6 +143,8 @@ async def staff_reactivate(context: Context, id: str) -> Key:
         if moved.rowcount != 1:
             raise refuse(Code.NOT_INACTIVE, "This staff member is not inactive.", "id", key=key)
         await invite(context, connection, member.organization_id, member.id)
+        changes = changed(member, {"status": StaffStatus.ACTIVE})
+        trail.tell(AuditAction.STAFF_REACTIVATED, on_staff(member), changes)
         return key
 
     return await context.write(work)
@@ -145,7 +157,7 @@ async def staff_second_factor_reset(context: Context, id: str) -> Key:
     """
     actor = context.actor
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         member = await _changeable(connection, actor, id)
         key = Key(Staff, member.id)
         if member.id == actor.id:
@@ -154,6 +166,7 @@ async def staff_second_factor_reset(context: Context, id: str) -> Key:
         if not await reset(context, connection, member):
             message = "This staff member has no second factor."
             raise refuse(Code.SECOND_FACTOR_OFF, message, "id", key=key)
+        trail.tell(AuditAction.SECOND_FACTOR_RESET, on_staff(member))
         return key
 
     return await context.write(work)

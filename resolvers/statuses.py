@@ -6,7 +6,7 @@ what has become of the client.
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer import ClientApproved, post
-from models import Client, ClientStatus, Department, Link, Record, Staff
+from models import AuditAction, Client, ClientStatus, Department, Link, Record, Staff
 from permissions import Actor, Permission, Scope
 from resolvers.associations import (
     Deltas,
@@ -27,9 +27,11 @@ from resolvers.checks import Checks
 from resolvers.clients import department_required, found
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
+from resolvers.events import GIVEN, changed, on_client
 from resolvers.links import invite, supersede
 from resolvers.posting import addressed, sender
 from resolvers.sessions import end_sessions
+from resolvers.trail import Trail
 from resolvers.tree import Key
 
 
@@ -47,11 +49,11 @@ async def client_approve(context: Context, id: str, approval: Approval) -> Key:
     Of two who approve at once, one does; the other is told who did, and when (`D18`).
     """
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         client = await found(connection, context.actor, id, Permission.CLIENT_APPROVE)
         if client.status is not ClientStatus.PENDING:
             raise await _not_pending(connection, client)
-        return await _approve(context, connection, client, approval)
+        return await _approve(context, connection, trail, client, approval)
 
     return await context.write(work)
 
@@ -59,15 +61,15 @@ async def client_approve(context: Context, id: str, approval: Approval) -> Key:
 async def client_reject(context: Context, id: str, reason: str | None) -> Key:
     """Turn a pending client down: into the Inactive list, with a reason for staff (`D20`)."""
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         now = context.now()
         client = await found(connection, context.actor, id, Permission.CLIENT_APPROVE)
+        values = {"status": ClientStatus.INACTIVE, "status_reason": _reason(reason)}
         rejected = client.status is ClientStatus.PENDING and await _move(
             connection,
             client,
             ClientStatus.PENDING,
-            status=ClientStatus.INACTIVE,
-            status_reason=_reason(reason),
+            **values,
             decided_at=now,
             decided_by_id=context.actor.id,
         )
@@ -76,6 +78,7 @@ async def client_reject(context: Context, id: str, reason: str | None) -> Key:
                 connection, await found(connection, context.actor, id, Permission.CLIENT_APPROVE)
             )
         await put_out(connection, client, now)
+        _tell_of_end(trail, AuditAction.CLIENT_REJECTED, client, values)
         return Key(Client, client.id)
 
     return await context.write(work)
@@ -84,19 +87,17 @@ async def client_reject(context: Context, id: str, reason: str | None) -> Key:
 async def client_deactivate(context: Context, id: str, reason: str | None) -> Key:
     """Make an active client inactive; they are out at once (`S27`, `S32`)."""
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         client = await found(connection, context.actor, id, Permission.CLIENT_SET_STATUS)
+        values = {"status": ClientStatus.INACTIVE, "status_reason": _reason(reason)}
         done = client.status is ClientStatus.ACTIVE and await _move(
-            connection,
-            client,
-            ClientStatus.ACTIVE,
-            status=ClientStatus.INACTIVE,
-            status_reason=_reason(reason),
+            connection, client, ClientStatus.ACTIVE, **values
         )
         if not done:
             key = Key(Client, client.id)
             raise refuse(Code.NOT_ACTIVE, "This client is not active.", "id", key=key)
         await put_out(connection, client, context.now())
+        _tell_of_end(trail, AuditAction.CLIENT_DEACTIVATED, client, values)
         return Key(Client, client.id)
 
     return await context.write(work)
@@ -110,26 +111,25 @@ async def client_reactivate(context: Context, id: str, approval: Approval) -> Ke
     """
     actor = context.actor
 
-    async def work(connection: AsyncConnection) -> Key:
+    async def work(connection: AsyncConnection, trail: Trail) -> Key:
         client = await found(connection, actor, id, Permission.CLIENT_SET_STATUS)
         key = Key(Client, client.id)
         if client.status is not ClientStatus.INACTIVE:
             raise refuse(Code.NOT_INACTIVE, "This client is not inactive.", "id", key=key)
         if client.approved_at is None:
-            return await _approve(context, connection, client, approval)
-        department_id = await _department(connection, actor, client, approval)
-        done = await _move(
-            connection,
-            client,
-            ClientStatus.INACTIVE,
-            status=ClientStatus.ACTIVE,
-            status_reason=None,
-            department_id=department_id,
-        )
-        if not done:
+            return await _approve(context, connection, trail, client, approval)
+        values = {
+            "status": ClientStatus.ACTIVE,
+            "status_reason": None,
+            "department_id": await _department(connection, actor, client, approval),
+        }
+        if not await _move(connection, client, ClientStatus.INACTIVE, **values):
             raise refuse(Code.NOT_INACTIVE, "This client is not inactive.", "id", key=key)
+        trail.tell(
+            AuditAction.CLIENT_REACTIVATED, on_client(client, values), changed(client, values)
+        )
         deltas = Deltas(add=approval.associations)
-        await associate(connection, actor, client, deltas, context.now(), "associations")
+        await associate(connection, trail, actor, client, deltas, context.now(), "associations")
         if client.username is None:
             await invite(context, connection, client.organization_id, client.id)
         return key
@@ -143,29 +143,44 @@ async def put_out(connection: AsyncConnection, person: Record, now: dt.datetime)
     await supersede(connection, person.organization_id, Link.account_id == person.id, now)
 
 
+def _tell_of_end(
+    trail: Trail, action: AuditAction, client: Record, values: Mapping[str, Any]
+) -> None:
+    """Tell that a client was made inactive, and whether staff said why."""
+    reason = GIVEN if values["status_reason"] else None
+    trail.tell(action, on_client(client), changed(client, values), reason=reason)
+
+
 async def _approve(
-    context: Context, connection: AsyncConnection, client: Record, approval: Approval
+    context: Context,
+    connection: AsyncConnection,
+    trail: Trail,
+    client: Record,
+    approval: Approval,
 ) -> Key:
     now = context.now()
     key = Key(Client, client.id)
-    department_id = await _department(connection, context.actor, client, approval)
+    values = {
+        "status": ClientStatus.ACTIVE,
+        "status_reason": None,
+        "department_id": await _department(connection, context.actor, client, approval),
+    }
     approved = await _move(
         connection,
         client,
         client.status,
-        status=ClientStatus.ACTIVE,
-        status_reason=None,
-        department_id=department_id,
+        **values,
         approved_at=now,
         approved_by_id=context.actor.id,
         decided_at=now,
         decided_by_id=context.actor.id,
     )
     if not approved:
-        changed = await connection.execute(select(*Client.__table__.c).where(_is(client)))
-        raise await _not_pending(connection, changed.one())
+        decided = await connection.execute(select(*Client.__table__.c).where(_is(client)))
+        raise await _not_pending(connection, decided.one())
+    trail.tell(AuditAction.CLIENT_APPROVED, on_client(client, values), changed(client, values))
     deltas = Deltas(add=approval.associations)
-    await associate(connection, context.actor, client, deltas, now, "associations")
+    await associate(connection, trail, context.actor, client, deltas, now, "associations")
     await post(
         connection,
         ClientApproved(**addressed(await sender(connection, client.organization_id), client)),

@@ -166,11 +166,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A row that a resolver names: its model, its id, and `at_least` as in `reach.reading`."""
+    """A row that a resolver names: its model, its id, and `at_least` as in `reach.reading`.
+
+    `opened`: the caller asked for this very row by its id, which is noted of a client's record.
+    """
 
     model: type[Base]
     id: uuid.UUID
     at_least: Scope | None = None
+    opened: bool = False
 
     @property
     def form(self) -> object:

@@ -13,11 +13,12 @@ from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import strawberry
 from sqlalchemy import inspect
+from strawberry import Info
 from strawberry.types.field import StrawberryField
 
 from models import Base
 from permissions import Inherited, Requires, Rule
-from resolvers import GIVEN, Key, Refused
+from resolvers import GIVEN, Context, Key, Refused
 
 RULE = "rule"
 SOURCE = "source"
@@ -264,10 +265,11 @@ def mutation(
         payload = resolver.__annotations__["return"]
 
         @functools.wraps(resolver)
-        async def answer(*args: Any, **kwargs: Any) -> Any:
+        async def answer(*args: Any, info: Info[Context, None], **kwargs: Any) -> Any:
             try:
-                return await resolver(*args, **kwargs)
+                return await resolver(*args, info=info, **kwargs)
             except Refused as refused:
+                info.context.refused_by_use_case(refused, f"Mutation.{info.field_name}")
                 return payload.refused(refused)
 
         metadata = {CREDENTIAL: True} if credential else {}

@@ -233,9 +233,11 @@ def authorise(operation: Operation, context: Context) -> list[GraphQLError]:
         return []
     if context.actor.is_anonymous:
         return [failure(ErrorCode.UNAUTHENTICATED, "Sign in first.")]
-    names = ", ".join(dict.fromkeys(one.coordinate for one in denied))
+    fields = list(dict.fromkeys(one.coordinate for one in denied))
+    context.refused([ErrorCode.FORBIDDEN], fields)
     until = " before you have a second factor" if context.actor.second_factor_needed else ""
-    message, shown = f"You may not ask for {names}{until}.", [_shown(one) for one in denied]
+    message = f"You may not ask for {', '.join(fields)}{until}."
+    shown = [_shown(one) for one in denied]
     return [failure(ErrorCode.FORBIDDEN, message, denied=shown)]
 
 

@@ -10,6 +10,7 @@ from strawberry import ID, UNSET, Info
 import models
 import resolvers
 from models import (
+    AuditAction,
     ClientStatus,
     LinkPurpose,
     LinkState,
@@ -19,7 +20,7 @@ from models import (
     outside,
 )
 from permissions import HOLDS, Authenticated, Inherited, Permission, Public, Requires, Scope
-from resolvers import ClientFilter, ClientOrder, Context, Key, Listing
+from resolvers import AuditFilter, ClientFilter, ClientOrder, Context, Key, Listing
 from schema.declare import (
     READS,
     After,
@@ -37,7 +38,16 @@ from schema.declare import (
 )
 from schema.inputs import given
 from schema.payloads import ChoosableDepartment
-from schema.types import NODES, Client, Connection, Department, Node, Organization, Staff
+from schema.types import (
+    NODES,
+    AuditEvent,
+    Client,
+    Connection,
+    Department,
+    Node,
+    Organization,
+    Staff,
+)
 
 Search = Annotated[
     str | None,
@@ -227,6 +237,52 @@ class Query:
         """The departments of the caller's organization, by name."""
         return resolvers.departments()
 
+    @query(Requires(Permission.AUDIT_READ), reads=Connection[AuditEvent])
+    def audit_events(  # noqa: PLR0917 - GraphQL's arguments have names
+        self,
+        info: Info[Context, None],
+        action: Annotated[
+            list[AuditAction] | None, strawberry.argument(description="Only these.")
+        ] = UNSET,
+        actor_id: Annotated[
+            ID | None,
+            strawberry.argument(description="Only what this staff member, or this client, did."),
+        ] = UNSET,
+        subject_id: Annotated[
+            ID | None,
+            strawberry.argument(
+                description="Only what is about this client, staff member or department."
+            ),
+        ] = UNSET,
+        department_id: Annotated[
+            ID | None,
+            strawberry.argument(description="Only what concerned this department at the time."),
+        ] = UNSET,
+        since: Annotated[
+            dt.datetime | None, strawberry.argument(description="Only from this time on.")
+        ] = UNSET,
+        until: Annotated[
+            dt.datetime | None, strawberry.argument(description="Only before this time.")
+        ] = UNSET,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> Listing:
+        """The audit trail, the newest first.
+
+        Department Administrators read what concerned their departments at the time.
+        """
+        wanted = AuditFilter(
+            actions=given(action),
+            actor_id=given(actor_id),
+            subject_id=given(subject_id),
+            department_id=given(department_id),
+            since=given(since),
+            until=given(until),
+        )
+        return resolvers.audit_events(info.context, wanted)
+
     @query(Authenticated(), reads=Node | None)
     def node(
         self,
@@ -237,7 +293,7 @@ class Query:
             reads: Reads = getattr(kind, READS)
             found = models.parse_id(reads.prefix or "", id)
             if found:
-                return Key(reads.model, found)
+                return Key(reads.model, found, opened=True)
         return None
 
     @query(Authenticated())

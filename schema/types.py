@@ -5,9 +5,19 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, case
 from strawberry import ID
+from strawberry.scalars import JSON
 
 import models
-from models import AccountKind, ClientStatus, OnboardingState, Role, StaffStatus
+from models import (
+    AccountKind,
+    ActorKind,
+    AuditAction,
+    ClientStatus,
+    OnboardingState,
+    Role,
+    StaffStatus,
+    Surface,
+)
 from permissions import Inherited, Permission, Requires, Scope
 from schema.declare import about, computed, guarded, interface, pages, reads, rights, type_
 
@@ -185,13 +195,36 @@ class Association(Node):
     created_at: dt.datetime
 
 
-NODES = (Organization, Department, Staff, Client, Association)
+@reads(models.AuditEvent, "aud_", rule=Inherited())
+class AuditEvent(Node):
+    """Something that happened, or was refused. There is no text in it that somebody typed."""
+
+    id: ID
+    at: dt.datetime
+    action: AuditAction
+    actor_kind: ActorKind
+    actor: Actor | None
+    roles: list[Role]
+    scope: Scope | None
+    surface: Surface | None
+    client: Client | None
+    staff: Staff | None
+    department: Department | None
+    changes: JSON
+    reason: str | None
+    times: int
+    source: str | None
+    request_id: str | None
+
+
+NODES = (Organization, Department, Staff, Client, Association, AuditEvent)
 ACTORS = (Staff, NamedActor)
 __all__ = [
     "ACTORS",
     "NODES",
     "Actor",
     "Association",
+    "AuditEvent",
     "Client",
     "Connection",
     "Department",

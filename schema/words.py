@@ -6,6 +6,8 @@ from typing import Any
 import strawberry
 
 from models import (
+    ActorKind,
+    AuditAction,
     ClientStatus,
     LinkPurpose,
     LinkState,
@@ -51,6 +53,7 @@ _explain(
     STAFF_SET_ROLES="Grant and revoke roles.",
     DEPARTMENT_UPDATE="Create and edit departments.",
     ORGANIZATION_UPDATE="Edit the organization.",
+    AUDIT_READ="See who did what, and what was refused.",
 )
 _explain(
     Scope,
@@ -148,4 +151,58 @@ _explain(
     SECOND_FACTOR_OFF="There is no second factor.",
     INVALID_CODE="The code is not right, or was used before.",
     TOO_MANY_WRONG_CODES="Codes of the app must wait; the message says how long.",
+)
+_explain(
+    ActorKind,
+    "As what somebody acted.",
+    STAFF="As a staff member, signed in.",
+    CLIENT="As a client, signed in.",
+    LINK="As whoever held a mailed link; it went to the person whom the event is about.",
+    ANONYMOUS="As nobody who was signed in.",
+    OPERATOR="At the command line of the server.",
+)
+_explain(
+    AuditAction,
+    "What happened, or was refused. New ones may come.",
+    SIGNED_IN="Somebody signed in.",
+    SIGN_IN_REFUSED="Somebody was not let in; `reason` is the code of the refusal.",
+    SIGNED_OUT="Somebody signed out; with the reason EVERYWHERE, of all their sessions.",
+    SESSION_ENDED="A session ended, because a refresh token came again that had been used.",
+    OPERATION_REFUSED="Somebody signed in was refused; `reason` is a code and names the fields.",
+    REGISTRATION_CREATED="Somebody registered on the portal page.",
+    REGISTRATION_CONFIRMED="A registration was confirmed, and became a pending client.",
+    INVITATION_ACCEPTED="Somebody chose username and password for an account that staff made.",
+    LINK_RESENT="A new link was sent for an old one; `reason` is its purpose.",
+    PASSWORD_RESET_REQUESTED="A link to choose a new password was sent.",  # noqa: S106 - a sentence
+    PASSWORD_RESET="A new password was chosen behind a mailed link.",  # noqa: S106 - as above
+    PASSWORD_CHANGED="Somebody changed their password.",  # noqa: S106 - as above
+    SECOND_FACTOR_ENABLED="A staff member turned on a second factor.",
+    SECOND_FACTOR_REMOVED="A staff member turned their second factor off.",
+    SECOND_FACTOR_RESET="A second factor was taken away from a staff member.",
+    RECOVERY_CODES_RENEWED="A staff member got new recovery codes.",
+    RECOVERY_CODE_USED="A recovery code was used up in place of a code of the app.",
+    EMAIL_CHANGE_REQUESTED="A link to confirm a new address was sent to it.",
+    EMAIL_CHANGED="Somebody confirmed their new address.",
+    CLIENT_CREATED="Staff created a client.",
+    CLIENT_UPDATED="A client's details were edited.",
+    CLIENT_APPROVED="A client was approved.",
+    CLIENT_REJECTED="A pending client was turned down.",
+    CLIENT_DEACTIVATED="A client was made inactive.",
+    CLIENT_REACTIVATED="A client was made active again.",
+    CLIENT_INVITATION_RESENT="A client's invitation was sent again.",
+    ASSOCIATION_CREATED="A client and a practitioner were associated.",
+    ASSOCIATION_CHANGED="An association moved to another department.",
+    ASSOCIATION_REMOVED="An association ended.",
+    STAFF_CREATED="A staff member was created.",
+    STAFF_UPDATED="A staff member was edited.",
+    STAFF_ROLES_UPDATED="Roles were granted or revoked.",
+    STAFF_DEACTIVATED="A staff member was made inactive.",
+    STAFF_REACTIVATED="A staff member was made active again.",
+    STAFF_INVITATION_RESENT="A staff member's invitation was sent again.",
+    DEPARTMENT_CREATED="A department was created.",
+    DEPARTMENT_UPDATED="A department was renamed.",
+    DEPARTMENT_DEACTIVATED="A department was closed.",
+    DEPARTMENT_REACTIVATED="A department was opened again.",
+    ORGANIZATION_CREATED="The organization was made.",
+    ORGANIZATION_UPDATED="The organization was edited.",
 )

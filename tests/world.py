@@ -24,6 +24,8 @@ import resolvers
 from models import (
     Account,
     AccountKind,
+    AuditAction,
+    AuditEvent,
     Base,
     Client,
     ClientStatus,
@@ -69,6 +71,11 @@ INSIDE = re.compile(
     re.IGNORECASE,
 )
 """What only our own people need to know."""
+_BESIDE = ("throttles", "audit_heads", "client_reads")
+_CHAIN = ("number", "previous_hash", "hash")
+_EVENTS = select(*(one for one in AuditEvent.__table__.c if one.name not in _CHAIN)).where(
+    AuditEvent.action.not_in([AuditAction.SIGN_IN_REFUSED, AuditAction.OPERATION_REFUSED])
+)
 
 LOGIN = """
 mutation (
@@ -374,20 +381,24 @@ class World:
     async def snapshot(self) -> Snapshot:
         """All rows of all tables, when no letter is on its way any more.
 
-        How often something was tried is left out: it is counted whatever comes of it (`D33`).
+        How often something was tried is left out: it is counted whatever comes of it (`D33`). So is
+        what is noted beside the work, and by how much that brings the chains of events further.
         """
         await self.settled()
 
         def rows(connection: Connection) -> Snapshot:
             return {
-                table.name: sorted(
-                    (tuple(row) for row in connection.execute(select(table))), key=repr
-                )
+                table.name: sorted((tuple(row) for row in connection.execute(wanted)), key=repr)
                 for table in Base.metadata.sorted_tables
-                if table.name != "throttles"
+                for wanted in (_EVENTS if table.name == "audit_events" else select(table),)
+                if table.name not in _BESIDE
             }
 
         return await self.database.read(rows)
+
+    async def noted(self) -> None:
+        """Wait until what is noted beside the work is written."""
+        await self.service.services.notes.flush(self.database, self.clock())
 
     async def count(self, table: str) -> int:
         """How many rows a table has, of all organizations."""
@@ -467,8 +478,9 @@ class Clinic:
 
     `riverside` and `lakeside` have the same three departments (`family`, `mental`, `physio`) and
     the same people, by name, username and first letters of their address; those of `lakeside` are
-    called `lakeside.amy`, `lakeside.mental`. An association is `ids["amy-petra"]`, the
-    organization `ids["riverside"]`. `solo` has one department, `solo.general`.
+    called `lakeside.amy`, `lakeside.mental`. An association is `ids["amy-petra"]`, the event of
+    an approval `ids["amy-approved"]`, the organization `ids["riverside"]`. `solo` has one
+    department, `solo.general`.
 
     | | |
     |---|---|
@@ -619,6 +631,11 @@ class _Builder:
         } }"""
         for made in (await self._do(document, {"id": node["id"]}))["associations"]:
             self.ids[f"{name}-{made['practitioner']['firstName'].lower()}"] = made["id"]
+        document = """query ($id: ID!) {
+          auditEvents(subjectId: $id, action: CLIENT_APPROVED) { nodes { id } }
+        }"""
+        (event,) = (await self._do(document, {"id": node["id"]}))["nodes"]
+        self.ids[f"{name}-approved"] = event["id"]
 
     async def invite_client(self, name: str, department: str) -> None:
         """A client made by staff, who awaits credentials (`D4`)."""
@@ -653,7 +670,8 @@ class _Builder:
             )
             await invite(self.world.service.anonymous(), connection, organization_id, id)
 
-        await self.world.service.anonymous().write(work)
+        await self.world.database.write(work)
+        self.world.service.services.posted()
         self.ids[name] = outside("cli_", id)
 
     async def deactivate_some(self) -> None:

@@ -144,13 +144,15 @@ _PREFIX = {"Client": "cli_", "Staff": "stf_", "Department": "dep_"}
 
 def _kinds(path: Path, of: str) -> tuple[str, ...]:
     if path == ("id",):
-        return (_PREFIX[of],) if of in _PREFIX else (*_PREFIX.values(), "org_", "asc_")
+        return (_PREFIX[of],) if of in _PREFIX else (*_PREFIX.values(), "org_", "asc_", "aud_")
     if path[-1] == "remove":
         return ("asc_", "stf_" if of == "Client" else "cli_")
     return {
         "departmentId": ("dep_",),
         "practitionerId": ("stf_",),
         "clientId": ("cli_",),
+        "actorId": ("stf_", "cli_"),
+        "subjectId": ("cli_", "stf_", "dep_"),
     }[path[-1]]
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from models import (
     Account,
     Association,
+    AuditEvent,
     Base,
     Client,
     Department,
@@ -39,6 +40,7 @@ PREFIXES: dict[type[Base], str] = {
     Staff: "stf_",
     Client: "cli_",
     Association: "asc_",
+    AuditEvent: "aud_",
 }
 SECRET = re.compile(r"zq[a-p]{10}|1[89]\d\d-\d\d-\d\d|\b0\d{9}\b|[0-9a-f]{32}|[0-9a-f-]{36}")
 """What a secret looks like: a word, a date of birth, a telephone number, an id."""
@@ -118,6 +120,8 @@ def reads(me: Me, model: type[Base], row: Row) -> bool:
         return ROWS.reads_staff(me, row)
     if model is Association:
         return ROWS.reads_association(me, row)
+    if model is AuditEvent:
+        return ROWS.reads_event(me, row)
     if model is Department:
         return me.is_of(row)
     return me.person is not None and row.id == me.person.organization_id
@@ -131,6 +135,7 @@ def rows_of(model: type[Base]) -> list[Row]:
         Staff: ROWS.staff,
         Client: ROWS.clients,
         Association: ROWS.associations,
+        AuditEvent: ROWS.events,
     }[model]
 
 
@@ -161,13 +166,20 @@ def _told(me: Me) -> Iterator[str]:
             if model is Client and ROWS.reads_guarded(me, row):
                 yield from (word(said, what) for what in ("email", "username", "reason"))
                 yield from (row.phone, str(row.date_of_birth))
-                by = by_id(ROWS.staff, row.approved_by_id)
-                if by:  # the name of who decided on a client that one reads, and no more (`D8`)
-                    yield from (word(vars(by), "first"), word(vars(by), "last"))
+                yield from _named(row.approved_by_id)
+            if model is AuditEvent:
+                yield from _named(row.actor_id)
             if model is Staff and ROWS.reads_details(me, row):
                 yield from (word(said, what) for what in ("email", "username"))
             if model in (Client, Staff):
                 yield from (word(said, "first"), word(said, "last"))
+
+
+def _named(id: uuid.UUID | None) -> Iterator[str]:
+    """The name of who decided on a client, or did something, that one reads (`D8`); no more."""
+    by = by_id(ROWS.staff, id)
+    if by:
+        yield from (word(vars(by), "first"), word(vars(by), "last"))
 
 
 def _secrets() -> set[str]:

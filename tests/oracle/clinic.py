@@ -15,7 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models import (
     Account,
     AccountKind,
+    ActorKind,
     Association,
+    AuditAction,
+    AuditEvent,
+    AuditHead,
     Base,
     Client,
     ClientStatus,
@@ -50,7 +54,7 @@ PR = Role.PRACTITIONER
 
 _ORDER = (
     *(Organization, Department, Account, SearchWord, Staff, RoleGrant, Client),
-    *(SecondFactor, Association, Link, Session),
+    *(SecondFactor, Association, Link, Session, AuditEvent, AuditHead),
 )
 
 
@@ -79,6 +83,7 @@ class Clinic:
         row = {"id": self._id, "slug": label, "registration_open": True, "contact_email": None}
         row |= {"name": label.title(), "second_factor_required": False, "created_at": NOW}
         self.rows[Organization].append({**row, **more})
+        self.rows[AuditHead].append({"organization_id": self._id, "number": 0, "hash": ""})
 
     def department(self, label: str, name: str, *, active: bool = True) -> None:
         row = self._row(Department, label)
@@ -191,6 +196,52 @@ class Clinic:
         )
         row.update(more)
 
+    def event(
+        self,
+        action: AuditAction,
+        by: str | ActorKind,
+        *departments: str,
+        client: str | None = None,
+        staff: str | None = None,
+        department: str | None = None,
+        **more: Any,
+    ) -> None:
+        """An event that concerns these departments; `by` somebody, or nobody of this kind."""
+        row = self._row(AuditEvent, None)
+        head = self.rows[AuditHead][-1]
+        head["number"] += 1
+        kind, actor, roles = by, None, []
+        if not isinstance(by, ActorKind):
+            actor = self.ids[by]
+            kind = ActorKind.STAFF if self._is(Staff, actor) else ActorKind.CLIENT
+            grants = [one for one in self.rows[RoleGrant] if one["staff_id"] == actor]
+            roles = sorted({one["role"] for one in grants})
+        row.update(
+            number=head["number"],
+            at=NOW + dt.timedelta(seconds=head["number"]),
+            action=action,
+            actor_kind=kind,
+            actor_id=actor,
+            roles=roles,
+            scope=None,
+            surface=None,
+            client_id=self.ids[client] if client else None,
+            staff_id=self.ids[staff] if staff else None,
+            department_id=self.ids[department] if department else None,
+            departments=[self.ids[one] for one in departments],
+            changes=[],
+            reason=None,
+            times=1,
+            source=None,
+            request_id=None,
+            previous_hash="",
+            hash="",
+        )
+        row.update(more)
+
+    def _is(self, model: type[Base], id: uuid.UUID) -> bool:
+        return any(one["id"] == id for one in self.rows[model])
+
     def _row(self, model: type[Base], label: str | None) -> dict[str, Any]:
         row = {"organization_id": self._id, "id": self._new_id()}
         self.rows[model].append(row)
@@ -296,6 +347,8 @@ def _east(clinic: Clinic) -> None:
     associate("ann.two", "da.pr", "kids")
     associate("cis", "closed.da", "kids")
 
+    _east_events(clinic)
+
     for label in (
         *("oa", "oa.pr", "da.speech", "da.two", "da.pr", "cc", "cc.pr", "pr", "pr.two"),
         *("closed.da", "closed.only", "nobody", "ann", "bob", "bea", "dan"),
@@ -312,6 +365,33 @@ def _east(clinic: Clinic) -> None:
     clinic.link("link.superseded", "oa", reset, superseded_at=NOW - dt.timedelta(minutes=1))
 
 
+def _east_events(clinic: Clinic) -> None:
+    """Of all whom it can concern, by all who can act; what moved, and what is not reached now."""
+    event, act = clinic.event, AuditAction
+    moved = {"after": None, "before": "dep_one", "field": "departmentId"}
+    event(act.ORGANIZATION_CREATED, ActorKind.OPERATOR)
+    event(act.DEPARTMENT_CREATED, "oa", "closed", department="closed")
+    event(act.DEPARTMENT_UPDATED, "oa", "speech", department="speech")
+    event(act.STAFF_CREATED, "oa", "speech", staff="da.speech", scope="ORGANIZATION")
+    event(act.STAFF_ROLES_UPDATED, "oa.pr", "speech", "adults", staff="da.two")
+    event(act.STAFF_DEACTIVATED, "oa", "kids", staff="former", source="2001:db8::7")
+    event(act.STAFF_UPDATED, "nobody", staff="nobody", roles=[], request_id="é-1")
+    event(act.REGISTRATION_CREATED, ActorKind.ANONYMOUS, source="192.0.2.1")
+    event(act.REGISTRATION_CONFIRMED, ActorKind.LINK, "kids", client="new.kids")
+    event(act.REGISTRATION_CONFIRMED, ActorKind.LINK, client="unsure")
+    event(act.CLIENT_APPROVED, "former", "adults", client="ann.two", reason="GIVEN")
+    event(act.CLIENT_UPDATED, "da.two", "speech", "adults", client="bob", changes=[moved])
+    event(act.CLIENT_UPDATED, "oa", "adults", client="ann", changes=[moved, {"redacted": True}])
+    event(act.ASSOCIATION_CREATED, "da.speech", "speech", client="ann", staff="pr")
+    event(act.ASSOCIATION_CHANGED, "oa", "kids", "speech", client="ann", staff="pr.two")
+    event(act.ASSOCIATION_REMOVED, "da.pr", "adults", client="rejected.unsure", staff="nobody")
+    event(act.SIGNED_IN, "ann", "speech", client="ann", surface=Surface.APP, scope="OWN")
+    event(act.PASSWORD_CHANGED, "eva", "adults", client="eva", surface=Surface.PORTAL)
+    event(act.SIGN_IN_REFUSED, ActorKind.ANONYMOUS, reason="INVALID_CREDENTIALS", times=7)
+    event(act.OPERATION_REFUSED, "cc", "speech", staff="cc", reason="FORBIDDEN: Query.x")
+    event(act.SESSION_ENDED, "closed.da", "closed", "kids", staff="closed.da")
+
+
 def _west(clinic: Clinic) -> None:
     clinic.organization("west", registration_open=False, second_factor_required=True)
     clinic.department("west.one", "Speech")
@@ -325,6 +405,9 @@ def _west(clinic: Clinic) -> None:
     clinic.client("west.ann", "Ann", "Müller", ClientStatus.ACTIVE, "west.one", "west.oa")
     clinic.client("west.new", "Nel", "Müller", ClientStatus.PENDING, "west.two")
     clinic.associate("west.ann", "west.pr", "west.one")
+    clinic.event(AuditAction.CLIENT_APPROVED, "west.oa", "west.one", client="west.ann")
+    clinic.event(AuditAction.DEPARTMENT_UPDATED, "west.oa", "west.two", department="west.two")
+    clinic.event(AuditAction.SIGNED_IN, "west.pr", "west.one", "west.two", staff="west.pr")
     for label in ("west.oa", "west.pr", "west.late", "west.ann"):
         clinic.session(label, Surface.PORTAL)
 

@@ -27,9 +27,21 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 _SIZES = (1, 2, 3, 5, 25, 100, None)
 _BAD_SIZES = (0, 101, -1)
 _KEYS = ("a", "b", "id", "node", "nodes", "edges", "totalCount", "cursor", "client", "__typename_")
-_ROOTS = {"clients": 4, "viewer": 3, "node": 3, "staff": 2, "client": 2, "staffMember": 2}
+_ROOTS = {
+    "clients": 4,
+    "auditEvents": 3,
+    "viewer": 3,
+    "node": 3,
+    "staff": 2,
+    "client": 2,
+    "staffMember": 2,
+}
 _FRAGMENTS = 8
 _PREFIXES = {"departmentId": "dep_", "practitionerId": "stf_", "Client": "cli_", "Staff": "stf_"}
+_TIMES = (
+    *("2026-06-01T12:00:00Z", "2026-06-01T12:00:30+00:00", "2026-06-01T14:00:20.5+02:00"),
+    *("2026-06-01T12:00:10", "0001-01-02", "9999-12-30T23:59:59-12:00"),
+)
 
 
 @dataclass(frozen=True)
@@ -306,6 +318,8 @@ class _Writer:
                 return st.sampled_from(self._sizes)
             case "after" | "before":
                 return self._cursors(returned)
+            case "since" | "until":
+                return st.sampled_from(_TIMES)
             case "slug" | "token" | "search":
                 pool = self._pool
                 texts = {"slug": pool.slugs, "token": pool.tokens, "search": pool.searches}

@@ -220,6 +220,50 @@ class Plain:
         mine = [row for row in self._rows.departments if me.is_of(row)]
         return sorted(mine, key=lambda row: _plainly(row.name))
 
+    def _query_audit_events(
+        self,
+        me: Me,
+        _: Any,
+        action: list[str] | None = None,
+        actor_id: str | None = None,
+        subject_id: str | None = None,
+        department_id: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        **page: Any,
+    ) -> Any:
+        rows = self._rows
+        readable = [row for row in rows.events if rows.reads_event(me, row)]
+        listed = [
+            row
+            for row in readable
+            if (action is None or row.action in action)
+            and (actor_id is None or self._names(me, actor_id, row.actor_id))
+            and (
+                subject_id is None
+                or self._names(me, subject_id, row.client_id, row.staff_id, row.department_id)
+            )
+            and department_id in (None, *(shown_id("dep_", id) for id in row.departments))
+            and (since is None or _time(since) <= row.at)
+            and (until is None or row.at < _time(until))
+        ]
+        return _page(listed, readable, _by_number, page, descending=True)
+
+    def _names(self, me: Me, shown: str, *ids: uuid.UUID | None) -> bool:
+        """Whether one of the ids is of the row that is shown so, and that the caller reads."""
+        rows = self._rows
+        kinds: Any = (
+            ("stf_", rows.staff, rows.reads_staff),
+            ("cli_", rows.clients, rows.reads_client),
+            ("dep_", rows.departments, Me.is_of),
+        )
+        found = [
+            row
+            for prefix, all_rows, reads in kinds
+            if (row := by_shown_id(prefix, all_rows, shown)) and reads(me, row)
+        ]
+        return any(row.id in ids for row in found)
+
     def _query_node(self, me: Me, _: Any, id: str) -> Any:
         rows = self._rows
         ours = me.person and me.person.organization_id
@@ -229,6 +273,7 @@ class Plain:
             ("stf_", rows.staff, rows.reads_staff),
             ("cli_", rows.clients, rows.reads_client),
             ("asc_", rows.associations, rows.reads_association),
+            ("aud_", rows.events, rows.reads_event),
         )
         for prefix, all_rows, reads in kinds:
             found = by_shown_id(prefix, all_rows, id)
@@ -377,6 +422,24 @@ class Plain:
     def _association_department(self, _me: Me, row: Row) -> Any:
         return by_id(self._rows.departments, row.department_id)
 
+    def _audit_event_id(self, _me: Me, row: Row) -> Any:
+        return shown_id("aud_", row.id)
+
+    def _audit_event_actor(self, _me: Me, row: Row) -> Any:
+        """The name of who acted is told to everybody who reads the event."""
+        return by_id(self._rows.staff, row.actor_id)
+
+    def _audit_event_client(self, me: Me, row: Row) -> Any:
+        found = by_id(self._rows.clients, row.client_id)
+        return found if found and self._rows.reads_client(me, found) else None
+
+    def _audit_event_staff(self, me: Me, row: Row) -> Any:
+        found = by_id(self._rows.staff, row.staff_id)
+        return found if found and self._rows.reads_staff(me, found) else None
+
+    def _audit_event_department(self, _me: Me, row: Row) -> Any:
+        return by_id(self._rows.departments, row.department_id)
+
     def _found(self, listed: list[Row], search: str | None) -> list[Row]:
         """Those of whom every word typed is the beginning of a word; without any, nobody."""
         if search is None or not search.strip():
@@ -401,6 +464,12 @@ def _refused(code: str, **more: Any) -> Answer:
 
 def _error(code: str, **more: Any) -> dict[str, Any]:
     return {"extensions": {"code": code, **more}}
+
+
+def _time(said: str) -> dt.datetime:
+    """The time; in UTC where it says no offset."""
+    time = dt.datetime.fromisoformat(said)
+    return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
 
 
 def _state(link: Row, now: dt.datetime) -> str:
@@ -430,6 +499,10 @@ def _said(value: Any) -> Any:
 
 def _by_id(row: Row) -> tuple[str, str, int]:
     return "", "", row.id.int
+
+
+def _by_number(row: Row) -> tuple[str, str, int]:
+    return "", "", row.number
 
 
 def _by_name(row: Row) -> tuple[str, str, int]:

@@ -8,6 +8,7 @@ from typing import Any
 from models import (
     Account,
     Association,
+    AuditEvent,
     Base,
     Client,
     Department,
@@ -34,6 +35,7 @@ class Rows:
         self.clients = loaded(Client)
         self.associations = loaded(Association)
         self.links = loaded(Link)
+        self.events = loaded(AuditEvent)
         self.accounts = {row.id: row for row in loaded(Account)}
         self.second_factors = {row.id for row in loaded(SecondFactor) if row.confirmed_at}
 
@@ -108,6 +110,12 @@ class Rows:
             for one in self.associations
         )
         return self.reads_details(me, staff) or meets
+
+    def reads_event(self, me: Me, event: Row) -> bool:
+        """An OA all; a DA what concerned a department of theirs."""
+        return me.is_of(event) and (
+            me.everywhere or not me.administered.isdisjoint(event.departments)
+        )
 
     def rights_over_client(self, me: Me, client: Row) -> list[str]:
         """What the caller may do with this client; clients have no permissions (D31).

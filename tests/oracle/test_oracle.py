@@ -98,6 +98,7 @@ def _pool() -> Pool:
             "ClientConnection": _cursors("cli_"),
             "StaffConnection": _cursors("stf_"),
             "AssociationConnection": _cursors("asc_"),
+            "AuditEventConnection": _cursors("aud_"),
             "": [*_cursors(""), *odd],
         },
         slugs=["east", "west", "north", "", "EAST", "east/"],

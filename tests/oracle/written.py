@@ -31,6 +31,7 @@ _PREFIXES = {
     "staff": "stf_",
     "clients": "cli_",
     "associations": "asc_",
+    "audit_events": "aud_",
 }
 IDS = [
     outside(_PREFIXES[model.__tablename__], row["id"])
@@ -243,6 +244,32 @@ WRITTEN = {
             a: client(id: $a) { id } b: client(id: $b) { id } c: client(id: $c) { id }
             d: client(id: $d) { id } e: client(id: $e) { id } }""",
         dict(zip("abcde", map(_client, ("ann", "bea", "cas", "bob", "gone")), strict=True)),
+    ),
+    "every field of an event": Document("""{
+        auditEvents(first: 100) { totalCount nodes {
+            __typename id at action actorKind roles scope surface changes reason times source
+            requestId actor { __typename displayName ... on Staff { id email } }
+            client { id lastName email department { name } } staff { id displayName email }
+            department { id name } } }
+    }"""),
+    "events by who acted, on whom, and when": Document(
+        """query Events($oa: ID, $ann: ID, $speech: ID, $actions: [AuditAction!]) {
+            auditEvents(actorId: $oa) { totalCount nodes { action } }
+            byHerself: auditEvents(actorId: $ann) { nodes { action surface } }
+            onHer: auditEvents(subjectId: $ann, last: 2) { nodes { id } pageInfo { startCursor } }
+            there: auditEvents(departmentId: $speech) { totalCount }
+            itself: auditEvents(subjectId: $speech) { nodes { action } }
+            such: auditEvents(action: $actions) { nodes { action reason times } }
+            one: auditEvents(action: SIGNED_IN, first: 1) { edges { cursor node { at } } }
+            none: auditEvents(action: []) { totalCount }
+            then: auditEvents(since: "2026-06-01T12:00:05Z", until: "2026-06-01T14:00:09+02:00") {
+                nodes { at } } }""",
+        {
+            "oa": _staff("oa"),
+            "ann": _client("ann"),
+            "speech": outside("dep_", CLINIC.ids["speech"]),
+            "actions": ["SIGN_IN_REFUSED", "CLIENT_UPDATED"],
+        },
     ),
     "an operation that is not chosen": Document(
         """query Chosen { departments { name } }

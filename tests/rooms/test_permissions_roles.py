@@ -26,6 +26,7 @@ TABLE = """
     STAFF_SET_ROLES      O D - -
     DEPARTMENT_UPDATE    O - - -
     ORGANIZATION_UPDATE  O - - -
+    AUDIT_READ           O D - -
 """
 SCOPES = {"O": Scope.ORGANIZATION, "D": Scope.DEPARTMENT, "w": Scope.OWN, "-": None}
 LINES = [line.split() for line in TABLE.split("\n") if line.strip()]
