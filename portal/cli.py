@@ -26,9 +26,11 @@ from resolvers import (
     Context,
     Founding,
     Refused,
+    Verdict,
     create_organization,
     encrypt_anew,
     second_factor_reset,
+    verify,
 )
 from schema import build, errors_page, limits_page, permissions_page, printed
 
@@ -48,6 +50,8 @@ commands = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+audit = typer.Typer(no_args_is_help=True)
+commands.add_typer(audit, name="audit", help="The audit trail.")
 errors = Console(stderr=True)
 
 
@@ -179,6 +183,35 @@ def populate(
     with Progress(console=errors, disable=not errors.is_terminal) as progress:
         run(work(progress))
     print(f"{organizations} organizations, {clients} clients. Password: {POPULATED_PASSWORD}")
+
+
+@audit.command("verify")
+def verify_audit(
+    organization: Annotated[
+        str | None, typer.Option(help="Only this one: the slug of its portal URL.")
+    ] = None,
+) -> None:
+    """Check that no event was changed, taken out or put in; a line an organization.
+
+    Exit 1 and the first broken number if one was. Keep the hashes elsewhere, to compare later.
+    """
+
+    async def work() -> list[Verdict]:
+        verdicts = []
+        async with service(Settings.read()) as made:
+            async for verdict in verify(made.services.database, organization):
+                said = f"{verdict.number} events, the last is {verdict.hash}"
+                if verdict.broken:
+                    said = f"broken at event {verdict.number}: {verdict.broken}"
+                print(f"{verdict.slug}: {said}")
+                verdicts.append(verdict)
+        return verdicts
+
+    verdicts = run(work()) or []
+    if organization is not None and not verdicts:
+        fail(f"There is no organization {organization!r}.")
+    if any(verdict.broken for verdict in verdicts):
+        raise SystemExit(1)
 
 
 @commands.command()

@@ -1,16 +1,18 @@
 """The command line, as operators and CI use it."""
 
 import datetime as dt
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from models import (
     Account,
     Association,
+    AuditEvent,
     Base,
     Client,
     ClientStatus,
@@ -28,6 +30,7 @@ from portal.cli import POPULATED_PASSWORD, commands, main
 from portal.populate import populate
 from tests.crash.programs import PUBLIC_URL, SECRET_KEY, Ended, environment, run
 from tests.mailbox import Mailbox
+from tests.tampering import tamper
 
 HELP = {
     "serve": ["--host", "--port", "--workers", "Serve the API, with the courier inside."],
@@ -48,6 +51,8 @@ HELP = {
     "schema": ["--check"],
     "permissions": ["--check"],
     "docs": ["--check"],
+    "audit": ["verify", "Check that no event was changed, taken out or put in"],
+    "audit verify": ["--organization", "Exit 1 and the first broken number if one was."],
 }
 
 Says = Callable[..., Ended]
@@ -97,14 +102,15 @@ def test_every_command_is_listed_and_says_what_it_does(says: Says) -> None:
     ended = says("--help")
     assert (ended.status, ended.complained) == (0, "")
     names = [one.name or one.callback.__name__ for one in commands.registered_commands]  # type: ignore[union-attr]
-    assert sorted(names) == sorted(HELP)
-    for name in HELP:
+    names += [str(one.name) for one in commands.registered_groups]
+    assert sorted(names) == sorted(name for name in HELP if " " not in name)
+    for name in names:
         assert f" {name} " in ended.said
 
 
 @pytest.mark.parametrize("command", HELP)
 def test_help_names_every_option(says: Says, command: str) -> None:
-    ended = says(command, "--help")
+    ended = says(*command.split(), "--help")
     assert (ended.status, ended.complained) == (0, "")
     for word in HELP[command]:
         assert word in ended.said
@@ -247,6 +253,31 @@ async def test_first_organization_is_made_on_the_command_line(
     database = Database(url)
     assert await _count(database, Organization, Department, Staff, Letter) == [1, 1, 1, 1]
     await database.close()
+
+
+async def test_the_audit_trail_is_checked(url: str, mailbox: Mailbox, tmp_path: Path) -> None:
+    env = environment(url, mailbox)
+    for slug in ("hilltop", "lakeside"):
+        assert (await run(*founding(slug), env=env, folder=tmp_path)).status == 0
+    ended = await run("audit", "verify", env=env, folder=tmp_path)
+    whole = r"hilltop: 3 events, the last is [0-9a-f]{64}\n"
+    assert re.fullmatch(f"{whole}lakeside: 3 events, the last is [0-9a-f]{{64}}\n", ended.said)
+    assert (ended.status, ended.complained) == (0, "")
+
+    database = Database(url)
+    theirs = select(Organization.id).where(Organization.slug == "lakeside").scalar_subquery()
+    second = (AuditEvent.organization_id == theirs) & (AuditEvent.number == 2)
+    await tamper(database, delete(AuditEvent).where(second))
+    await database.close()
+    ended = await run("audit", "verify", env=env, folder=tmp_path)
+    assert re.fullmatch(f"{whole}lakeside: broken at event 2: it is missing\n", ended.said)
+    assert (ended.status, ended.complained) == (1, "")
+
+    ended = await run("audit", "verify", "--organization", "hilltop", env=env, folder=tmp_path)
+    assert re.fullmatch(whole, ended.said)
+    assert ended.status == 0
+    ended = await run("audit", "verify", "--organization", "nowhere", env=env, folder=tmp_path)
+    assert ended == Ended(2, "", "There is no organization 'nowhere'.\n")
 
 
 async def test_database_is_populated_in_the_same_way_by_the_same_seed(
