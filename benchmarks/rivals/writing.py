@@ -19,7 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from benchmarks.rivals.session import Caller, identify, read_token
-from models import canonical_email, name_key, new_id, parse_id, words_of
+from benchmarks.rivals.telling import ANONYMOUS, by, changed, moved, redacted, tell
+from models import canonical_email, name_key, new_id, outside, parse_id, words_of
 from permissions import Tokens
 from permissions.identity import SESSION as LOOK_UP
 
@@ -189,14 +190,15 @@ async def register(request: Request) -> Response:
                 await connection.fetchrow(
                     COUNT, state.tokens.digest(*words), now, now + TEN_MINUTES
                 )
-        return await _register(state, connection, typed, email_key, now)
+        return await _register(request, connection, typed, email_key, now)
 
 
 async def _register(
-    state: Any, connection: Any, typed: dict[str, Any], email_key: str, now: dt.datetime
+    request: Request, connection: Any, typed: dict[str, Any], email_key: str, now: dt.datetime
 ) -> Response:
     async with connection.transaction():
-        await connection.fetchrow(COUNT, state.tokens.digest("mail", email_key), now, now + DAY)
+        tokens = request.app.state.tokens
+        await connection.fetchrow(COUNT, tokens.digest("mail", email_key), now, now + DAY)
         organization = await connection.fetchrow(OPEN_ORGANIZATION, typed["organization"])
         asked = parse_id("dep_", typed["departmentId"])
         department = await connection.fetchval(OPEN_DEPARTMENT, organization["id"], asked)
@@ -224,6 +226,16 @@ async def _register(
             link,
             ends_at,
         )
+        told = {
+            "action": "REGISTRATION_CREATED",
+            "department": department,
+            "changes": [
+                changed("registrationId", None, outside("reg_", registration)),
+                *redacted("firstName", "lastName", "email", "dateOfBirth", "phone"),
+                moved(None, department),
+            ],
+        }
+        await tell(connection, request, organization["id"], ANONYMOUS, now, [told])
     return _json({"accepted": True})
 
 
@@ -247,6 +259,13 @@ async def approve(request: Request) -> Response:
             if moved != "UPDATE 1":
                 return Response(status_code=409)
             await _post(connection, "client_approved", caller.organization, client, now)
+            told = {
+                "action": "CLIENT_APPROVED",
+                "client_id": client["id"],
+                "department": department,
+                "changes": [changed("status", "PENDING", "ACTIVE")],
+            }
+            await tell(connection, request, caller.organization, by(caller), now, [told])
         shown = await connection.fetchrow(
             CLIENT, caller.organization, client["id"], caller.departments
         )
@@ -279,8 +298,20 @@ async def create(request: Request) -> Response:
             made = await connection.fetchrow(
                 CLIENT, caller.organization, client, caller.departments
             )
-            await _associate(connection, caller, made, typed["associations"], now)
+            met = await _associate(connection, caller, made, typed["associations"], now)
             await _invite(connection, caller.organization, client, now)
+            told = {
+                "action": "CLIENT_CREATED",
+                "client_id": client,
+                "department": department,
+                "changes": [
+                    changed("status", None, "ACTIVE"),
+                    *redacted("firstName", "lastName", "email", "phone", "dateOfBirth"),
+                    moved(None, department),
+                ],
+            }
+            events = [told, *met]
+            await tell(connection, request, caller.organization, by(caller), now, events)
         shown = await connection.fetchrow(CLIENT, caller.organization, client, caller.departments)
     return _json({"id": f"cli_{shown['id'].hex}", "status": shown["status"]})
 
@@ -312,9 +343,9 @@ async def _associate(
     client: Any,
     typed: list[dict[str, str]],
     now: dt.datetime,
-) -> None:
-    """Each practitioner is looked at before any of them is associated."""
-    rows = []
+) -> list[dict[str, Any]]:
+    """Each practitioner is looked at before any of them is associated; what is told of it."""
+    rows, told = [], []
     for one in typed:
         asked = parse_id("stf_", one["practitionerId"])
         staff = await connection.fetchrow(
@@ -328,7 +359,17 @@ async def _associate(
         assert not await connection.fetch(MET, caller.organization, client["id"], staff["id"])
         standing = client["id"], client["status"], client["name_key"]
         rows.append((caller.organization, new_id(), *standing, staff["id"], department, now))
+        told.append(
+            {
+                "action": "ASSOCIATION_CREATED",
+                "client_id": client["id"],
+                "staff_id": staff["id"],
+                "department": department,
+                "changes": [moved(None, department)],
+            }
+        )
     await connection.executemany(ASSOCIATION, rows)
+    return told
 
 
 async def _invite(
