@@ -27,6 +27,7 @@ from resolvers import (
     Founding,
     Refused,
     Verdict,
+    create_administrator,
     create_organization,
     encrypt_anew,
     second_factor_reset,
@@ -125,6 +126,18 @@ def create(
 
     do(lambda context: create_organization(context, founding))
     print(f"{name} is at {Settings.read().public_url}/{slug}; a letter went to {admin_email}.")
+
+
+@commands.command("create-administrator")
+def appoint(
+    organization: Annotated[str, typer.Option(help="The organization's name in addresses.")],
+    email: Annotated[str, typer.Option(help="Where the administrator's link goes.")],
+    first_name: Annotated[str, typer.Option(help="The administrator's given name.")],
+    last_name: Annotated[str, typer.Option(help="The administrator's family name.")],
+) -> None:
+    """Make an Organizational Administrator where none is left who can sign in."""
+    do(lambda context: create_administrator(context, organization, first_name, last_name, email))
+    print(f"A letter went to {email}.")
 
 
 @commands.command("second-factor-reset")

@@ -62,7 +62,14 @@ from resolvers.second_factor import (
     second_factor_reset,
 )
 from resolvers.sessions import Opened, login, logout, session_refresh
-from resolvers.staff import NewStaff, staff, staff_create, staff_member, staff_update
+from resolvers.staff import (
+    NewStaff,
+    create_administrator,
+    staff,
+    staff_create,
+    staff_member,
+    staff_update,
+)
 from resolvers.staffing import (
     RoleChanges,
     staff_associations_update,
@@ -129,6 +136,7 @@ __all__ = [
     "client_reject",
     "client_update",
     "clients",
+    "create_administrator",
     "create_organization",
     "department_create",
     "department_deactivate",

@@ -23,6 +23,7 @@ from models import (
     AccountKind,
     AuditAction,
     Link,
+    Organization,
     Record,
     Role,
     RoleGrant,
@@ -36,7 +37,7 @@ from permissions import Actor, Permission, Scope, Shape, reach
 from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, conflict, refuse
-from resolvers.events import On, Who, changed, on_staff, roles_changed
+from resolvers.events import OPERATOR, On, Who, changed, on_staff, roles_changed
 from resolvers.finding import index, search
 from resolvers.grants import NewGrant, checked_grants
 from resolvers.links import invite, supersede
@@ -112,7 +113,7 @@ async def staff_create(context: Context, typed: NewStaff) -> Key:
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key:
         grants = await checked_grants(connection, context.actor, typed.roles, "roles")
-        await _free(connection, context.actor.organization_id, email_key)
+        await _free(connection, context.actor.organization_id, email_key, "input", "email")
         staff_id = await hire(
             context,
             connection,
@@ -128,6 +129,44 @@ async def staff_create(context: Context, typed: NewStaff) -> Key:
         return Key(Staff, staff_id)
 
     return await context.write(work)
+
+
+async def create_administrator(
+    context: Context, organization: str, first_name: str, last_name: str, email: str
+) -> None:
+    """An Organizational Administrator more, where none is left who can sign in: the operator's way.
+
+    Fields of refusals are the command's options.
+    """
+    checks = Checks()
+    first_name = checks.name(first_name, "first-name")
+    last_name = checks.name(last_name, "last-name")
+    email, email_key = checks.email(email, "email")
+    checks.done()
+
+    async def work(connection: AsyncConnection, trail: Trail) -> None:
+        found = await connection.execute(
+            select(Organization.id).where(Organization.slug == organization)
+        )
+        organization_id = found.scalar_one_or_none()
+        if organization_id is None:
+            raise refuse(Code.NOT_FOUND, "There is no such organization.", "organization")
+        await _free(connection, organization_id, email_key, "email")
+        await hire(
+            context,
+            connection,
+            trail,
+            organization_id=organization_id,
+            first_name=first_name,
+            last_name=last_name,
+            email=email,
+            email_key=email_key,
+            grants=[(Role.ORGANIZATION_ADMINISTRATOR, None)],
+            receive_new_client_notifications=True,
+            by=OPERATOR,
+        )
+
+    await context.write(work)
 
 
 async def hire(
@@ -220,7 +259,7 @@ async def staff_update(
                     "email",
                     key=Key(Staff, member.id),
                 )
-            await _free(connection, member.organization_id, new["email_key"])
+            await _free(connection, member.organization_id, new["email_key"], "input", "email")
         if not new:
             return Key(Staff, member.id)
         names = new.get("first_name", member.first_name), new.get("last_name", member.last_name)
@@ -302,14 +341,16 @@ def not_yours(actor: Actor, member: Record) -> Refused:
     return refuse(Code.OUT_OF_SCOPE, message, "id", key=Key(Staff, member.id))
 
 
-async def _free(connection: AsyncConnection, organization_id: uuid.UUID, email_key: str) -> None:
+async def _free(
+    connection: AsyncConnection, organization_id: uuid.UUID, email_key: str, *field: str
+) -> None:
     found = await connection.execute(
         select(Staff.id).where(
             Staff.organization_id == organization_id, Staff.email_key == email_key
         )
     )
     if found.first() is not None:
-        raise refuse(Code.TAKEN, "A staff member has this address already.", "input", "email")
+        raise refuse(Code.TAKEN, "A staff member has this address already.", *field)
 
 
 @cache

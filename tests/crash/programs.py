@@ -59,6 +59,11 @@ class Program:
             self._read("out", process.stdout), self._read("err", process.stderr)
         )
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
     async def until(self, pattern: str) -> re.Match[str]:
         """Where it says something that matches, on either of its outputs; waits until it does."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import json
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -234,6 +235,21 @@ async def test_workers_do_not_outlive_the_process_above_them(
         # Its outputs are closed when the last of them has ended.
         await ended
     assert await registrations(filled) == 1
+
+
+async def test_e18_a_worker_that_is_killed_is_replaced(
+    filled: Database, url: str, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    async with two_workers(environment(url, mailbox), tmp_path) as running:
+        started = await running.program.until(r'"Started server process \[(\d+)\]"')
+        os.kill(int(started[1]), signal.SIGKILL)
+        await running.program.until(r"(?s)(startup complete.*){3}")
+        answers = [await running.client.post("/graphql", json=LOOKS) for _ in range(10)]
+        assert {answer.status_code for answer in answers} == {200}
+        running.program.signal(signal.SIGTERM)
+        done = await running.program.end()
+    assert done.status == 0
+    assert "Traceback" not in done.complained
 
 
 # --- the doors of health ------------------------------------------------------------------------

@@ -20,6 +20,8 @@ from models import (
     Department,
     Letter,
     Organization,
+    Role,
+    RoleGrant,
     Staff,
 )
 from models.migrate import head
@@ -44,6 +46,7 @@ HELP = {
         "--admin-first-name",
         "--admin-last-name",
     ],
+    "create-administrator": ["--organization", "--email", "--first-name", "--last-name"],
     "second-factor-reset": ["--organization", "--username"],
     "encrypt-anew": ["PREVIOUS_SECRET_KEY"],
     "demo": ["--port", "--directory"],
@@ -278,6 +281,37 @@ async def test_the_audit_trail_is_checked(url: str, mailbox: Mailbox, tmp_path: 
     assert ended.status == 0
     ended = await run("audit", "verify", "--organization", "nowhere", env=env, folder=tmp_path)
     assert ended == Ended(2, "", "There is no organization 'nowhere'.\n")
+
+
+async def test_an_operator_makes_an_administrator_where_none_is_left(
+    url: str, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    env = environment(url, mailbox)
+    await run(*founding(), env=env, folder=tmp_path)
+
+    async def appoint(organization: str, email: str) -> Ended:
+        words = "--organization", organization, "--email", email
+        names = "--first-name", "Oscar", "--last-name", "Hart"
+        return await run("create-administrator", *words, *names, env=env, folder=tmp_path)
+
+    made = await appoint("hilltop", "oscar@hilltop.example")
+    assert made == Ended(0, "A letter went to oscar@hilltop.example.\n", "")
+    (letter,) = mailbox.to("oscar@hilltop.example")
+    assert Mailbox.link(letter).startswith(f"{PUBLIC_URL}/hilltop/invitation#token=vtl_")
+
+    taken = Ended(2, "", "--email: A staff member has this address already.\n")
+    assert await appoint("hilltop", "Olivia@Hilltop.example") == taken
+    nowhere = Ended(2, "", "--organization: There is no such organization.\n")
+    assert await appoint("valley", "oscar@hilltop.example") == nowhere
+    wrong = Ended(2, "", "--email: This is not an e-mail address.\n")
+    assert await appoint("hilltop", "oscar") == wrong
+
+    database = Database(url)
+    assert await _count(database, Staff, RoleGrant, Letter) == [2, 2, 2]
+    roles = select(RoleGrant.role, RoleGrant.department_id)
+    found = await database.read(lambda one: {tuple(row) for row in one.execute(roles)})
+    assert found == {(Role.ORGANIZATION_ADMINISTRATOR, None)}
+    await database.close()
 
 
 async def test_database_is_populated_in_the_same_way_by_the_same_seed(

@@ -1,0 +1,126 @@
+"""E19: a copy of the database that was made under load is whole, and can be served."""
+
+import asyncio
+import sqlite3
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, insert, make_url, select
+
+from models import Database, Letter, LetterState, Link, Organization, Registration, new_id
+from models.migrate import drift
+from tests import operations
+from tests.conftest import Databases
+from tests.crash.programs import Server, environment, server
+from tests.edge.test_away import FORM
+from tests.mailbox import Fault, Mailbox
+from tests.servers import binaries
+from tests.world import REGISTER, START
+
+
+@asynccontextmanager
+async def registering(running: Server) -> AsyncIterator[None]:
+    """People register one after the other before, meanwhile and afterwards, four at a time."""
+    registered = asyncio.Semaphore(0)
+
+    async def register(who: str) -> None:
+        for number in range(100_000):
+            await running.ask(REGISTER, input={**FORM, "email": f"{who}{number}@home.example"})
+            registered.release()
+
+    async def some() -> None:
+        for _ in range(10):
+            await registered.acquire()
+
+    work = [asyncio.create_task(register(who)) for who in "abcd"]
+    await some()
+    yield
+    while not registered.locked():
+        await registered.acquire()
+    await some()
+    for each in work:
+        each.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
+
+
+async def copied(url: str, databases: Databases, folder: Path) -> str:
+    """The URL of a copy, made as `docs/operations.md` says."""
+    if url.startswith("sqlite"):
+        copy = folder / "copy.sqlite3"
+        await asyncio.to_thread(_back_up, make_url(url).database or "", copy)
+        return f"sqlite:///{copy}"
+    dump = folder / "portal.dump"
+    await _run("pg_dump", "--format=custom", f"--file={dump}", url)
+    other = await databases.postgresql()
+    await _run("pg_restore", "--clean", "--if-exists", f"--dbname={other}", str(dump))
+    return other
+
+
+def _back_up(path: str, copy: Path) -> None:
+    """What the `.backup` of sqlite3's shell does."""
+    with sqlite3.connect(path) as source, sqlite3.connect(copy) as target:
+        source.backup(target)
+
+
+async def _run(name: str, *words: str) -> None:
+    await asyncio.to_thread(subprocess.check_call, [str(binaries() / name), *words])
+
+
+async def counts(url: str) -> list[int]:
+    """How many registrations, links and letters there are."""
+    database = Database(url)
+    counted = [select(func.count(model.id)) for model in (Registration, Link, Letter)]
+    found = await database.read(lambda c: [c.scalar(each) or 0 for each in counted])
+    assert await drift(database) == []
+    await database.close()
+    return found
+
+
+@pytest.fixture
+async def env(url: str, mailbox: Mailbox) -> dict[str, str]:
+    """The environment of a server of one organization."""
+    database = Database(url)
+    values = {"id": new_id(), "slug": "riverside", "name": "Riverside", "created_at": START}
+    await database.write(lambda c: c.execute(insert(Organization).values(values)))
+    await database.close()
+    return environment(url, mailbox)
+
+
+async def test_e19_a_copy_made_under_load_is_whole_and_can_be_served(
+    env: dict[str, str], url: str, databases: Databases, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    async with server(env, tmp_path) as running, registering(running):
+        copy = await copied(url, databases, tmp_path)
+    registrations, links, letters = await counts(copy)
+    assert 0 < registrations == links == letters
+    assert registrations < (await counts(url))[0]
+    async with server({**env, "DATABASE_URL": copy}, tmp_path) as restored:
+        await restored.ask(REGISTER, input={**FORM, "email": "later@home.example"})
+        await mailbox.wait(to="later@home.example")
+    if not copy.startswith("sqlite"):
+        await databases.drop(copy)
+
+
+async def test_e19_after_an_older_copy_nothing_is_sent_again_and_nobody_is_in(
+    env: dict[str, str], url: str, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    """What the operator runs, as written in `docs/operations.md`."""
+    mailbox.faults["nora@home.example"] = Fault.LATER
+    async with server(env, tmp_path) as running:
+        await running.ask(REGISTER, input={**FORM, "email": "nora@home.example"})
+    database = Database(url)
+    await operations.run(database, operations.section("### After an older copy"))
+    states = select(Letter.state)
+    assert await database.read(lambda c: list(c.scalars(states))) == [LetterState.CANCELLED]
+    open_links = select(Link.id).where(Link.superseded_at.is_(None))
+    assert await database.read(lambda c: list(c.scalars(open_links))) == []
+    await database.close()
+    mailbox.faults.clear()
+    tried = len(mailbox.attempts)
+    async with server(env, tmp_path) as running:
+        await running.ask(REGISTER, input={**FORM, "email": "later@home.example"})
+        await mailbox.wait(to="later@home.example")
+    assert mailbox.attempts[tried:] == ["later@home.example"]
