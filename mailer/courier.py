@@ -32,7 +32,7 @@ POLL_SECONDS = 1
 GRACE_SECONDS = 5
 """How long letters on their way are waited for when the courier is told to stop."""
 
-HOLD = 128
+HOLD = 256
 """How many letters wait for a carrier at once, at most; they do so under their lease."""
 
 LEAST_OF_LEASE = 1 / 2

@@ -21,6 +21,7 @@ from aiosmtplib import (
     SMTPException,
     SMTPHeloError,
     SMTPRecipientRefused,
+    SMTPResponse,
     SMTPResponseException,
     SMTPSenderRefused,
     SMTPServerDisconnected,
@@ -200,11 +201,6 @@ def _has_let_go(failure: BaseException) -> bool:
     )
 
 
-# What follows does what aiosmtplib's commands of the same names do, without their search for an
-# address in each address, for line ends in each content, and without their timer at each step:
-# these take longer than all that the courier does besides.
-
-
 async def _greet(connection: SMTP) -> None:
     if not connection.is_ehlo_or_helo_needed:
         return
@@ -214,36 +210,45 @@ async def _greet(connection: SMTP) -> None:
         await connection.helo()
 
 
+# What follows does what aiosmtplib's commands of the same names do, without their search for an
+# address in each address, for line ends in each content, and without their timer at each step:
+# these take longer than all that the courier does besides.
+
+
 async def _mail(connection: SMTP, message: Message) -> None:
-    options = [] if message.recipient.isascii() else _beyond_ascii(connection)
-    said = f"FROM:<{message.sender}>".encode("ascii")
-    answer = await connection.execute_command(b"MAIL", said, *options)
+    options = "" if message.recipient.isascii() else _beyond_ascii(connection)
+    answer = await _ask(connection, f"MAIL FROM:<{message.sender}>{options}".encode("ascii"))
     if answer.code != SMTPStatus.completed:
         raise SMTPSenderRefused(answer.code, answer.message, message.sender)
 
 
-def _beyond_ascii(connection: SMTP) -> list[bytes]:
+def _beyond_ascii(connection: SMTP) -> str:
     if not connection.supports_extension("smtputf8"):
         raise Rejected("the mail server cannot take an address with letters beyond ASCII")
-    return [b"SMTPUTF8", b"BODY=8BITMIME"]
+    return " SMTPUTF8 BODY=8BITMIME"
 
 
 async def _rcpt(connection: SMTP, recipient: str) -> None:
-    answer = await connection.execute_command(b"RCPT", f"TO:<{recipient}>".encode())
+    answer = await _ask(connection, f"RCPT TO:<{recipient}>".encode())
     if answer.code not in {SMTPStatus.completed, SMTPStatus.will_forward}:
         raise SMTPRecipientRefused(answer.code, answer.message, recipient)
 
 
 async def _data(connection: SMTP, content: bytes) -> None:
-    answer = await connection.execute_command(b"DATA")
+    answer = await _ask(connection, b"DATA")
     if answer.code != SMTPStatus.start_input:
         raise SMTPDataError(answer.code, answer.message)
-    if connection.protocol is None:
-        raise SMTPServerDisconnected("Connection lost")
-    connection.protocol.write(content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
-    answer = await connection.protocol.read_response()
+    answer = await _ask(connection, content.replace(b"\r\n.", b"\r\n..") + b".")
     if answer.code != SMTPStatus.completed:
         raise SMTPDataError(answer.code, answer.message)
+
+
+async def _ask(connection: SMTP, said: bytes) -> SMTPResponse:
+    """The server's answer to what is said."""
+    if connection.protocol is None:
+        raise SMTPServerDisconnected("Connection lost")
+    connection.protocol.write(said + b"\r\n")
+    return await connection.protocol.read_response()
 
 
 async def _quit(connection: SMTP) -> None:
