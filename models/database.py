@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from socket import gaierror
 from typing import Any, TypeVar
 
+import asyncpg
 import orjson
 from sqlalchemy import (
     ARRAY,
@@ -39,7 +40,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from models.base import NO_NEWS
-from models.reads import AWAY_WORDS, PostgresqlReads, Reads, SqliteReads
+from models.reads import AWAY_WORDS, CUT, PostgresqlReads, Reads, SqliteReads
 from models.statement import Rows, Statement, Values, Written
 
 T = TypeVar("T")
@@ -175,7 +176,7 @@ class Database:
             try:
                 async with self._reads.connect() as connection:
                     return await connection.run_sync(work)
-            except (DBAPIError, OSError) as failure:
+            except _FAULTS as failure:
                 if not _is_away(failure):
                     raise
             async with self._reads.connect() as connection:
@@ -302,6 +303,10 @@ def _prepare_sqlite(reads: AsyncEngine, writes: AsyncEngine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+# SQLAlchemy leaves the driver's own as they are while it sets up a connection.
+_FAULTS = (DBAPIError, OSError, *CUT)
+
+
 @asynccontextmanager
 async def _available() -> AsyncIterator[None]:
     """One `Unavailable` for all the ways in which a database can be away."""
@@ -309,16 +314,17 @@ async def _available() -> AsyncIterator[None]:
         yield
     except PoolTimeout as failure:
         raise Unavailable("no connection to spare") from failure
-    except (DBAPIError, OSError) as failure:
+    except _FAULTS as failure:
         if _is_away(failure):
             raise Unavailable("the database is away") from failure
         raise
 
 
-def _is_away(failure: DBAPIError | OSError) -> bool:
+def _is_away(failure: Exception) -> bool:
     """Whether another try later may help, and nothing else will."""
     if not isinstance(failure, DBAPIError):
-        return isinstance(failure, (ConnectionError, TimeoutError, gaierror))
+        cut = isinstance(failure, CUT) and not isinstance(failure, asyncpg.DataError)
+        return cut or isinstance(failure, (ConnectionError, TimeoutError, gaierror))
     if failure.connection_invalidated or isinstance(failure, InterfaceError):
         return True
     state: str = getattr(failure.orig, "sqlstate", None) or ""

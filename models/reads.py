@@ -13,17 +13,18 @@ from models.statement import Rows
 PREPARED = 500
 """How many prepared statements a connection keeps."""
 
-GONE = (
+CUT = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
-    TimeoutError,
-    OSError,
 )
-"""What asyncpg raises when the database is away."""
+"""What asyncpg itself raises when the database is away; and its `DataError`, which is not that."""
+
+GONE = (*CUT, TimeoutError, OSError)
+"""What may be raised through asyncpg when the database is away."""
 
 
 AWAY_WORDS = ("unable to open", "disk", "is full", "is locked")

@@ -140,7 +140,7 @@ async def test_e2_a_network_that_is_slow_is_only_slow(
     behind: tuple[World, Proxy, Clinic, Database],
 ) -> None:
     world, proxy, clinic, _ = behind
-    proxy.latency = 0.1
+    proxy.latency = 0.05
     answers = await ask_all(world, clinic, "slow@home.example")
     assert [is_away(answer) for answer in answers] == [False] * 4
 
