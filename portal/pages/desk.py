@@ -1,0 +1,106 @@
+"""The desk at which pages are asked for: every request to one comes by here."""
+
+from functools import partial
+
+from graphql import GraphQLSchema
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from portal.answers import HTML, Refusal, bad
+from portal.asked import body
+from portal.call import Call
+from portal.operations import Operations
+from portal.pages.documents import documents
+from portal.pages.page import Page, Said
+from portal.pages.shown import environment
+from portal.pages.table import TABLE
+from portal.pages.turn import Turn
+from portal.pages.typed import typed
+from portal.pages.visit import Cookies, Digest, Visit
+from portal.pages.visitor import SignInFirst, Visitor
+from schema import ErrorCode
+
+MOST_BYTES = 100_000
+"""Of a form; the largest of ours has a few hundred short fields."""
+
+_LATE = "Somebody has signed in or out since this page was opened. Open it again."
+
+
+class Desk:
+    """Serves the pages of the table to browsers, which keep a cookie for it.
+
+    `public_url` is where people reach the portal, and `password_length` the least of a password.
+    """
+
+    def __init__(
+        self,
+        operations: Operations,
+        schema: GraphQLSchema,
+        public_url: str,
+        password_length: int,
+    ) -> None:
+        self._operations = operations
+        self._documents = documents(schema)
+        self._cookies = Cookies(public_url)
+        self._templates = environment(password_length=password_length)
+
+    def routes(self) -> list[Route]:
+        """Where the pages are. Whatever else is below an organization's address, is not there."""
+        return [
+            *(Route(page.path, partial(self._serve, page), methods=page.methods) for page in TABLE),
+            Route("/{slug}/sign-out", self._sign_out, methods=["POST"]),
+            Route("/{slug}/{rest:path}", _nowhere),
+        ]
+
+    async def _serve(self, page: Page, request: Request) -> Response:
+        visitor, said = await self._arrived(request)
+        form_token = visitor.visit.form_token(self._digest)
+        turn = Turn(page, request, visitor, self._documents, self._templates, form_token)
+        with self._operations.place():
+            try:
+                await visitor.arrive()
+                answer = await (turn.show() if said is None else turn.submit(said))
+            except SignInFirst:
+                answer = turn.to_sign_in()
+        return self._keeping(visitor.visit, request, answer)
+
+    async def _sign_out(self, request: Request) -> Response:
+        visitor, _ = await self._arrived(request)
+        with self._operations.place():
+            await visitor.arrive()
+            told = await visitor.ask("sign-out", {"refreshToken": visitor.visit.refresh_token})
+        told.without_errors()
+        answer = RedirectResponse(f"/{request.path_params['slug']}?done=sign-out", 303)
+        return self._keeping(Visit.begin(), request, answer)
+
+    async def _arrived(self, request: Request) -> tuple[Visitor, Said | None]:
+        """Who comes and, with a form, what is in it. Raises `Refusal` for forms of others."""
+        call: Call = request.scope["call"]
+        call.kind = HTML
+        visit, said = self._cookies.read(request), None
+        if request.method == "POST":
+            read = await body(call.headers, request.receive, MOST_BYTES)
+            said = typed(call.headers.get(b"content-type", b""), read)
+            if not self._cookies.is_from_here(request):
+                message = "This form was sent from a page of somebody else's."
+                raise Refusal(403, ErrorCode.FORBIDDEN, message)
+            if visit is None or not visit.is_its_form(said.get("csrf", ""), self._digest):
+                raise Refusal(403, ErrorCode.FORBIDDEN, _LATE)
+        visitor = Visitor(self._operations, self._documents, call, visit or Visit.begin())
+        return visitor, said
+
+    def _keeping(self, visit: Visit, request: Request, answer: Response) -> Response:
+        """The answer, with the visit for the browser to keep where it is another than before."""
+        if visit != self._cookies.read(request):
+            self._cookies.write(answer, visit)
+        return answer
+
+    @property
+    def _digest(self) -> Digest:
+        return self._operations.service.services.tokens.digest
+
+
+async def _nowhere(request: Request) -> Response:
+    request.scope["call"].kind = HTML
+    raise bad(404, "There is no such page.")
