@@ -29,7 +29,8 @@ class Form:
     When it is done, the browser is sent to `then`, a path that may name what the page's path names
     and `{made}`, the id of the row that came back as `made`; and there it reads the sentence
     `done`. Where no such row came back, it is out of reach by now, and the browser is sent to
-    `away`. Without `then` the page is shown again, with the mutation's payload as `result`.
+    `away`. Without `then` the page is shown again, with the mutation's payload as `result`; a form
+    without a mutation only fills in variables of the page's own document.
     """
 
     name: str

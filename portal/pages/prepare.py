@@ -12,6 +12,11 @@ ANYWHERE = "anywhere"
 """In place of a department, for the role that is held in none."""
 
 
+def link(said: Said) -> Prepared:
+    """The token of a mailed link, of which somebody may have pasted the whole."""
+    return Prepared({**said, "token": said.get("token", "").rpartition("#token=")[2].strip()})
+
+
 def pairs(other: str, added: str = "add") -> Prepare:
     """Who meets whom: `pair.{id}.was` and `.now` name the one department of a pair, or none.
 

@@ -85,9 +85,9 @@ class Turn:
         form = next((one for one in self.page.forms if one.name == said.get("form")), None)
         if form is None:
             raise bad(400, "This page has no such form.")
-        if form.name not in self.documents:
-            return await self.show(Posted(form, said))
         prepared = form.prepare(said)
+        if form.name not in self.documents:
+            return await self.show(Posted(form, prepared.said))
         asked = {**prepared.said, **self.request.path_params}
         values, problems = variables(self.documents[form.name], asked)
         payload: dict[str, Any] = {}

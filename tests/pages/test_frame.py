@@ -1,7 +1,6 @@
 """What all pages share: cookies, tokens of forms, headers, sessions that are refreshed."""
 
 import re
-from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 
 import httpx2
@@ -16,12 +15,6 @@ FORM = {"content-type": "application/x-www-form-urlencoded", "origin": PUBLIC_UR
 COOKIE = re.compile(
     r"__Host-visit=[\w-]{22}\.[\w-]*\.[\w-]*; HttpOnly; Path=/; SameSite=lax; Secure"
 )
-
-
-@pytest.fixture
-async def browser(world: World) -> AsyncIterator[Browser]:
-    async with Browser(world) as browser:
-        yield browser
 
 
 def cookie(browser: Browser) -> str:
