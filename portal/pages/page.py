@@ -46,13 +46,14 @@ class Page:
 
     The document's variables are taken from the path, from a form, or from the query string.
     Without what it `needs`, there is no such page: `viewer` is for who is signed in, `organization`
-    for everybody.
+    for everybody. Whoever is signed in `may` do what it is about somewhere, by a permission's name.
     """
 
     path: str
     name: str
     needs: str = "viewer"
     forms: tuple[Form, ...] = ()
+    may: str = ""
 
     @property
     def methods(self) -> list[str]:

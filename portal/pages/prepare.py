@@ -4,9 +4,13 @@ A browser sends all that a form shows, so these forms show how it `was`, too, an
 is sent on: nobody overwrites what somebody else has changed meanwhile, or what they cannot see.
 """
 
+import re
 from collections.abc import Iterator
 
 from portal.pages.page import Prepare, Prepared, Said
+
+_PAIR = re.compile(r"pair\.(\w+)\.now")
+_ROLE = re.compile(r"role\.(\w+)\.(\w+)\.now")
 
 ANYWHERE = "anywhere"
 """In place of a department, for the role that is held in none."""
@@ -15,6 +19,14 @@ ANYWHERE = "anywhere"
 def link(said: Said) -> Prepared:
     """The token of a mailed link, of which somebody may have pasted the whole."""
     return Prepared({**said, "token": said.get("token", "").rpartition("#token=")[2].strip()})
+
+
+def undecided(said: Said) -> Prepared:
+    """A department that was not chosen is not said: there may be none yet, and it stays so."""
+    left = said.get("departmentId") == ""
+    return Prepared(
+        {name: text for name, text in said.items() if not left or name != "departmentId"}
+    )
 
 
 def pairs(other: str, added: str = "add") -> Prepare:
@@ -26,7 +38,7 @@ def pairs(other: str, added: str = "add") -> Prepare:
     def prepare(said: Said) -> Prepared:
         found, places = dict(said), {}
         counts = {added: 0, "change": 0, "remove": 0}
-        for (id,), was, now in _changes(said, "pair"):
+        for (id,), was, now in _changes(said, _PAIR):
             kind = "remove" if not now else "change" if was else added
             put = f"{kind}.{counts[kind]}"
             counts[kind] += 1
@@ -49,7 +61,7 @@ def roles(granted: str = "grant") -> Prepare:
     def prepare(said: Said) -> Prepared:
         found, places = dict(said), {}
         counts = {granted: 0, "revoke": 0}
-        for (role, department), _, now in _changes(said, "role"):
+        for (role, department), _, now in _changes(said, _ROLE):
             kind = granted if now else "revoke"
             put = f"{kind}.{counts[kind]}"
             counts[kind] += 1
@@ -72,11 +84,10 @@ def status(said: Said) -> Prepared:
     return Prepared({**said, **chosen}, {"id": "active"})
 
 
-def _changes(said: Said, kind: str) -> Iterator[tuple[list[str], str, str]]:
+def _changes(said: Said, named: re.Pattern[str]) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """What differs: the parts of its name, and what was there and is there now."""
     for name, now in said.items():
-        first, *parts, last = name.split(".")
-        if first == kind and parts and last == "now":
-            was = said.get(".".join([first, *parts, "was"]), "")
-            if was != now:
-                yield parts, was, now
+        found = named.fullmatch(name)
+        was = said.get(name.removesuffix("now") + "was", "")
+        if found and was != now:
+            yield found.groups(), was, now

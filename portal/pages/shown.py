@@ -5,14 +5,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from portal.pages.assets import at
+from portal.pages.choices import anywhere, practised, within
 from portal.pages.page import Said
 from portal.pages.typed import INPUT, Problem
 from portal.pages.words import WORDS
 
+_PLACES = ("after", "before", "last")
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -85,26 +88,21 @@ def environment(**constants: Any) -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"day": _day, "moment": _moment, "word": WORDS.__getitem__}
-    made.globals |= {"asset": at, "within": within, **constants}
+    made.globals |= {
+        "anywhere": anywhere,
+        "asset": at,
+        "practised": practised,
+        "turned": _turned,
+        "within": within,
+        **constants,
+    }
     return made
 
 
-def within(told: Mapping[str, Any], permission: str) -> list[dict[str, Any]]:
-    """The active departments in which the viewer holds the permission.
-
-    `told` has what the fragment `Reach` asks for.
-    """
-    scopes = {
-        grant["role"]: grant["scope"]
-        for grant in told["permissionMatrix"]
-        if grant["permission"] == permission
-    }
-    held = [(scopes.get(one["role"]), one["department"]) for one in told["reach"]["staff"]["roles"]]
-    anywhere = any(scope == "ORGANIZATION" for scope, _ in held)
-    there = {department["id"] for scope, department in held if scope == "DEPARTMENT"}
-    return [
-        one for one in told["departments"] if one["active"] and (anywhere or one["id"] in there)
-    ]
+def _turned(path: str, query: Mapping[str, str], **place: Any) -> str:
+    """The address of another page of the same list."""
+    kept = {name: text for name, text in query.items() if name not in _PLACES}
+    return f"{path}?{urlencode(kept | place)}"
 
 
 def _day(written: str) -> str:

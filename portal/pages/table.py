@@ -1,7 +1,7 @@
 """The table of all pages: where each is, what it needs, and what its forms do."""
 
 from portal.pages.page import Form, Page
-from portal.pages.prepare import link
+from portal.pages.prepare import link, pairs, roles, status, undecided
 
 _PORTAL, _LOGIN = "/{slug}", "/{slug}/login"
 
@@ -58,7 +58,166 @@ PUBLIC = (
     ),
 )
 
-TABLE: tuple[Page, ...] = PUBLIC
+_CLIENTS, _CLIENT = "/{slug}/clients", "/{slug}/clients/{id}"
+_APPROVE = Form(
+    "client-approve",
+    then=_CLIENT,
+    done="The account is approved. The client is active, and gets a letter that says so.",
+    away=_CLIENTS,
+    prepare=pairs("practitionerId", "associations"),
+)
+
+CLIENTS = (
+    Page(_CLIENTS, "clients"),
+    Page(
+        f"{_CLIENTS}/new",
+        "client-new",
+        may="CLIENT_CREATE",
+        forms=(
+            Form(
+                "client-create",
+                then="/{slug}/clients/{made}",
+                done="The client is created, and gets a letter with a link to define "
+                "username and password.",
+                away=_CLIENTS,
+                prepare=pairs("practitionerId", "associations"),
+            ),
+        ),
+    ),
+    Page(
+        _CLIENT,
+        "client",
+        needs="client",
+        forms=(
+            _APPROVE,
+            Form(
+                "client-reject",
+                then=_CLIENT,
+                done="The registration is rejected. The client is inactive.",
+                away=_CLIENTS,
+            ),
+            Form(
+                "client-resend",
+                then=_CLIENT,
+                done="The notification is on its way again, with a new link.",
+            ),
+        ),
+    ),
+    Page(f"{_CLIENT}/approve", "client-approval", needs="client", forms=(_APPROVE,)),
+    Page(
+        f"{_CLIENT}/edit",
+        "client-edit",
+        needs="client",
+        forms=(
+            Form(
+                "client-details",
+                then=_CLIENT,
+                done="The details are saved.",
+                away=_CLIENTS,
+                prepare=undecided,
+            ),
+            Form(
+                "client-status",
+                then=_CLIENT,
+                done="Saved.",
+                away=_CLIENTS,
+                prepare=status,
+            ),
+            Form(
+                "client-associations",
+                then=_CLIENT,
+                done="The associations are saved.",
+                away=_CLIENTS,
+                prepare=pairs("practitionerId"),
+            ),
+        ),
+    ),
+)
+
+_STAFF, _MEMBER = "/{slug}/staff", "/{slug}/staff/{id}"
+
+STAFF = (
+    Page(_STAFF, "staff"),
+    Page(
+        f"{_STAFF}/new",
+        "staff-new",
+        may="STAFF_UPDATE",
+        forms=(
+            Form(
+                "staff-create",
+                then="/{slug}/staff/{made}",
+                done="The account is created. A letter with a link to define username and "
+                "password is on its way.",
+                away=_STAFF,
+                prepare=roles("roles"),
+            ),
+        ),
+    ),
+    Page(
+        _MEMBER,
+        "staff-member",
+        needs="staffMember",
+        forms=(
+            Form(
+                "staff-resend",
+                then=_MEMBER,
+                done="The notification is on its way again, with a new link.",
+            ),
+            Form(
+                "staff-second-factor-reset",
+                then=_MEMBER,
+                done="The second factor is taken away. The password alone signs in again.",
+            ),
+        ),
+    ),
+    Page(
+        f"{_MEMBER}/edit",
+        "staff-edit",
+        needs="staffMember",
+        forms=(
+            Form("staff-details", then=_MEMBER, done="The details are saved.", away=_STAFF),
+            Form("staff-status", then=_MEMBER, done="Saved.", away=_STAFF, prepare=status),
+            Form(
+                "staff-roles",
+                then=_MEMBER,
+                done="The roles are saved.",
+                away=_STAFF,
+                prepare=roles(),
+            ),
+            Form(
+                "staff-associations",
+                then=_MEMBER,
+                done="The associations are saved.",
+                away=_STAFF,
+                prepare=pairs("clientId"),
+            ),
+        ),
+    ),
+)
+
+_DEPARTMENTS, _DEPARTMENT = "/{slug}/departments", "/{slug}/departments/{id}"
+
+DEPARTMENTS = (
+    Page(_DEPARTMENTS, "departments", may="DEPARTMENT_UPDATE"),
+    Page(
+        f"{_DEPARTMENTS}/new",
+        "department-new",
+        may="DEPARTMENT_UPDATE",
+        forms=(Form("department-create", then=_DEPARTMENTS, done="The department is created."),),
+    ),
+    Page(
+        _DEPARTMENT,
+        "department",
+        may="DEPARTMENT_UPDATE",
+        needs="department",
+        forms=(
+            Form("department-rename", then=_DEPARTMENTS, done="The department is renamed."),
+            Form("department-status", then=_DEPARTMENTS, done="Saved.", prepare=status),
+        ),
+    ),
+)
+
+TABLE: tuple[Page, ...] = (*PUBLIC, *CLIENTS, *STAFF, *DEPARTMENTS)
 
 DONE = {
     "sign-out": "You have signed out.",

@@ -10,14 +10,14 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from portal.answers import PAGES, bad
+from portal.answers import PAGES, Refusal, bad
 from portal.pages.documents import Document
 from portal.pages.page import Form, Page, Said
 from portal.pages.shown import Complaint, Filled, complaints
 from portal.pages.table import DONE
 from portal.pages.typed import Problem, variables
 from portal.pages.visit import Visit
-from portal.pages.visitor import SignInFirst, Told, Visitor
+from portal.pages.visitor import NOT_YOURS, SignInFirst, Told, Visitor
 from schema import ErrorCode
 
 _HEADERS = {name.decode(): value.decode() for name, value in PAGES}
@@ -71,6 +71,7 @@ class Turn:
 
         page = self.templates.get_template(f"{self.page.name}.html").render(
             **data,
+            told=data,
             slug=self.request.path_params["slug"],
             path=path,
             query=query,
@@ -120,7 +121,9 @@ class Turn:
             viewer = data["viewer"] = None
         if self.page.needs != "organization" and viewer is None:
             raise SignInFirst
-        if data[self.page.needs] is None:
+        if self.page.may and self.page.may not in data["viewer"]["permissions"]:
+            raise Refusal(403, ErrorCode.FORBIDDEN, NOT_YOURS)
+        if not data[self.page.needs]:
             raise bad(404, "There is no such page, or it is not for you to see.")
         return data
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from graphql import (
+    GraphQLInputObjectType,
     GraphQLInputType,
     get_nullable_type,
     is_input_object_type,
@@ -49,7 +50,7 @@ class _Reading:
         """The value of this type in what was told: a text or, of an object or a list, its parts."""
         plain: Any = get_nullable_type(kind)
         if is_input_object_type(plain):
-            fields = _parts(told)
+            fields = {**_no_rows(plain), **_parts(told)}
             return {
                 name: self.value(one.type, fields[name], f"{control}.{name}")
                 for name, one in plain.fields.items()
@@ -65,7 +66,7 @@ class _Reading:
             ]
         if not isinstance(told, str):
             raise _not_ours()
-        if not told and not is_non_null_type(kind):
+        if not told and not is_non_null_type(kind) and plain.name != "Boolean":
             return None
         return self._leaf(plain.name, told, control)
 
@@ -99,6 +100,15 @@ def variables(document: Document, said: Said) -> tuple[dict[str, Any], list[Prob
         if name == INPUT or name in tree
     }
     return found, reading.problems
+
+
+def _no_rows(kind: GraphQLInputObjectType) -> dict[str, Any]:
+    """Of the lists that must be there: those in which there is nothing."""
+    return {
+        name: {}
+        for name, one in kind.fields.items()
+        if is_non_null_type(one.type) and is_list_type(get_nullable_type(one.type))
+    }
 
 
 def _nested(said: Said) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from portal.pages.documents import Document
 from portal.pages.visit import Visit
 from schema import ErrorCode
 
+NOT_YOURS = "You are signed in, but this is not for you to see or do."
+
 
 class SignInFirst(Exception):
     """The page is for who is signed in at this organization, and nobody is."""
@@ -76,7 +78,7 @@ def _refusal(error: dict[str, Any]) -> Exception:
         case ErrorCode.UNAUTHENTICATED:
             return SignInFirst()
         case ErrorCode.FORBIDDEN:
-            return Refusal(403, code, "You are signed in, but this is not for you to see or do.")
+            return Refusal(403, code, NOT_YOURS)
         case ErrorCode.RATE_LIMITED:
             wait = b"%d" % error["extensions"]["retryAfter"]
             return Refusal(429, code, message, ((b"retry-after", wait),))

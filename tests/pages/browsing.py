@@ -1,5 +1,6 @@
 """A browser without scripts, as far as pages need one: links, forms, and one jar of cookies."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from types import TracebackType
@@ -140,17 +141,24 @@ class Browser:
         """Click the link of these words."""
         return await self.open(self.page.links[link])
 
-    async def send(self, form: str, status: int = 200, **said: Any) -> Self:
+    async def send(self, form: str, /, **said: Any) -> Self:
         """Fill in the form of this name, and press its button.
 
-        What is `said` is by the names of the controls, with `__` for a dot; a box is True or False.
-        Other controls are left as they are.
+        What is `said` is by the names of the controls; a box is True or False, and of a select it
+        is what its option is called. Other controls are left as they are.
         """
+        return await self.submit(form, 200, said)
+
+    async def fail(self, form: str, /, **said: Any) -> Self:
+        """Fill it in so that it comes back with what is wrong."""
+        return await self.submit(form, 422, said)
+
+    async def submit(self, form: str, status: int, said: Mapping[str, Any]) -> Self:
+        """Fill it in, and be answered with this status."""
         found = self.form(form)
         values = dict(found.controls)
         boxes = dict(found.boxes)
-        for name, value in said.items():
-            control = name.replace("__", ".")
+        for control, value in said.items():
             if isinstance(value, bool):
                 assert control in boxes, f"no box {control} in {boxes}"
                 boxes[control] = value

@@ -59,7 +59,7 @@ async def test_s27_who_is_inactive_is_told_so_and_what_was_typed_stays_but_for_t
     browser: Browser, clinic: Clinic
 ) -> None:
     await browser.open("/riverside/login")
-    await browser.send("sign-in", 422, username="gil", password=PASSWORD)
+    await browser.fail("sign-in", username="gil", password=PASSWORD)
     assert "Your account is inactive, so you cannot sign in." in browser.text
     assert browser.answer.text.startswith("<!doctype html>")
     assert "<title>Problem: Sign in" in browser.answer.text
@@ -74,7 +74,7 @@ async def test_a_second_factor_is_asked_for_and_taken(
 ) -> None:
     await give(world, clinic, "carl")
     await browser.open("/riverside/login")
-    await browser.send("sign-in", 422, username="carl", password=PASSWORD)
+    await browser.fail("sign-in", username="carl", password=PASSWORD)
     assert browser.page.links["Please type the code that your authenticator app shows, or a "
                               "recovery code."] == "#sign-in-code"  # fmt: skip
     assert "sign-in-code" in browser.page.ids
@@ -124,7 +124,7 @@ async def test_c14_signing_in_leads_back_but_never_elsewhere(
 ) -> None:
     await browser.open(f"/riverside/login?{urlencode({'next': back})}")
     browser.http.follow_redirects = False
-    await browser.send("sign-in", 303, username="amy", password=PASSWORD)
+    await browser.submit("sign-in", 303, {"username": "amy", "password": PASSWORD})
     assert browser.answer.headers["location"] == leads
 
 
