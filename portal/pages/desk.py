@@ -66,10 +66,15 @@ class Desk:
         return self._keeping(visitor.visit, request, answer)
 
     async def _sign_out(self, request: Request) -> Response:
-        visitor, _ = await self._arrived(request)
+        visitor, said = await self._arrived(request)
+        assert said is not None
+        variables = {
+            "refreshToken": visitor.visit.refresh_token,
+            "everywhere": said.get("everywhere") == "true",
+        }
         with self._operations.place():
             await visitor.arrive()
-            told = await visitor.ask("sign-out", {"refreshToken": visitor.visit.refresh_token})
+            told = await visitor.ask("sign-out", variables)
         told.without_errors()
         answer = RedirectResponse(f"/{request.path_params['slug']}?done=sign-out", 303)
         return self._keeping(Visit.begin(), request, answer)

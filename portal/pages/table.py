@@ -217,7 +217,35 @@ DEPARTMENTS = (
     ),
 )
 
-TABLE: tuple[Page, ...] = (*PUBLIC, *CLIENTS, *STAFF, *DEPARTMENTS)
+_ORGANIZATION, _ACCOUNT = "/{slug}/organization", "/{slug}/account"
+
+REST = (
+    Page(
+        _ORGANIZATION,
+        "organization",
+        may="ORGANIZATION_UPDATE",
+        forms=(Form("organization-update", then=_ORGANIZATION, done="Saved."),),
+    ),
+    Page(
+        _ACCOUNT,
+        "account",
+        forms=(
+            Form(
+                "email-change",
+                then=_ACCOUNT,
+                done="A letter is on its way to the new address: confirm it there.",
+            ),
+            Form("password-change", then=_ACCOUNT, done="Your new password is saved."),
+            Form("staff-details", then=_ACCOUNT, done="The details are saved."),
+            Form("second-factor-begin"),
+            Form("second-factor-confirm"),
+            Form("second-factor-remove", then=_ACCOUNT, done="Your second factor is off."),
+            Form("recovery-codes-renew"),
+        ),
+    ),
+)
+
+TABLE: tuple[Page, ...] = (*PUBLIC, *CLIENTS, *STAFF, *DEPARTMENTS, *REST)
 
 DONE = {
     "sign-out": "You have signed out.",

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -57,27 +58,15 @@ class Turn:
         if problems:
             raise bad(400, "This address is not one of ours.")
         data = self._admitted((await self.visitor.ask(self.page.name, values)).without_errors())
-        query = {name: text for name, text in self.request.query_params.items() if name != "done"}
-        path = self.request.url.path
-
-        def form(name: str) -> Filled:
-            action = path + (f"?{urlencode(query)}" if query else "")
-            filled = Filled(name, self.form_token, action)
-            if not posted or posted.form.name != name:
-                return filled
-            return Filled(
-                name, self.form_token, action, posted.said, posted.complaints, posted.result
-            )
-
         page = self.templates.get_template(f"{self.page.name}.html").render(
             **data,
             told=data,
             slug=self.request.path_params["slug"],
-            path=path,
-            query=query,
+            path=self.request.url.path,
+            query=self._query,
             done=DONE.get(self.request.query_params.get("done", ""), ""),
-            form=form,
-            posted=form(posted.form.name) if posted else None,
+            form=partial(self._filled, posted),
+            posted=self._filled(posted, posted.form.name) if posted else None,
         )
         return HTMLResponse(page, posted.status if posted else 200, _HEADERS)
 
@@ -112,6 +101,20 @@ class Turn:
         slug = self.request.path_params["slug"]
         back = urlencode({"next": self.request.url.path})
         return RedirectResponse(f"/{slug}/login?{back}", 303)
+
+    @property
+    def _query(self) -> dict[str, str]:
+        """What the address says of the page, but for what was done before it."""
+        return {name: text for name, text in self.request.query_params.items() if name != "done"}
+
+    def _filled(self, posted: Posted | None, name: str) -> Filled:
+        """The form of this name as it is shown; the one that was posted as it came."""
+        query = urlencode(self._query)
+        action = self.request.url.path + (f"?{query}" if query else "")
+        filled = Filled(name, self.form_token, action)
+        if posted is None or posted.form.name != name:
+            return filled
+        return replace(filled, said=posted.said, complaints=posted.complaints, result=posted.result)
 
     def _admitted(self, data: dict[str, Any]) -> dict[str, Any]:
         """The data, where there is what the page needs. Raises `SignInFirst` and `Refusal`."""

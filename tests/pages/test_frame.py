@@ -1,16 +1,20 @@
 """What all pages share: cookies, tokens of forms, headers, sessions that are refreshed."""
 
 import re
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
 import pytest
 
+from portal.asked import Asked
+from portal.operations import Operations, Ran
 from portal.pages.desk import MOST_BYTES
 from tests.factors import RECOVERY, give
 from tests.pages.browsing import Browser
 from tests.world import PASSWORD, PUBLIC_URL, Clinic, World
 
+PEOPLE = (("clients", "amy"), ("staff", "petra"))
 FORM = {"content-type": "application/x-www-form-urlencoded", "origin": PUBLIC_URL}
 COOKIE = re.compile(
     r"__Host-visit=[\w-]{22}\.[\w-]*\.[\w-]*; HttpOnly; Path=/; SameSite=lax; Secure"
@@ -278,6 +282,28 @@ async def test_what_pages_are_dressed_in_is_kept_until_it_changes(
             plain = await browser.http.get(said["href"].partition("?")[0])
             assert (plain.content, plain.headers["cache-control"]) == (asset.content, "no-cache")
     assert (await browser.http.get("/static/../desk.py")).status_code == 404
+
+
+async def test_a_page_asks_one_document_and_one_that_comes_back_two(
+    browser: Browser, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    run = Operations.run
+
+    async def counted(self: Operations, facts: Any, context: Any, said: Asked) -> Ran:
+        asked.append(said.query)
+        return await run(self, facts, context, said)
+
+    await browser.sign_in("olivia")
+    monkeypatch.setattr(Operations, "run", counted)
+    amy, petra = (f"{kind}/{clinic.ids[who]}" for kind, who in PEOPLE)
+    for path in ("", "/clients", f"/{amy}", f"/{amy}/edit", "/staff", f"/{petra}/edit", "/account"):
+        asked.clear()
+        await browser.open(f"/riverside{path}")
+        assert len(asked) == 1
+    asked.clear()
+    await browser.fail("password-change", password="short")
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/nowhere/login", "/riverside/x", "/riverside/x/y"])
