@@ -87,7 +87,12 @@ def environment(**constants: Any) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"day": _day, "moment": _moment, "word": WORDS.__getitem__}
+    made.filters |= {
+        "day": _day,
+        "moment": _moment,
+        "sentence": _sentence,
+        "word": WORDS.__getitem__,
+    }
     made.globals |= {
         "anywhere": anywhere,
         "asset": at,
@@ -103,6 +108,11 @@ def _turned(path: str, query: Mapping[str, str], **place: Any) -> str:
     """The address of another page of the same list."""
     kept = {name: text for name, text in query.items() if name not in _PLACES}
     return f"{path}?{urlencode(kept | place)}"
+
+
+def _sentence(code: str) -> str:
+    """A code of the schema as words, where there are too many to have words of their own."""
+    return code.replace("_", " ").capitalize()
 
 
 def _day(written: str) -> str:

@@ -220,6 +220,7 @@ DEPARTMENTS = (
 _ORGANIZATION, _ACCOUNT = "/{slug}/organization", "/{slug}/account"
 
 REST = (
+    Page("/{slug}/audit", "audit", may="AUDIT_READ"),
     Page(
         _ORGANIZATION,
         "organization",

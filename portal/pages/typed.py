@@ -57,6 +57,8 @@ class _Reading:
                 if name in fields
             }
         if is_list_type(plain):
+            if isinstance(told, str):
+                return [self.value(plain.of_type, told, control)] if told else None
             rows = _parts(told)
             if not all(key.isdecimal() for key in rows):
                 raise _not_ours()

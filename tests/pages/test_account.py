@@ -1,4 +1,4 @@
-"""One's own account, and the organization's (`D11`, `D21`, `D28`)."""
+"""One's own account, the organization's, and what happened (`D11`, `D21`, `D28`)."""
 
 import re
 
@@ -86,3 +86,21 @@ async def test_signing_out_everywhere_ends_other_browsers_sessions(
         await browser.http.post(form.action, data=form.controls, headers=headers)
         await other.open("/riverside")
         assert "Welcome to Riverside Clinic" in other.text
+
+
+async def test_administrators_read_what_happened(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await browser.sign_in("dora")
+    await browser.open(f"/riverside/clients/{clinic.ids['chloe']}")
+    await browser.send("client-approve")
+    await browser.follow("What happened to this account")
+    assert "Client approved" in browser.text
+    assert "status: PENDING → ACTIVE" in browser.text
+    assert "Dora Staff" in browser.text
+    await browser.follow("Show everything")
+    await browser.open("/riverside/audit?action=CLIENT_REJECTED")
+    assert "Nothing to show." in browser.text
+    await browser.sign_in("carl")
+    assert "Audit" not in browser.page.links
+    await browser.open("/riverside/audit", 403)
