@@ -4,7 +4,7 @@ from functools import partial
 
 from graphql import GraphQLSchema
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from portal.answers import HTML, Refusal, bad
@@ -54,7 +54,9 @@ class Desk:
         ]
 
     async def _serve(self, page: Page, request: Request) -> Response:
-        visitor, said = await self._arrived(request)
+        call = _call(request)
+        said = await self._said(call, request) if request.method == "POST" else None
+        visitor = self._visitor(call, request)
         form_token = visitor.visit.form_token(self._digest)
         turn = Turn(page, request, visitor, self._documents, self._templates, form_token)
         with self._operations.place():
@@ -63,11 +65,15 @@ class Desk:
                 answer = await (turn.show() if said is None else turn.submit(said))
             except SignInFirst:
                 answer = turn.to_sign_in()
+            except Refusal as refusal:
+                # Answered here, and not at the gate: the browser must keep a refreshed session.
+                answer = _page_of(refusal)
         return self._keeping(visitor.visit, request, answer)
 
     async def _sign_out(self, request: Request) -> Response:
-        visitor, said = await self._arrived(request)
-        assert said is not None
+        call = _call(request)
+        said = await self._said(call, request)
+        visitor = self._visitor(call, request)
         variables = {
             "refreshToken": visitor.visit.refresh_token,
             "everywhere": said.get("everywhere") == "true",
@@ -79,21 +85,21 @@ class Desk:
         answer = RedirectResponse(f"/{request.path_params['slug']}?done=sign-out", 303)
         return self._keeping(Visit.begin(), request, answer)
 
-    async def _arrived(self, request: Request) -> tuple[Visitor, Said | None]:
-        """Who comes and, with a form, what is in it. Raises `Refusal` for forms of others."""
-        call: Call = request.scope["call"]
-        call.kind = HTML
-        visit, said = self._cookies.read(request), None
-        if request.method == "POST":
-            read = await body(call.headers, request.receive, MOST_BYTES)
-            said = typed(call.headers.get(b"content-type", b""), read)
-            if not self._cookies.is_from_here(request):
-                message = "This form was sent from a page of somebody else's."
-                raise Refusal(403, ErrorCode.FORBIDDEN, message)
-            if visit is None or not visit.is_its_form(said.get("csrf", ""), self._digest):
-                raise Refusal(403, ErrorCode.FORBIDDEN, _LATE)
-        visitor = Visitor(self._operations, self._documents, call, visit or Visit.begin())
-        return visitor, said
+    async def _said(self, call: Call, request: Request) -> Said:
+        """What is in the form that is sent. Raises `Refusal` for forms of others (CSRF)."""
+        read = await body(call.headers, request.receive, MOST_BYTES)
+        said = typed(call.headers.get(b"content-type", b""), read)
+        if not self._cookies.is_from_here(request):
+            message = "This form was sent from a page of somebody else's."
+            raise Refusal(403, ErrorCode.FORBIDDEN, message)
+        visit = self._cookies.read(request)
+        if visit is None or not visit.is_its_form(said.get("csrf", ""), self._digest):
+            raise Refusal(403, ErrorCode.FORBIDDEN, _LATE)
+        return said
+
+    def _visitor(self, call: Call, request: Request) -> Visitor:
+        visit = self._cookies.read(request) or Visit.begin()
+        return Visitor(self._operations, self._documents, call, visit)
 
     def _keeping(self, visit: Visit, request: Request, answer: Response) -> Response:
         """The answer, with the visit for the browser to keep where it is another than before."""
@@ -106,6 +112,19 @@ class Desk:
         return self._operations.service.services.tokens.digest
 
 
+def _page_of(refusal: Refusal) -> Response:
+    answer = refusal.answer(HTML)
+    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    return HTMLResponse(answer.body, answer.status, headers)
+
+
+def _call(request: Request) -> Call:
+    """The request as the gate knows it; whatever is wrong with it is said in a page."""
+    call: Call = request.scope["call"]
+    call.kind = HTML
+    return call
+
+
 async def _nowhere(request: Request) -> Response:
-    request.scope["call"].kind = HTML
+    _call(request)
     raise bad(404, "There is no such page.")

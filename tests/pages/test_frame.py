@@ -176,6 +176,12 @@ async def test_d21_a_session_is_refreshed_where_its_access_token_has_run_out(
     await browser.open("/riverside")
     assert "Hello Olivia Hart" in browser.text
     assert cookie(browser) == after
+    world.clock.advance(minutes=16)
+    await browser.open("/riverside/clients/cli_nobody", 404)
+    assert cookie(browser) != after
+    world.clock.advance(minutes=1)
+    await browser.open("/riverside")
+    assert "Hello Olivia Hart" in browser.text
     world.clock.advance(days=31)
     await browser.open("/riverside")
     assert "Welcome to Riverside Clinic" in browser.text
@@ -312,4 +318,3 @@ async def test_other_addresses_lead_to_a_page_that_says_so(
 ) -> None:
     await browser.open(path, 404)
     assert "There is no such page" in browser.text
-    assert "set-cookie" not in browser.answer.headers
