@@ -18,6 +18,8 @@ from portal.edge import Edge
 from portal.gate import Gate
 from portal.health import Health
 from portal.life import take_signals
+from portal.operations import Operations
+from portal.pages import Desk, assets
 from portal.service import delivering, noting, service, utc_now
 from portal.settings import Settings
 from schema import Api, printed
@@ -30,8 +32,16 @@ class Portal(Starlette):
         self._settings = settings
         self._clock = clock
         self._health = Health(settings)
-        self._edge = Edge(Api(), settings.operations_at_once)
-        routes = [*self._health.routes(), Route("/schema.graphql", _schema)]
+        api = Api()
+        self._operations = Operations(api, settings.operations_at_once)
+        self._edge = Edge(self._operations)
+        desk = Desk(self._operations, api.schema, settings.public_url, settings.password_length)
+        routes = [
+            *self._health.routes(),
+            Route("/schema.graphql", _schema),
+            assets(),
+            *desk.routes(),
+        ]
         super().__init__(routes=routes, lifespan=Portal._live)
         self.router.redirect_slashes = False
 
@@ -46,7 +56,7 @@ class Portal(Starlette):
             noting(made.services),
             delivering(made),
         ):
-            self._edge.service = self._health.service = self.state.service = made
+            self._operations.service = self._health.service = self.state.service = made
             take_signals(self._health, self._settings.notice_seconds)
             yield
 

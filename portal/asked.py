@@ -1,6 +1,7 @@
 """From the bytes of a request to what it asks: nothing is believed before it was looked at."""
 
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import orjson
@@ -23,16 +24,37 @@ class Asked(NamedTuple):
     variables: dict[str, Any] | None
     operation_name: str | None
 
+    @property
+    def digest(self) -> str:
+        """What the log knows the document by."""
+        return sha256(self.query.encode()).hexdigest()[:16]
+
 
 async def asked(headers: dict[bytes, bytes], receive: Receive) -> Asked:
     """The operation that a POST asks for. Raises `Refusal` and `Gone`."""
     kind = headers.get(b"content-type", b"")
     if kind != _JSON and not _is_json(kind):
         raise bad(415, "The content type must be application/json.")
+    return _understood(await body(headers, receive, MOST_BYTES))
+
+
+async def body(headers: dict[bytes, bytes], receive: Receive, most: int) -> bytearray:
+    """The body of a request, if it has so many bytes at most. Raises `Refusal` and `Gone`."""
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         identity = ((b"accept-encoding", b"identity"),)
         raise bad(415, "The body must come as it is, without a content encoding.", identity)
-    return _understood(await _body(headers, receive))
+    if int(headers.get(b"content-length", 0)) > most:
+        raise _too_large(most)
+    read = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        read += message.get("body", b"")
+        if len(read) > most:
+            raise _too_large(most)
+        if not message.get("more_body"):
+            return read
 
 
 def _is_json(kind: bytes) -> bool:
@@ -42,28 +64,13 @@ def _is_json(kind: bytes) -> bool:
     return media.strip() == _JSON and charset in (b"", b"charset=utf-8", b"charset=utf8")
 
 
-async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytearray:
-    if int(headers.get(b"content-length", 0)) > MOST_BYTES:
-        raise _too_large()
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        body += message.get("body", b"")
-        if len(body) > MOST_BYTES:
-            raise _too_large()
-        if not message.get("more_body"):
-            return body
+def _too_large(most: int) -> Exception:
+    return bad(413, f"The body is larger than {most} bytes.")
 
 
-def _too_large() -> Exception:
-    return bad(413, f"The body is larger than {MOST_BYTES} bytes.")
-
-
-def _understood(body: bytearray) -> Asked:
+def _understood(read: bytearray) -> Asked:
     try:
-        said = orjson.loads(body)
+        said = orjson.loads(read)
     except orjson.JSONDecodeError:
         raise bad(400, "The body is not JSON in UTF-8.") from None
     if not isinstance(said, dict):

@@ -5,21 +5,17 @@ with a status that tells what became of the operation; for others it is `applica
 for whatever was an operation. `GET` is for people with a browser, who get a page.
 """
 
-import re
-from hashlib import sha256
 from typing import Any
 
 import orjson
 from starlette.types import Receive, Scope
 
-from models import AccountKind, outside
-from permissions import Actor
-from portal.answers import GRAPHQL, HTML, JSON, RETRY, Answer, Headers, away, bad
-from portal.asked import Asked, asked
+from portal.answers import GRAPHQL, HTML, JSON, RETRY, Answer, Headers, bad
+from portal.asked import asked
 from portal.call import Call
 from portal.media import accepted
-from portal.service import Service
-from schema import Api, ErrorCode, Response
+from portal.operations import Operations
+from schema import ErrorCode, Response
 
 PARTIAL = 294
 """Data and errors: "Partial Success", a status of the specification's own."""
@@ -31,10 +27,7 @@ STATUSES: dict[str, int] = {
 }
 """The status of an operation that did not run, by the code of its first error; otherwise 400."""
 
-# What follows the first word of a document. Further inside, it could stand in somebody's text.
-_NAME = re.compile(r"[\s,]*(?:query|mutation|subscription)[\s,]+([_A-Za-z]\w{0,99})", re.ASCII)
 _CHALLENGE = ((b"www-authenticate", b"Bearer"),)
-_PREFIXES = {AccountKind.STAFF: "stf_", AccountKind.CLIENT: "cli_"}
 _PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -50,58 +43,32 @@ _PAGE = """\
 
 
 class Edge:
-    """What is at `/graphql`. `service` is set when the server has started."""
+    """What is at `/graphql`."""
 
-    service: Service
-
-    def __init__(self, api: Api, at_once: int) -> None:
-        self._api = api
-        self._at_once = at_once
-        self._running = 0
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
 
     async def __call__(self, call: Call, scope: Scope, receive: Receive) -> Answer:
         """The answer to one request. Raises `Refusal`, `Unavailable` and `Gone`."""
         if scope["method"] != "POST":
             return _page(call)
-        facts: dict[str, Any] = dict.fromkeys(("operation", "document", "caller", "outcome"))
-        call.facts = facts
+        facts = call.begin()
         kind = accepted(call.headers.get(b"accept"))
         if kind is None:
             raise bad(406, f"The answer is {GRAPHQL.decode()} or {JSON.decode()}.")
         call.kind = kind
         said = await asked(call.headers, receive)
-        facts["document"] = sha256(said.query.encode()).hexdigest()[:16]
-        if self._running >= self._at_once:
-            raise away("The server is busy. Please try again in a moment.")
-        self._running += 1
-        try:
-            return await self._execute(call, facts, said)
-        finally:
-            self._running -= 1
-
-    async def _execute(self, call: Call, facts: dict[str, Any], said: Asked) -> Answer:
+        facts["document"] = said.digest
         token = _token(call.headers.get(b"authorization"))
-        context = await self.service.context(token, call.source, call.id)
-        facts["caller"] = _caller(context.actor)
         key = call.headers.get(b"idempotency-key")
-        found = await self._api.execute(
-            context, *said, idempotency_key=None if key is None else key.decode("latin-1")
-        )
-        facts["operation"] = _name(said, found.ran)
-        failed = _failed(found.body)
+        with self._operations.place():
+            context = await self._operations.context(call, token)
+            found, failed = await self._operations.run(
+                facts, context, said, None if key is None else key.decode("latin-1")
+            )
         if failed is None:
-            facts["outcome"] = ["OK"]
             return Answer(200, call.kind, found.body)
-        facts["outcome"] = [error["extensions"]["code"] for error in failed["errors"]]
         return _with_errors(call.kind, found, failed)
-
-
-def _failed(body: bytes) -> dict[str, Any] | None:
-    """What an answer says if there are errors in it; most have none, and are not read."""
-    if body.rfind(b'"errors":[') < 0:
-        return None
-    said: dict[str, Any] = orjson.loads(body)
-    return said if "errors" in said else None
 
 
 def _with_errors(kind: bytes, found: Response, said: dict[str, Any]) -> Answer:
@@ -125,19 +92,6 @@ def _with_errors(kind: bytes, found: Response, said: dict[str, Any]) -> Answer:
 
 def _wait(error: dict[str, Any]) -> Headers:
     return ((b"retry-after", b"%d" % error["extensions"]["retryAfter"]),)
-
-
-def _name(said: Asked, ran: bool) -> str | None:
-    """The operation's name, when it surely is one and not just anything that somebody typed."""
-    if ran and said.operation_name:
-        return said.operation_name[:100]
-    first = _NAME.match(said.query)
-    return first[1] if first and said.operation_name in (None, first[1]) else None
-
-
-def _caller(actor: Actor) -> str:
-    kind = actor.shape.kind
-    return outside(_PREFIXES[kind], actor.id) if kind else "anonymous"
 
 
 def _token(header: bytes | None) -> str | None:

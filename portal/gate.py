@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models import Unavailable
 from portal import logs
-from portal.answers import HTTPS_ONLY, SAFE, Answer, Headers, Refusal, away, bad
+from portal.answers import HTTPS_ONLY, SAFE, Answer, Headers, Refusal, added, away, bad
 from portal.call import Call, Gone
 from portal.health import Health
 from portal.settings import Settings
@@ -64,9 +64,12 @@ class Gate:
         call = self._call(scope)
         answer = await self._answered(call, scope, receive, send)
         if answer:
+            call.status = answer.status
             await answer.send(send, call.more)
-            if call.facts is not None:
-                self._log(call, call.facts, answer.status, time.perf_counter() - started)
+        if call.status:
+            milliseconds = round((time.perf_counter() - started) * 1000, 2)
+            for facts in call.facts:
+                self._log(call, facts, milliseconds)
 
     def _call(self, scope: Scope) -> Call:
         headers = dict(scope["headers"])
@@ -99,9 +102,9 @@ class Gate:
             _logger.exception("incident %s", call.id)
             message = f"Something went wrong. Tell us the incident: {call.id}."
             failure = Refusal(500, ErrorCode.INTERNAL_SERVER_ERROR, message)
-        if call.facts is not None:
-            call.facts["outcome"] = [failure.code]
-        return None if call.answered else failure.answer(call.kind)
+        if call.facts:
+            call.facts[-1]["outcome"] = [failure.code]
+        return None if call.status else failure.answer(call.kind)
 
     async def _let_in(
         self, call: Call, scope: Scope, receive: Receive, send: Send
@@ -117,22 +120,22 @@ class Gate:
             if scope["method"] == "OPTIONS" and headers.get(b"origin") in self._origins:
                 return Answer(204, headers=_PREFLIGHT)
             return await self._graphql(call, scope, receive)
-        await self._rest(scope, receive, _with_headers(call, send))
+        await self._rest({**scope, "call": call}, receive, _with_headers(call, send))
         return None
 
     def _is_ours(self, host: bytes) -> bool:
         name, _, port = host.rpartition(b":")
         return (name if port.isdigit() else host).lower() in self._hosts
 
-    def _log(self, call: Call, facts: dict[str, Any], status: int, seconds: float) -> None:
+    def _log(self, call: Call, facts: dict[str, Any], milliseconds: float) -> None:
         self._tell(
             {
                 "at": dt.datetime.now(dt.UTC),
                 "level": "info",
                 "event": "operation",
                 **facts,
-                "status": status,
-                "ms": round(seconds * 1000, 2),
+                "status": call.status,
+                "ms": milliseconds,
                 "request": call.id,
                 "source": call.source,
             }
@@ -140,12 +143,12 @@ class Gate:
 
 
 def _with_headers(call: Call, send: Send) -> Send:
-    """Add ours to whatever somebody else answers."""
+    """Add ours to whatever somebody else answers, but for those that it has of its own."""
 
     async def send_more(message: Message) -> None:
         if message["type"] == "http.response.start":
-            call.answered = True
-            message["headers"] = [*message["headers"], *call.more]
+            call.status = message["status"]
+            message["headers"] = added(message["headers"], call.more)
         await send(message)
 
     return send_more

@@ -164,7 +164,7 @@ async def test_e3_more_operations_than_there_is_room_for_are_asked_to_come_again
             form = {"input": {**FORM, "email": "nora@home.example"}}
             waiting = [asyncio.create_task(world.send(REGISTER, form)) for _ in range(4)]
             await asyncio.sleep(0)
-            while world.app._edge._running < 4:  # type: ignore[attr-defined]  # noqa: ASYNC110
+            while world.app._operations._running < 4:  # type: ignore[attr-defined]  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
             for _ in range(10):
                 refused = await world.send(LOOKS)

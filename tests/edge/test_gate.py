@@ -227,7 +227,7 @@ async def test_c18_no_answer_is_kept_framed_or_guessed_at(opens: Opens) -> None:
             ("POST", "/schema.graphql", 405),
             ("GET", "/healthz", 200),
             ("GET", "/readyz", 200),
-            ("GET", "/nowhere", 404),
+            ("GET", "/", 404),
         ):
             answer = await world.http.request(method, path, content=WHO, headers=JSON)
             assert answer.status_code == status, path

@@ -339,7 +339,7 @@ async def test_who_is_to_wait_is_told_how_long(empty_world: World) -> None:
 async def test_what_took_too_long_says_so_and_is_not_lightly_asked_again(
     empty_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(empty_world.app._edge._api, "_limits", Limits(seconds=0))  # type: ignore[attr-defined]
+    monkeypatch.setattr(empty_world.app._operations._api, "_limits", Limits(seconds=0))  # type: ignore[attr-defined]
     form = {
         "organization": "riverside",
         "firstName": "Nora",
@@ -404,7 +404,7 @@ async def test_c9_nothing_is_asked_with_get(empty_world: World, query: str) -> N
     [
         ("GET", "/", 404),
         ("GET", "/nowhere", 404),
-        ("POST", "/nowhere", 404),
+        ("POST", "/nowhere", 405),
         ("GET", "/graphql/nowhere", 404),
         ("GET", "/healthz/", 404),
         ("GET", "/schema.graphql/", 404),

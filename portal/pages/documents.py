@@ -1,0 +1,53 @@
+"""The documents of the pages: operations as files, with the fragments that they spread."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graphql import (
+    GraphQLInputType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    parse,
+    type_from_ast,
+)
+
+_FOLDER = Path(__file__).parent / "documents"
+_SPREAD = re.compile(r"\.\.\.(?!on\b)(\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An operation: its text, and the types of its variables, by name."""
+
+    text: str
+    variables: Mapping[str, GraphQLInputType]
+
+
+def documents(schema: GraphQLSchema) -> dict[str, Document]:
+    """All of them, each by the name of its file."""
+    return {path.stem: _document(schema, path) for path in sorted(_FOLDER.glob("*.graphql"))}
+
+
+def _document(schema: GraphQLSchema, path: Path) -> Document:
+    text = _with_fragments(path.read_text(), set())
+    operation = parse(text).definitions[0]
+    assert isinstance(operation, OperationDefinitionNode), path
+    variables: dict[str, Any] = {}
+    for declared in operation.variable_definitions or ():
+        kind = type_from_ast(schema, declared.type)
+        assert kind, f"{path.name}: ${declared.variable.name.value}"
+        variables[declared.variable.name.value] = kind
+    return Document(text, variables)
+
+
+def _with_fragments(text: str, known: set[str]) -> str:
+    """The text, and after it each fragment that it spreads, and those that they spread."""
+    for name in _SPREAD.findall(text):
+        if name not in known:
+            known.add(name)
+            more = (_FOLDER / "fragments" / f"{name}.graphql").read_text()
+            text += "\n" + _with_fragments(more, known)
+    return text

@@ -1,0 +1,125 @@
+"""What a page shows: its template, with the answer to its document and the state of its forms."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from portal.pages.assets import at
+from portal.pages.choices import anywhere, practised, within
+from portal.pages.page import Said
+from portal.pages.typed import INPUT, Problem
+from portal.pages.words import WORDS
+
+_PLACES = ("after", "before", "last")
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What is wrong, for people, and the control that it is about; none for the whole form."""
+
+    message: str
+    control: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A form as it is shown: empty, or as somebody filled it in, with what was wrong with that."""
+
+    name: str
+    token: str
+    action: str
+    said: Said = field(default_factory=dict)
+    complaints: tuple[Complaint, ...] = ()
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+    def value(self, control: str, otherwise: Any = "") -> Any:
+        """What was typed there; where nothing was, what is there `otherwise`."""
+        return self.said.get(control, "" if otherwise is None else otherwise)
+
+    def id(self, control: str) -> str:
+        """The control's id in the page."""
+        return f"{self.name}-{control}".replace(".", "-")
+
+    def messages(self, control: str) -> list[str]:
+        """What is wrong with the control."""
+        return [one.message for one in self.complaints if one.control == control]
+
+    def has(self, control: str) -> bool:
+        """Whether the form has the control, or a group of that name."""
+        return any(f"{name}.".startswith(f"{control}.") for name in self.said)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether somebody else has changed meanwhile what was filled in here."""
+        return any(one.code == "CONFLICT" for one in self.complaints)
+
+
+def complaints(problems: Iterable[Problem], places: Mapping[str, str]) -> tuple[Complaint, ...]:
+    """User errors, each at the control of its path; `places` says which were typed elsewhere."""
+    return tuple(
+        Complaint(one["message"], _control(one["field"] or [], places), one["code"])
+        for one in problems
+    )
+
+
+def _control(path: list[str], places: Mapping[str, str]) -> str:
+    name = ".".join(path[1:] if path[:1] == [INPUT] else path)
+    for put, place in places.items():
+        if name == put or name.startswith(f"{put}."):
+            return place
+    return name
+
+
+def environment(**constants: Any) -> Environment:
+    """Where the templates are; `constants` are known to all of them."""
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "day": _day,
+        "moment": _moment,
+        "sentence": _sentence,
+        "word": WORDS.__getitem__,
+    }
+    made.globals |= {
+        "anywhere": anywhere,
+        "asset": at,
+        "practised": practised,
+        "turned": _turned,
+        "within": within,
+        **constants,
+    }
+    return made
+
+
+def _turned(path: str, query: Mapping[str, str], **place: Any) -> str:
+    """The address of another page of the same list."""
+    kept = {name: text for name, text in query.items() if name not in _PLACES}
+    return f"{path}?{urlencode(kept | place)}"
+
+
+def _sentence(code: str) -> str:
+    """A code of the schema as words, where there are too many to have words of their own."""
+    return code.replace("_", " ").capitalize()
+
+
+def _day(written: str) -> str:
+    day = dt.date.fromisoformat(written)
+    return f"{day.day} {day:%B %Y}"
+
+
+def _moment(written: str) -> str:
+    at = dt.datetime.fromisoformat(written)
+    return f"{at.day} {at:%B %Y at %H:%M} UTC"

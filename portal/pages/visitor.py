@@ -1,0 +1,90 @@
+"""Whoever is at a page, and asks the API as themself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from portal.answers import Refusal, away, bad
+from portal.asked import Asked
+from portal.call import Call
+from portal.operations import Operations
+from portal.pages.documents import Document
+from portal.pages.visit import Visit
+from schema import ErrorCode
+
+NOT_YOURS = "You are signed in, but this is not for you to see or do."
+
+
+class SignInFirst(Exception):
+    """The page is for who is signed in at this organization, and nobody is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the API answers: the fields of the root, and what was wrong with the operation."""
+
+    data: dict[str, Any]
+    errors: list[dict[str, Any]]
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What a mutation answers; nothing where the document found nothing to do."""
+        return next(iter(self.data.values()), {})
+
+    def without_errors(self) -> dict[str, Any]:
+        """The data, where nothing was wrong. Raises `SignInFirst` and `Refusal`."""
+        if self.errors:
+            raise _refusal(self.errors[0])
+        return self.data
+
+
+class Visitor:
+    """A browser's request to a page. `visit` is what it will keep, and `arrive` comes first."""
+
+    def __init__(
+        self, operations: Operations, documents: Mapping[str, Document], call: Call, visit: Visit
+    ) -> None:
+        self._operations = operations
+        self._documents = documents
+        self._call = call
+        self.visit = visit
+
+    async def arrive(self) -> None:
+        """Find out who it is. A session whose access token has run out is refreshed, once."""
+        token = self.visit.access_token or None
+        self._context = await self._operations.context(self._call, token)
+        if self._context.expired:
+            told = await self.ask("session-refresh", {"refreshToken": self.visit.refresh_token})
+            await self.turn_into(told.without_errors()["sessionRefresh"]["session"])
+
+    async def ask(self, name: str, variables: dict[str, Any]) -> Told:
+        """What the API answers to the document of this name."""
+        said = Asked(self._documents[name].text, variables, None)
+        ran = await self._operations.run(self._call.begin(), self._context, said)
+        answer = ran.response.json
+        return Told(answer.get("data") or {}, answer.get("errors") or [])
+
+    async def turn_into(self, session: dict[str, Any] | None) -> None:
+        """Go on as whose session this is, or as nobody."""
+        tokens = (session["accessToken"], session["refreshToken"]) if session else ("", "")
+        self.visit = Visit(self.visit.id, *tokens)
+        self._context = await self._operations.context(self._call, tokens[0] or None)
+
+
+def _refusal(error: dict[str, Any]) -> Exception:
+    """What an error of an operation is to people at a page."""
+    code, message = error["extensions"]["code"], error["message"]
+    match code:
+        case ErrorCode.UNAUTHENTICATED:
+            return SignInFirst()
+        case ErrorCode.FORBIDDEN:
+            return Refusal(403, code, NOT_YOURS)
+        case ErrorCode.RATE_LIMITED:
+            wait = b"%d" % error["extensions"]["retryAfter"]
+            return Refusal(429, code, message, ((b"retry-after", wait),))
+        case ErrorCode.SERVICE_UNAVAILABLE:
+            return away(message)
+        case ErrorCode.INTERNAL_SERVER_ERROR:
+            return Refusal(500, code, message)
+        case _:
+            return bad(400, "This address, or this form, is not one of ours.")

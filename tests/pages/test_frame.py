@@ -1,0 +1,320 @@
+"""What all pages share: cookies, tokens of forms, headers, sessions that are refreshed."""
+
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx2
+import pytest
+
+from portal.asked import Asked
+from portal.operations import Operations, Ran
+from portal.pages.desk import MOST_BYTES
+from tests.factors import RECOVERY, give
+from tests.pages.browsing import Browser
+from tests.world import PASSWORD, PUBLIC_URL, Clinic, World
+
+PEOPLE = (("clients", "amy"), ("staff", "petra"))
+FORM = {"content-type": "application/x-www-form-urlencoded", "origin": PUBLIC_URL}
+COOKIE = re.compile(
+    r"__Host-visit=[\w-]{22}\.[\w-]*\.[\w-]*; HttpOnly; Path=/; SameSite=lax; Secure"
+)
+
+
+def cookie(browser: Browser) -> str:
+    return browser.http.cookies["__Host-visit"]
+
+
+# --- signing in and out -------------------------------------------------------------------------
+
+
+async def test_staff_sign_in_and_see_the_menu_of_what_they_may(
+    browser: Browser, clinic: Clinic
+) -> None:
+    await browser.open("/riverside")
+    await browser.follow("Sign in You have a username and a password.")
+    before = cookie(browser)
+    await browser.send("sign-in", username="olivia", password=PASSWORD)
+    assert browser.path == "/riverside"
+    assert cookie(browser).partition(".")[0] != before.partition(".")[0]
+    menu = {"Clients", "Staff", "Departments"}
+    assert menu <= browser.page.links.keys()
+    for who, seen in [
+        ("carl", {"Clients", "Staff"}),
+        ("petra", set()),
+        ("norma", set()),
+        ("amy", set()),
+    ]:
+        await browser.sign_in(who)
+        assert browser.page.links.keys() & menu == seen
+
+
+async def test_s28_a_pending_client_sees_what_they_wait_for_and_an_active_one_whom_they_meet(
+    browser: Browser, clinic: Clinic
+) -> None:
+    await browser.sign_in("chloe")
+    assert "Pending Your account is waiting to be approved." in browser.text
+    assert "with Riverside Clinic, Mental Health" in browser.text
+    await browser.sign_in("amy")
+    assert "Your practitioners Petra Staff Mental Health" in browser.text
+
+
+async def test_s27_who_is_inactive_is_told_so_and_what_was_typed_stays_but_for_the_password(
+    browser: Browser, clinic: Clinic
+) -> None:
+    await browser.open("/riverside/login")
+    await browser.fail("sign-in", username="gil", password=PASSWORD)
+    assert "Your account is inactive, so you cannot sign in." in browser.text
+    assert browser.answer.text.startswith("<!doctype html>")
+    assert "<title>Problem: Sign in" in browser.answer.text
+    assert browser.form("sign-in").controls["username"] == "gil"
+    assert browser.form("sign-in").controls["password"] == ""
+    assert PASSWORD not in browser.answer.text
+    assert cookie(browser).endswith("..")
+
+
+async def test_a_second_factor_is_asked_for_and_taken(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await give(world, clinic, "carl")
+    await browser.open("/riverside/login")
+    await browser.fail("sign-in", username="carl", password=PASSWORD)
+    assert browser.page.links["Please type the code that your authenticator app shows, or a "
+                              "recovery code."] == "#sign-in-code"  # fmt: skip
+    assert "sign-in-code" in browser.page.ids
+    await browser.send("sign-in", password=PASSWORD, code=RECOVERY)
+    assert "Hello Carl Staff" in browser.text
+
+
+async def test_signing_out_ends_the_session_and_leaves_nothing_in_the_cookie(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await browser.sign_in("olivia")
+    _, access, refresh = cookie(browser).split(".")
+    out = next(form for form in browser.page.forms if form.action.endswith("/sign-out"))
+    await browser.http.post(out.action, data=out.controls, headers={"origin": PUBLIC_URL})
+    assert cookie(browser).endswith("..")
+    assert (await world.ask("{ departments { id } }", token=access))["errors"]
+    document = """mutation ($token: String!) {
+      sessionRefresh(refreshToken: $token) { session { surface } }
+    }"""
+    assert await world.do(document, {"token": refresh}) == {"session": None}
+    await browser.open("/riverside")
+    assert "Welcome to Riverside Clinic" in browser.text
+
+
+async def test_who_is_signed_in_elsewhere_is_nobody_here(browser: Browser, clinic: Clinic) -> None:
+    await browser.sign_in("olivia")
+    await browser.open("/lakeside")
+    assert "Welcome to Lakeside" in browser.text
+    assert "Olivia" not in browser.text
+
+
+@pytest.mark.parametrize(
+    ("back", "leads"),
+    [
+        ("/riverside/clients/cli_1?x=1", "/riverside/clients/cli_1?x=1"),
+        ("/riverside", "/riverside"),
+        ("/lakeside/clients", "/riverside"),
+        ("https://evil.example/riverside/", "/riverside"),
+        ("//evil.example", "/riverside"),
+        ("/riverside//evil.example", "/riverside"),
+        ("/riverside/\\evil.example", "/riverside"),
+        ("/riverside/\r\nx: y", "/riverside"),
+    ],
+)
+async def test_c14_signing_in_leads_back_but_never_elsewhere(
+    browser: Browser, clinic: Clinic, back: str, leads: str
+) -> None:
+    await browser.open(f"/riverside/login?{urlencode({'next': back})}")
+    browser.http.follow_redirects = False
+    await browser.submit("sign-in", 303, {"username": "amy", "password": PASSWORD})
+    assert browser.answer.headers["location"] == leads
+
+
+# --- the cookie ---------------------------------------------------------------------------------
+
+
+async def test_the_cookie_is_of_this_host_alone_and_no_script_reads_it(
+    browser: Browser, clinic: Clinic
+) -> None:
+    await browser.open("/riverside/login")
+    assert COOKIE.fullmatch(browser.answer.headers["set-cookie"])
+    await browser.open("/riverside/login")
+    assert "set-cookie" not in browser.answer.headers
+    browser.http.follow_redirects = False
+    form = browser.form("sign-in").controls | {"username": "amy", "password": PASSWORD}
+    answer = await browser.http.post("/riverside/login", data=form, headers=FORM)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/riverside")
+    assert COOKIE.fullmatch(answer.headers["set-cookie"])
+
+
+@pytest.mark.parametrize("kept", ["", "x", "a.b.c", "é", "x" * 22 + ".vta_x.vtr_x", "a" * 5000])
+async def test_a_cookie_that_is_not_ours_is_nobodys(
+    browser: Browser, clinic: Clinic, kept: str
+) -> None:
+    headers = {b"cookie": f"__Host-visit={kept}".encode()}
+    answer = await browser.http.get("/riverside", headers=headers)
+    assert answer.status_code == 200
+    assert "Welcome to Riverside Clinic" in answer.text
+
+
+async def test_d21_a_session_is_refreshed_where_its_access_token_has_run_out(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await browser.sign_in("olivia")
+    before = cookie(browser)
+    world.clock.advance(minutes=14)
+    await browser.open("/riverside")
+    assert cookie(browser) == before
+    world.clock.advance(minutes=2)
+    await browser.open("/riverside")
+    assert "Hello Olivia Hart" in browser.text
+    after = cookie(browser)
+    assert after.partition(".")[0] == before.partition(".")[0]
+    assert after != before
+    await browser.open("/riverside")
+    assert "Hello Olivia Hart" in browser.text
+    assert cookie(browser) == after
+    world.clock.advance(minutes=16)
+    await browser.open("/riverside/clients/cli_nobody", 404)
+    assert cookie(browser) != after
+    world.clock.advance(minutes=1)
+    await browser.open("/riverside")
+    assert "Hello Olivia Hart" in browser.text
+    world.clock.advance(days=31)
+    await browser.open("/riverside")
+    assert "Welcome to Riverside Clinic" in browser.text
+    assert cookie(browser).endswith("..")
+
+
+# --- forms of others ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", "", "https://portal.example.evil.example", None],
+)
+async def test_c9_a_form_on_a_page_of_others_is_not_taken(
+    browser: Browser, world: World, clinic: Clinic, origin: str | None
+) -> None:
+    await browser.open("/riverside/login")
+    said = browser.form("sign-in").controls | {"username": "amy", "password": PASSWORD}
+    headers = {} if origin is None else {"origin": origin}
+    async with world.unchanged():
+        answer = await browser.http.post("/riverside/login", data=said, headers=headers)
+    assert answer.status_code == 403
+    assert "This form was sent from a page of somebody else&#x27;s." in answer.text
+
+
+@pytest.mark.parametrize("token", ["", "x", "é", None])
+async def test_c9_a_form_without_the_token_of_the_visit_is_not_taken(
+    browser: Browser, world: World, clinic: Clinic, token: str | None
+) -> None:
+    await browser.open("/riverside/login")
+    said = browser.form("sign-in").controls | {"username": "amy", "password": PASSWORD}
+    if token is None:  # the token of another browser's visit
+        async with Browser(world) as other:
+            token = (await other.open("/riverside/login")).form("sign-in").controls["csrf"]
+    said["csrf"] = token
+    async with world.unchanged():
+        answer = await browser.http.post("/riverside/login", data=said, headers=FORM)
+    assert answer.status_code == 403
+    assert "Somebody has signed in or out since this page was opened." in answer.text
+
+
+async def test_c9_a_form_from_before_signing_in_is_not_taken_afterwards(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await browser.open("/riverside/login")
+    said = browser.form("sign-in").controls | {"username": "amy", "password": PASSWORD}
+    await browser.send("sign-in", username="olivia", password=PASSWORD)
+    async with world.unchanged():
+        answer = await browser.http.post("/riverside/login", data=said, headers=FORM)
+    assert answer.status_code == 403
+
+
+async def test_a_form_is_urlencoded_and_small(browser: Browser, clinic: Clinic) -> None:
+    await browser.open("/riverside/login")
+    said = browser.form("sign-in").controls | {"username": "amy", "password": PASSWORD}
+    path = "/riverside/login"
+
+    async def sent(content: bytes, **headers: str) -> httpx2.Response:
+        return await browser.http.post(path, content=content, headers=FORM | headers)
+
+    good = urlencode(said).encode()
+    for kind in ("text/plain", "multipart/form-data; boundary=x", "application/json", ""):
+        assert (await sent(good, **{"content-type": kind})).status_code == 415
+    assert (await sent(good, **{"content-encoding": "gzip"})).status_code == 415
+    assert (await sent(good + b"&x=" + b"x" * MOST_BYTES)).status_code == 413
+    for bad in (b"&x=%ff", b"&x=\xff", b"&x" * 1001, b"&username.x=1", b"&username.x.y=1"):
+        assert (await sent(good + bad)).status_code == 400
+    other = good.replace(b"form=sign-in", b"form=sign-out")
+    assert (await sent(other)).status_code == 400
+
+
+# --- headers ------------------------------------------------------------------------------------
+
+
+async def test_pages_bring_everything_themselves_and_nobody_keeps_them(
+    browser: Browser, clinic: Clinic
+) -> None:
+    await browser.open("/riverside/login")
+    headers = browser.answer.headers
+    assert headers["cache-control"] == "no-store"
+    assert headers.get_list("content-security-policy") == [
+        (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        )
+    ]
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "http" not in browser.answer.text.replace("https://portal.example", "")
+    for tag, said in browser.page.tags:
+        assert "style" not in said
+        assert not any(name.startswith("on") for name in said)
+        assert tag != "script" or said["src"].startswith("/static/")
+
+
+async def test_what_pages_are_dressed_in_is_kept_until_it_changes(
+    browser: Browser, clinic: Clinic
+) -> None:
+    await browser.open("/riverside/login")
+    for tag, said in browser.page.tags:
+        if tag == "link":
+            asset = await browser.http.get(said["href"])
+            assert asset.headers["cache-control"] == "public, max-age=31536000, immutable"
+            plain = await browser.http.get(said["href"].partition("?")[0])
+            assert (plain.content, plain.headers["cache-control"]) == (asset.content, "no-cache")
+    assert (await browser.http.get("/static/../desk.py")).status_code == 404
+
+
+async def test_a_page_asks_one_document_and_one_that_comes_back_two(
+    browser: Browser, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    run = Operations.run
+
+    async def counted(self: Operations, facts: Any, context: Any, said: Asked) -> Ran:
+        asked.append(said.query)
+        return await run(self, facts, context, said)
+
+    await browser.sign_in("olivia")
+    monkeypatch.setattr(Operations, "run", counted)
+    amy, petra = (f"{kind}/{clinic.ids[who]}" for kind, who in PEOPLE)
+    for path in ("", "/clients", f"/{amy}", f"/{amy}/edit", "/staff", f"/{petra}/edit", "/account"):
+        asked.clear()
+        await browser.open(f"/riverside{path}")
+        assert len(asked) == 1
+    asked.clear()
+    await browser.fail("password-change", password="short")
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/nowhere/login", "/riverside/x", "/riverside/x/y"])
+async def test_other_addresses_lead_to_a_page_that_says_so(
+    browser: Browser, clinic: Clinic, path: str
+) -> None:
+    await browser.open(path, 404)
+    assert "There is no such page" in browser.text
