@@ -1,6 +1,7 @@
 """How statements are read: by asyncpg on the loop, or by sqlite3 in a thread of its own."""
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -46,22 +47,47 @@ class Reads(Protocol):
 
 
 class PostgresqlReads:
-    """A pool of asyncpg's, whose connections need no reset: nothing is ever set on them."""
+    """Connections of asyncpg's that need no reset: nothing is ever set on them.
+
+    To be handed one by asyncpg's own pool takes as long as many a statement.
+    """
 
     def __init__(self, arguments: dict[str, Any], connections: int, wait: float) -> None:
-        self._arguments = arguments
-        self._connections = connections
+        more = {"statement_cache_size": PREPARED, "server_settings": SETTINGS}
+        self._arguments = {**arguments, **more}
         self._wait = wait
-        self._opening = asyncio.Lock()
-        self._pool: Any = None
+        self._room = asyncio.Semaphore(connections)
+        self._idle: list[Any] = []
+        self._opened: set[Any] = set()
+        self._ends: set[asyncio.Task[None]] = set()
 
     async def fetch(self, text: str, arguments: list[Any]) -> Rows:
         """The rows; tried once more when the first connection turns out to be dead."""
+        if self._room.locked():
+            async with asyncio.timeout(self._wait):
+                await self._room.acquire()
+        else:
+            await self._room.acquire()  # at once
+        try:
+            return await self._fetch(text, arguments)
+        finally:
+            self._room.release()
+
+    async def close(self) -> None:
+        """Let go of every connection, whatever it is doing."""
+        for connection in self._opened:
+            connection.terminate()
+        await asyncio.gather(*self._ends, return_exceptions=True)
+
+    async def _fetch(self, text: str, arguments: list[Any]) -> Rows:
         try:
             return await self._attempt(text, arguments)
         except GONE as failure:
             if isinstance(failure, asyncpg.DataError):
                 raise
+        for connection in self._idle:  # they are dead as well
+            self._end(connection)
+        self._idle.clear()
         try:
             return await self._attempt(text, arguments)
         except GONE as failure:
@@ -69,33 +95,34 @@ class PostgresqlReads:
                 raise
             raise ConnectionError("the database is away") from failure
 
-    async def close(self) -> None:
-        """Close the pool, whatever its connections are doing."""
-        if self._pool is not None:
-            self._pool.terminate()
-
     async def _attempt(self, text: str, arguments: list[Any]) -> Rows:
-        pool = self._pool or await self._open()
-        async with pool.acquire(timeout=self._wait) as connection:
-            return await connection.fetch(text, *arguments)  # type: ignore[no-any-return]
+        connection = self._idle.pop() if self._idle else await self._open()
+        try:
+            rows: Rows = await connection.fetch(text, *arguments)
+        except asyncpg.PostgresError:
+            self._idle.append(connection)
+            raise
+        except BaseException:
+            self._end(connection)
+            raise
+        self._idle.append(connection)
+        return rows
 
     async def _open(self) -> Any:
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(
-                    **self._arguments,
-                    min_size=0,
-                    max_size=self._connections,
-                    max_queries=1_000_000,
-                    statement_cache_size=PREPARED,
-                    reset=_keep,
-                    server_settings=SETTINGS,
-                )
-            return self._pool
+        connection = await asyncpg.connect(**self._arguments)
+        self._opened.add(connection)
+        return connection
 
+    def _end(self, connection: Any) -> None:
+        """Close it, once PostgreSQL has heard that its statement is given up."""
+        self._opened.discard(connection)
+        end = asyncio.create_task(self._close(connection))
+        self._ends.add(end)
+        end.add_done_callback(self._ends.discard)
 
-async def _keep(_connection: Any) -> None:
-    """Reads leave nothing behind on a connection."""
+    async def _close(self, connection: Any) -> None:
+        with contextlib.suppress(*GONE):
+            await connection.close(timeout=self._wait)
 
 
 class SqliteReads:
