@@ -81,7 +81,6 @@ def _settle() -> None:
     Schema and libraries are a million objects that never go, and walking them over and over took a
     fifth of a busy server's time. What requests leave behind is freed by counting references.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 
