@@ -11,7 +11,7 @@ import asyncpg
 
 from models.statement import Rows
 
-PREPARED = 500
+PREPARED = 200
 """How many prepared statements a connection keeps."""
 
 CUT = (
