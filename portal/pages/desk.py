@@ -74,16 +74,11 @@ class Desk:
         call = _call(request)
         said = await self._said(call, request)
         visitor = self._visitor(call, request)
-        variables = {
-            "refreshToken": visitor.visit.refresh_token,
-            "everywhere": said.get("everywhere") == "true",
-        }
         with self._operations.place():
             await visitor.arrive()
-            told = await visitor.ask("sign-out", variables)
-        told.without_errors()
+            await visitor.sign_out(everywhere=said.get("everywhere") == "true")
         answer = RedirectResponse(f"/{request.path_params['slug']}?done=sign-out", 303)
-        return self._keeping(Visit.begin(), request, answer)
+        return self._keeping(visitor.visit, request, answer)
 
     async def _said(self, call: Call, request: Request) -> Said:
         """What is in the form that is sent. Raises `Refusal` for forms of others (CSRF)."""

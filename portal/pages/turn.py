@@ -17,7 +17,6 @@ from portal.pages.page import Form, Page, Said
 from portal.pages.shown import Complaint, Filled, complaints
 from portal.pages.table import DONE
 from portal.pages.typed import Problem, variables
-from portal.pages.visit import Visit
 from portal.pages.visitor import NOT_YOURS, SignInFirst, Told, Visitor
 from schema import ErrorCode
 
@@ -90,8 +89,7 @@ class Turn:
             wrong = complaints(problems, prepared.places)
             return await self.show(Posted(form, said, wrong, status=status))
         if payload.get("session"):
-            session = payload["session"]
-            self.visitor.visit = Visit.begin(session["accessToken"], session["refreshToken"])
+            await self.visitor.sign_in(payload["session"])
         if form.then is None:
             return await self.show(Posted(form, {}, result=payload))
         return RedirectResponse(self._onward(form, said, payload), 303)

@@ -55,7 +55,10 @@ class Visitor:
         self._context = await self._operations.context(self._call, token)
         if self._context.expired:
             told = await self.ask("session-refresh", {"refreshToken": self.visit.refresh_token})
-            await self.turn_into(told.without_errors()["sessionRefresh"]["session"])
+            session = told.without_errors()["sessionRefresh"]["session"]
+            self.visit = Visit(self.visit.id, *_tokens(session))
+            token = self.visit.access_token or None
+            self._context = await self._operations.context(self._call, token)
 
     async def ask(self, name: str, variables: dict[str, Any]) -> Told:
         """What the API answers to the document of this name."""
@@ -64,11 +67,21 @@ class Visitor:
         answer = ran.response.json
         return Told(answer.get("data") or {}, answer.get("errors") or [])
 
-    async def turn_into(self, session: dict[str, Any] | None) -> None:
-        """Go on as whose session this is, or as nobody."""
-        tokens = (session["accessToken"], session["refreshToken"]) if session else ("", "")
-        self.visit = Visit(self.visit.id, *tokens)
-        self._context = await self._operations.context(self._call, tokens[0] or None)
+    async def sign_in(self, session: dict[str, Any]) -> None:
+        """Keep this session, and end the one before it."""
+        if self.visit.refresh_token:
+            await self.sign_out()
+        self.visit = Visit.begin(*_tokens(session))
+
+    async def sign_out(self, *, everywhere: bool = False) -> None:
+        """End the session, or all of this person's. Raises `Refusal`."""
+        said = {"refreshToken": self.visit.refresh_token, "everywhere": everywhere}
+        (await self.ask("sign-out", said)).without_errors()
+        self.visit = Visit.begin()
+
+
+def _tokens(session: dict[str, Any] | None) -> tuple[str, str]:
+    return (session["accessToken"], session["refreshToken"]) if session else ("", "")
 
 
 def _refusal(error: dict[str, Any]) -> Exception:

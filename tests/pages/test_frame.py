@@ -103,6 +103,16 @@ async def test_signing_out_ends_the_session_and_leaves_nothing_in_the_cookie(
     assert "Welcome to Riverside Clinic" in browser.text
 
 
+async def test_a_new_session_ends_the_one_before_it(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await browser.sign_in("olivia")
+    _, access, _ = cookie(browser).split(".")
+    await browser.sign_in("carl")
+    assert "Hello Carl Staff" in browser.text
+    assert (await world.ask("{ departments { id } }", token=access))["errors"]
+
+
 async def test_who_is_signed_in_elsewhere_is_nobody_here(browser: Browser, clinic: Clinic) -> None:
     await browser.sign_in("olivia")
     await browser.open("/lakeside")
@@ -147,6 +157,13 @@ async def test_the_cookie_is_of_this_host_alone_and_no_script_reads_it(
     answer = await browser.http.post("/riverside/login", data=form, headers=FORM)
     assert (answer.status_code, answer.headers["location"]) == (303, "/riverside")
     assert COOKIE.fullmatch(answer.headers["set-cookie"])
+
+
+async def test_the_api_does_not_look_at_the_cookie(browser: Browser, clinic: Clinic) -> None:
+    await browser.sign_in("olivia")
+    asked = {"query": "{ viewer { surface } }"}
+    answer = await browser.http.post("/graphql", json=asked, headers={"origin": PUBLIC_URL})
+    assert answer.json()["data"] == {"viewer": None}
 
 
 @pytest.mark.parametrize("kept", ["", "x", "a.b.c", "é", "x" * 22 + ".vta_x.vtr_x", "a" * 5000])
