@@ -12,14 +12,25 @@ import uvicorn
 from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import Base
+from models import AuditAction, AuditEvent, Base
 from permissions import Passwords
 from tests.world import Json, World
 
 Row = dict[str, Any]
 Rows = dict[str, dict[tuple[Any, ...], Row]]
 
-_TABLES: tuple[Table, ...] = tuple(Base.metadata.sorted_tables)
+_TRAIL = "audit_events"
+_STAYING = (_TRAIL, "audit_heads", "client_reads")
+"""What is only ever added to: nothing of it is put back."""
+
+_TABLES = tuple(table for table in Base.metadata.sorted_tables if table.name not in _STAYING)
+_TOLD = tuple(
+    Base.metadata.tables[_TRAIL].c[name]
+    for name in ("action", "actor_id", "client_id", "staff_id", "department_id", "changes")
+)
+_REFUSED = (AuditAction.SIGN_IN_REFUSED, AuditAction.OPERATION_REFUSED)
+"""What is told a moment later."""
+
 _TOKEN = re.compile(r"vt[a-z]_[A-Za-z0-9_-]+")
 _ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?7[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}")
 _OF_LETTERS = ("name", "recipient", "state", "link_id")
@@ -86,7 +97,7 @@ class Course:
         return await self._finish(await self._sent(*asks))
 
     async def put_back(self) -> None:
-        """Undo a round by SQL: its new rows go, the others are as they were."""
+        """Undo a round by SQL: its new rows go, the others are as they were; the trail stays."""
 
         async def work(connection: AsyncConnection) -> None:
             now = self._now
@@ -105,6 +116,7 @@ class Course:
                     await connection.execute(insert(table).values(self.base[table.name][key]))
 
         await self.world.database.write(work)
+        self.base[_TRAIL] = self._now[_TRAIL]
 
     async def _sent(self, *asks: Ask) -> list[Json]:
         """The answers to requests that are all there but for a byte, and then that byte."""
@@ -216,13 +228,16 @@ async def _answer(reader: asyncio.StreamReader) -> Json:
 
 
 def _all(connection: Connection) -> Rows:
-    return {
+    rows = {
         table.name: {
             tuple(row[column.name] for column in table.primary_key): dict(row)
             for row in connection.execute(select(table)).mappings()
         }
         for table in _TABLES
     }
+    events = select(AuditEvent.id, *_TOLD).where(AuditEvent.action.not_in(_REFUSED))
+    rows[_TRAIL] = {(row["id"],): dict(row) for row in connection.execute(events).mappings()}
+    return rows
 
 
 def _is(table: Table, key: tuple[Any, ...]) -> Any:
