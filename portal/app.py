@@ -3,14 +3,14 @@
 import contextlib
 import datetime as dt
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import cache
 
 from starlette.applications import Starlette
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from portal import logs
@@ -26,9 +26,14 @@ from schema import Api, printed
 
 
 class Portal(Starlette):
-    """Starlette behind the gate, which does what Starlette's own middleware would, for less."""
+    """Starlette behind the gate, which does what Starlette's own middleware would, for less.
 
-    def __init__(self, settings: Settings, clock: Callable[[], dt.datetime]) -> None:
+    `more` are places besides those of every portal.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Callable[[], dt.datetime], more: Iterable[BaseRoute]
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._health = Health(settings)
@@ -40,6 +45,7 @@ class Portal(Starlette):
             *self._health.routes(),
             Route("/schema.graphql", _schema),
             assets(),
+            *more,
             *desk.routes(),
         ]
         super().__init__(routes=routes, lifespan=Portal._live)
@@ -61,16 +67,20 @@ class Portal(Starlette):
             yield
 
 
-def app(settings: Settings, clock: Callable[[], dt.datetime] = utc_now) -> Starlette:
+def app(
+    settings: Settings,
+    clock: Callable[[], dt.datetime] = utc_now,
+    more: Iterable[BaseRoute] = (),
+) -> Starlette:
     """The app over its own service, with the courier at work while it lives."""
-    return Portal(settings, clock)
+    return Portal(settings, clock, more)
 
 
-def from_environment() -> Starlette:
+def from_environment(more: Iterable[BaseRoute] = ()) -> Starlette:
     """The app of a worker process, which reads the environment for itself."""
     settings = Settings.read()
     logs.set_up(settings.log_format, settings.log_level)
-    made = app(settings)
+    made = app(settings, more=more)
     _settle()
     return made
 

@@ -34,6 +34,7 @@ from resolvers import (
 from schema import Api
 
 SLUG = "riverside"
+NAME = "Riverside Clinic"
 PASSWORD = "seven herons over the river"  # noqa: S105 - printed for everybody to use
 
 DEPARTMENTS = ("Family Medicine", "Mental Health", "Physiotherapy")
@@ -129,7 +130,7 @@ def run(port: int, directory: Path) -> None:
     settings = Settings.read()
     asyncio.run(_prepare(settings, directory / "mail"))
     print(_greeting(public_url, directory), flush=True)
-    life.serve(settings, "127.0.0.1", port)
+    life.serve(settings, "127.0.0.1", port, factory="portal.mailbox:from_environment")
 
 
 async def _prepare(settings: Settings, mail: Path) -> None:
@@ -157,7 +158,7 @@ class _Founders:
         await resolvers.create_organization(
             self._nobody,
             Founding(
-                name="Riverside Clinic",
+                name=NAME,
                 slug=SLUG,
                 department=DEPARTMENTS[0],
                 admin_email=_address("olivia.admin"),
@@ -302,12 +303,12 @@ def _greeting(public_url: str, directory: Path) -> str:
         return "\n".join(f"  {username:<{width}}  {who}" for username, who in people.items())
 
     return f"""
-Riverside Clinic is open.
+{NAME} is open.
 
   API      {public_url}/graphql
   Schema   {public_url}/schema.graphql
   Portal   {public_url}/{SLUG}
-  Mails    {directory / "mail"}
+  Mails    {public_url}/mail, of the files in {directory / "mail"}
 
 Sign in to the organization "{SLUG}" with one of these, and the password "{PASSWORD}":
 

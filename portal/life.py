@@ -33,12 +33,18 @@ _ENDS = (signal.SIGTERM, signal.SIGINT)
 _logger = logging.getLogger(__name__)
 
 
-def serve(settings: Settings, host: str, port: int, workers: int = 1) -> None:
-    """Run the app of `portal.app:from_environment` until somebody says to end."""
+def serve(
+    settings: Settings,
+    host: str,
+    port: int,
+    workers: int = 1,
+    factory: str = "portal.app:from_environment",
+) -> None:
+    """Run the app that the factory makes until somebody says to end."""
     logs.set_up(settings.log_format, settings.log_level)
     _allow_connections()
     config = uvicorn.Config(
-        "portal.app:from_environment",
+        factory,
         factory=True,
         host=host,
         port=port,

@@ -335,3 +335,11 @@ async def test_other_addresses_lead_to_a_page_that_says_so(
 ) -> None:
     await browser.open(path, 404)
     assert "There is no such page" in browser.text
+
+
+@pytest.mark.parametrize("path", ["/mail", "/mail/x", "/mail/x/body"])
+async def test_nobody_but_the_demo_has_a_mailbox(
+    browser: Browser, clinic: Clinic, path: str
+) -> None:
+    await browser.sign_in("olivia")
+    await browser.open(path, 404)

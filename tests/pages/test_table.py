@@ -31,7 +31,8 @@ def test_every_document_is_asked_by_a_page_or_a_form_and_every_template_is_shown
     pages = {page.name for page in table.TABLE}
     assert set(DOCUMENTS) == pages | (FORMS - WITHOUT_MUTATION) | OTHERS
     templates = {path.stem for path in (ROOT / "templates").glob("*.html")}
-    assert templates == pages | {"base", "parts", "choosing", "granting"}
+    shared = {"base", "parts", "choosing", "granting"}
+    assert templates == pages | shared | {"mailbox", "letter"}
     fragments = {path.stem for path in (ROOT / "documents" / "fragments").glob("*.graphql")}
     spread = {
         name for one in DOCUMENTS.values() for name in re.findall(r"fragment (\w+)", one.text)

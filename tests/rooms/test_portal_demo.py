@@ -96,7 +96,9 @@ async def test_demo_makes_a_clinic_once_and_everybody_in_it_signs_in(
         said = {name: title for name, (title, *_) in (STAFF | CLIENTS).items()}
         assert printed == said
         (password,) = re.findall(r'and the password "([^"]+)"', greeting)
-        for place in (f"{address}/graphql", f"{address}/schema.graphql", f"{address}/riverside"):
+        for place in (f"{address}/graphql", f"{address}/schema.graphql"):
+            assert place in greeting
+        for place in (f"{address}/riverside", f"{address}/mail"):
             assert place in greeting
         mails = sorted((tmp_path / "clinic" / "mail").glob("*.eml"))
         assert len(mails) >= len(said)
@@ -105,6 +107,7 @@ async def test_demo_makes_a_clinic_once_and_everybody_in_it_signs_in(
             base_url=address, timeout=SECONDS, transport=retries
         ) as client:
             assert (await client.get("/readyz")).status_code == 200
+            await look_into_the_mailbox(client, len(mails))
             for surface in ("PORTAL", "APP"):
                 for name in printed:
                     login = {"username": name, "password": password, "surface": surface}
@@ -130,6 +133,33 @@ async def test_demo_makes_a_clinic_once_and_everybody_in_it_signs_in(
         ended = await running.end()
         assert (ended.status, "Traceback" in ended.complained) == (0, False)
     assert sorted((tmp_path / "clinic" / "mail").glob("*.eml")) == mails
+
+
+async def look_into_the_mailbox(client: httpx2.AsyncClient, count: int) -> None:
+    """All letters are there; one is read as its reader sees it, and its link leads on."""
+    listed = await client.get("/mail")
+    letters = re.findall(
+        r'<a href="(/mail/[\w-]+)">([^<]+)</a></th>\s*<td[^>]*>([^<]+)', listed.text
+    )
+    assert len(letters) == count
+    assert [path for path, *_ in letters] == sorted((path for path, *_ in letters), reverse=True)
+    (path,) = (path for path, _, to in letters if to == "una.client@riverside.example")
+    around = await client.get(path)
+    policy = around.headers["content-security-policy"]
+    assert f'<iframe class="letter" src="{path}/body" title="The letter">' in around.text
+    assert "frame-src 'self'" in policy
+    assert "unsafe" not in policy
+    (as_text,) = re.findall(r'<a href="([^"]+#token=[^"]+)"', around.text)
+    body = await client.get(f"{path}/body")
+    assert body.text.count('<base target="_top">') == 1
+    assert f'href="{as_text}"' in body.text
+    assert (await client.get(as_text)).status_code == 200
+    policy = body.headers["content-security-policy"]
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in policy
+    assert "sandbox allow-popups allow-top-navigation-by-user-activation" in policy
+    for unknown in ("/mail/x", "/mail/x/body", "/mail/..%2Fdemo", f"{path}.eml"):
+        answer = await client.get(unknown)
+        assert (answer.status_code, "una" in answer.text) == (404, False)
 
 
 def check(name: str, viewer: Any) -> None:
