@@ -8,6 +8,9 @@ PIP := $(PYTHON) -m pip install -qq --disable-pip-version-check --no-input --req
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock" $(ARGS) pyproject.toml
 
+# GraphiQL is built where Node is; without it all works, and /graphql says so.
+GRAPHIQL := $(if $(shell command -v npm),graphiql/built/manifest.json)
+
 # A .venv whose Python is gone is made anew.
 $(shell test -x $(PYTHON) || rm -rf .venv)
 
@@ -17,12 +20,12 @@ $(shell test -x $(PYTHON) || rm -rf .venv)
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-install: $(DEV) ## Set up .venv: all that the targets below need.
+install: $(DEV) $(GRAPHIQL) ## Set up .venv, and GraphiQL where Node is there.
 
-demo: $(RUN) ## Serve a small clinic with a login for every role on 127.0.0.1:8000.
+demo: $(RUN) $(GRAPHIQL) ## Serve a small clinic with a login for every role on 127.0.0.1:8000.
 	@$(PYTHON) -m portal demo $(ARGS)
 
-serve: $(RUN) ## Serve what the environment says (DATABASE_URL, PUBLIC_URL, SECRET_KEY, …).
+serve: $(RUN) $(GRAPHIQL) ## Serve what the environment says (DATABASE_URL, PUBLIC_URL, SECRET_KEY, …).
 	@$(PYTHON) -m portal serve $(ARGS)
 
 test: $(DEV) ## Run every test, on SQLite and on a PostgreSQL that starts by itself.
@@ -61,7 +64,8 @@ lock: $(DEV) ## Write the lock files anew after a change of pyproject.toml (ARGS
 	@$(COMPILE) -o requirements.lock > /dev/null
 	@$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock > /dev/null
 
-clean: ## Remove .venv and the caches; var/ and its data stay.
+clean: ## Remove .venv, GraphiQL and the caches; var/ and its data stay.
+	rm -rf graphiql/built graphiql/node_modules
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -85,3 +89,7 @@ $(DEV): requirements-dev.lock $(RUN)
 	@echo "Installing what it is worked on with into .venv …"
 	@$(PIP) -r requirements-dev.lock
 	@touch $@
+
+graphiql/built/manifest.json: graphiql/package-lock.json graphiql/vite.config.js $(shell find graphiql/src -type f)
+	@echo "Building GraphiQL …"
+	@cd graphiql && npm ci --silent && npm run --silent build || echo "GraphiQL was not built; all else works." >&2

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from portal import logs
+from portal import explorer, logs
 from portal.edge import Edge
 from portal.gate import Gate
 from portal.health import Health
@@ -39,12 +39,13 @@ class Portal(Starlette):
         self._health = Health(settings)
         api = Api()
         self._operations = Operations(api, settings.operations_at_once)
-        self._edge = Edge(self._operations)
         desk = Desk(self._operations, api.schema, settings.public_url, settings.password_length)
+        self._edge = Edge(self._operations, desk)
         routes = [
             *self._health.routes(),
             Route("/schema.graphql", _schema),
             assets(),
+            explorer.files(),
             *more,
             *desk.routes(),
         ]

@@ -8,13 +8,17 @@ for whatever was an operation. `GET` is for people with a browser, who get a pag
 from typing import Any
 
 import orjson
+from starlette.requests import Request
 from starlette.types import Receive, Scope
 
-from portal.answers import GRAPHQL, HTML, JSON, RETRY, Answer, Headers, bad
+from portal import explorer
+from portal.answers import GRAPHQL, JSON, RETRY, Answer, Headers, bad
 from portal.asked import asked
 from portal.call import Call
 from portal.media import accepted
 from portal.operations import Operations
+from portal.pages import Desk
+from resolvers import Context
 from schema import ErrorCode, Response
 
 PARTIAL = 294
@@ -27,31 +31,23 @@ STATUSES: dict[str, int] = {
 }
 """The status of an operation that did not run, by the code of its first error; otherwise 400."""
 
+FORM_TOKEN = b"x-form-token"
+"""With it a page of ours asks as whoever is signed in at the pages, by their cookie."""
+
 _CHALLENGE = ((b"www-authenticate", b"Bearer"),)
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>GraphQL</title>
-<h1>This is a GraphQL endpoint</h1>
-<p>Send it a <code>POST</code> with <code>{"query": "…", "variables": {…}}</code> as
-<code>application/json</code>; what can be asked is in <a href="/schema.graphql">the schema</a>.</p>
-</html>
-"""
 
 
 class Edge:
     """What is at `/graphql`."""
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, desk: Desk) -> None:
         self._operations = operations
+        self._desk = desk
 
     async def __call__(self, call: Call, scope: Scope, receive: Receive) -> Answer:
         """The answer to one request. Raises `Refusal`, `Unavailable` and `Gone`."""
         if scope["method"] != "POST":
-            return _page(call)
+            return self._page(call, scope)
         facts = call.begin()
         kind = accepted(call.headers.get(b"accept"))
         if kind is None:
@@ -59,16 +55,29 @@ class Edge:
         call.kind = kind
         said = await asked(call.headers, receive)
         facts["document"] = said.digest
-        token = _token(call.headers.get(b"authorization"))
         key = call.headers.get(b"idempotency-key")
         with self._operations.place():
-            context = await self._operations.context(call, token)
+            context = await self._context(call, scope)
             found, failed = await self._operations.run(
                 facts, context, said, None if key is None else key.decode("latin-1")
             )
         if failed is None:
             return Answer(200, call.kind, found.body)
         return _with_errors(call.kind, found, failed)
+
+    async def _context(self, call: Call, scope: Scope) -> Context:
+        """Who asks: by the token that is shown, and only without one by a page's cookie."""
+        token = _token(call.headers.get(b"authorization"))
+        form_token = call.headers.get(FORM_TOKEN)
+        if token is not None or form_token is None:
+            return await self._operations.context(call, token)
+        visitor = await self._desk.lend(call, Request(scope), form_token.decode("latin-1"))
+        return visitor.context
+
+    def _page(self, call: Call, scope: Scope) -> Answer:
+        if b"text/html" not in call.headers.get(b"accept", b"").lower():
+            raise bad(405, "Send a POST.", ((b"allow", b"POST"),))
+        return explorer.page(self._desk.form_token(Request(scope)))
 
 
 def _with_errors(kind: bytes, found: Response, said: dict[str, Any]) -> Answer:
@@ -100,9 +109,3 @@ def _token(header: bytes | None) -> str | None:
         return None
     scheme, _, token = header.partition(b" ")
     return token.strip().decode("latin-1") if scheme.lower() == b"bearer" else ""
-
-
-def _page(call: Call) -> Answer:
-    if b"text/html" not in call.headers.get(b"accept", b"").lower():
-        raise bad(405, "Send a POST.", ((b"allow", b"POST"),))
-    return Answer(200, HTML, _PAGE.encode())

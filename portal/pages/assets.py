@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 _FOLDER = Path(__file__).parent / "static"
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_FOREVER = "public, max-age=31536000, immutable"
+FOREVER = "public, max-age=31536000, immutable"
 
 
 def assets() -> Route:
@@ -33,7 +33,7 @@ async def _asset(request: Request) -> Response:
     return Response(
         content,
         media_type=_KINDS[Path(name).suffix],
-        headers={"cache-control": _FOREVER if known else "no-cache"},
+        headers={"cache-control": FOREVER if known else "no-cache"},
     )
 
 

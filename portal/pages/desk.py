@@ -53,6 +53,23 @@ class Desk:
             Route("/{slug}/{rest:path}", _nowhere),
         ]
 
+    def form_token(self, request: Request) -> str:
+        """What a page shows when it asks with the cookie; empty where there is no cookie."""
+        visit = self._cookies.read(request)
+        return visit.form_token(self._digest) if visit else ""
+
+    async def lend(self, call: Call, request: Request, form_token: str) -> Visitor:
+        """Whoever is signed in, for a page of ours that asks the API with the cookie.
+
+        The answer brings the cookie of a refreshed session. Raises `Refusal` for pages of others.
+        """
+        self._admit(request, form_token)
+        visitor = self._visitor(call, request)
+        await visitor.arrive()
+        answer = self._keeping(visitor.visit, request, Response())
+        call.more += tuple(one for one in answer.raw_headers if one[0] == b"set-cookie")
+        return visitor
+
     async def _serve(self, page: Page, request: Request) -> Response:
         call = _call(request)
         said = await self._said(call, request) if request.method == "POST" else None
@@ -84,13 +101,17 @@ class Desk:
         """What is in the form that is sent. Raises `Refusal` for forms of others (CSRF)."""
         read = await body(call.headers, request.receive, MOST_BYTES)
         said = typed(call.headers.get(b"content-type", b""), read)
+        self._admit(request, said.get("csrf", ""))
+        return said
+
+    def _admit(self, request: Request, form_token: str) -> None:
+        """Let in what a page of this visit sends. Raises `Refusal`."""
         if not self._cookies.is_from_here(request):
-            message = "This form was sent from a page of somebody else's."
+            message = "This was sent from a page of somebody else's."
             raise Refusal(403, ErrorCode.FORBIDDEN, message)
         visit = self._cookies.read(request)
-        if visit is None or not visit.is_its_form(said.get("csrf", ""), self._digest):
+        if visit is None or not visit.is_its_form(form_token, self._digest):
             raise Refusal(403, ErrorCode.FORBIDDEN, _LATE)
-        return said
 
     def _visitor(self, call: Call, request: Request) -> Visitor:
         visit = self._cookies.read(request) or Visit.begin()

@@ -39,7 +39,10 @@ class Told:
 
 
 class Visitor:
-    """A browser's request to a page. `visit` is what it will keep, and `arrive` comes first."""
+    """A browser's request to a page. `visit` is what it will keep, and `arrive` comes first.
+
+    After that `context` is what operations of who is there run in.
+    """
 
     def __init__(
         self, operations: Operations, documents: Mapping[str, Document], call: Call, visit: Visit
@@ -52,18 +55,18 @@ class Visitor:
     async def arrive(self) -> None:
         """Find out who it is. A session whose access token has run out is refreshed, once."""
         token = self.visit.access_token or None
-        self._context = await self._operations.context(self._call, token)
-        if self._context.expired:
+        self.context = await self._operations.context(self._call, token)
+        if self.context.expired:
             told = await self.ask("session-refresh", {"refreshToken": self.visit.refresh_token})
             session = told.without_errors()["sessionRefresh"]["session"]
             self.visit = Visit(self.visit.id, *_tokens(session))
             token = self.visit.access_token or None
-            self._context = await self._operations.context(self._call, token)
+            self.context = await self._operations.context(self._call, token)
 
     async def ask(self, name: str, variables: dict[str, Any]) -> Told:
         """What the API answers to the document of this name."""
         said = Asked(self._documents[name].text, variables, None)
-        ran = await self._operations.run(self._call.begin(), self._context, said)
+        ran = await self._operations.run(self._call.begin(), self.context, said)
         answer = ran.response.json
         return Told(answer.get("data") or {}, answer.get("errors") or [])
 

@@ -221,7 +221,7 @@ async def test_c9_a_form_on_a_page_of_others_is_not_taken(
     async with world.unchanged():
         answer = await browser.http.post("/riverside/login", data=said, headers=headers)
     assert answer.status_code == 403
-    assert "This form was sent from a page of somebody else&#x27;s." in answer.text
+    assert "This was sent from a page of somebody else&#x27;s." in answer.text
 
 
 @pytest.mark.parametrize("token", ["", "x", "é", None])
