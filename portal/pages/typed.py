@@ -18,6 +18,7 @@ from graphql import (
 from portal.answers import bad
 from portal.pages.documents import Document
 from portal.pages.page import Said
+from schema import ErrorCode
 
 MOST_FIELDS = 1_000
 INPUT = "input"
@@ -80,7 +81,9 @@ class _Reading:
             if told:
                 message = _MESSAGES.get(name, "This cannot be.")
             field = control.removeprefix(f"{INPUT}.").split(".")
-            self.problems.append({"code": "INVALID", "message": message, "field": field})
+            self.problems.append(
+                {"code": ErrorCode.BAD_USER_INPUT, "message": message, "field": field}
+            )
             return None
 
 

@@ -18,7 +18,7 @@ from tests.mailbox import Mailbox
 ROOT = Path(__file__).parents[2]
 SECRET_KEY = "an otter, a heron and five pikes: 0123456789"
 PUBLIC_URL = "https://portal.example"
-SECONDS = 30
+SECONDS = 60
 
 _ADDRESS = r"Uvicorn running on (http://127\.0\.0\.1:\d+)"
 

@@ -13,7 +13,7 @@ from graphql import (
     is_list_type,
 )
 
-from models import Client, Staff, Surface, outside
+from models import AuditEvent, Client, Staff, Surface, outside
 from permissions import Public
 from schema.declare import DEFINITION, RULE
 from tests.leaks.paths import SCHEMA, root
@@ -62,6 +62,11 @@ GOOD: dict[str, Any] = {
     "departmentId": _id("dep_", "speech"),
     "practitionerId": _id("stf_", "pr"),
     "clientId": _id("cli_", "cis"),
+    "action": "CLIENT_APPROVED",
+    "since": "2026-01-01T00:00:00Z",
+    "until": "2026-12-31T23:59:59.5+02:00",
+    "actorId": _id("stf_", "oa"),
+    "subjectId": _id("cli_", "cis"),
     "remove": _id("asc_", "anna+pr.two"),
 }
 """What each argument and each field of an input can be; what `id` and `after` are follows."""
@@ -89,7 +94,11 @@ _VERSIONS = {
     for prefix, model in (("cli_", Client), ("stf_", Staff))
     for row in CLINIC.rows[model]
 }
-_AFTER = {"clients": _id("cur_", "ann"), "staff": _id("cur_", "pr")}
+_AFTER = {
+    "clients": _id("cur_", "ann"),
+    "staff": _id("cur_", "pr"),
+    "auditEvents": outside("cur_", CLINIC.rows[AuditEvent][0]["id"]),
+}
 
 
 @dataclass(frozen=True, slots=True)

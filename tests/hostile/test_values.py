@@ -205,6 +205,10 @@ DATES: list[Any] = [
     *("\u0662\u0660\u0662\u0665-\u0660\u0661-\u0660\u0661", "1" * 300_000),
     *(0, 20250101, 1.5, True, [], ["2025-01-01"], {}, {"year": 2025}),
 ]
+TIMES: list[Any] = [
+    *("2025-01-01T00:00:00", "2025-01-01T24:00:01Z", "2025-01-01T00:00:00+25:00", "2025-01-01Z"),
+    *("0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "2025-02-30T00:00:00Z", "now", 0, -1, []),
+]
 DATE_LITERALS = [
     *('""', '"2025-02-31"', '"0000-01-01"', '"10000-01-01"', "20250101", "1e999", "true", "[]"),
     *('["2025-01-01"]', "{}", "TODAY", '"' + "1" * 5000 + '"'),
@@ -233,7 +237,7 @@ async def test_only_true_and_false_are_true_or_false(sides: Sides, place: Place)
     await _bad(sides, place, BOOLEANS, BOOLEAN_LITERALS)
 
 
-@in_places("Surface", "Role", "ClientStatus", "StaffStatus", "ClientOrder")
+@in_places("Surface", "Role", "ClientStatus", "StaffStatus", "ClientOrder", "AuditAction")
 async def test_only_words_of_the_schema_are_words(sides: Sides, place: Place) -> None:
     await _bad(sides, place, WORDS, WORD_LITERALS)
 
@@ -241,6 +245,11 @@ async def test_only_words_of_the_schema_are_words(sides: Sides, place: Place) ->
 @in_places("Date")
 async def test_no_date_is_a_fault_of_ours(sides: Sides, place: Place) -> None:
     await _bad(sides, place, DATES, DATE_LITERALS)
+
+
+@in_places("DateTime")
+async def test_no_time_is_a_fault_of_ours(sides: Sides, place: Place) -> None:
+    await _bad(sides, place, DATES + TIMES, [json.dumps(time) for time in TIMES])
 
 
 @in_places("Date")
