@@ -20,7 +20,7 @@ def main() -> None:
     """Measure what the arguments choose."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each work")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each server in a round")
+    parser.add_argument("--seconds", type=float, default=0.8, help="of each server in a round")
     parser.add_argument("--only", default="", help="work with this in its name")
     parser.add_argument("--pin", action="store_true", help="give servers a processor of their own")
     parser.add_argument(
