@@ -8,12 +8,11 @@ somebody typed, and no key into other tables but the organization's: they outliv
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Boolean,
     ColumnElement,
@@ -22,18 +21,15 @@ from sqlalchemy import (
     Index,
     RowMapping,
     SQLColumnExpression,
-    Text,
     UniqueConstraint,
-    and_,
     bindparam,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from models.base import AsJson, Base, Owned, word
+from models.base import AsJson, Base, Owned, one, word
 from models.client import Client
 from models.database import Ids
 from models.keys import new_id
@@ -52,21 +48,6 @@ class IdSet(Ids):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> list[uuid.UUID]:
         return value if isinstance(value, list) else [uuid.UUID(id) for id in orjson.loads(value)]
-
-
-class Words(TypeDecorator[Collection[str]]):
-    """Any number of words in one parameter, as `Ids` are."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(ARRAY(Text()) if dialect.name == "postgresql" else Text())
-
-    def process_bind_param(self, value: Collection[str] | None, dialect: Dialect) -> Any:
-        if value is None or dialect.name == "postgresql":
-            return value
-        return orjson.dumps(list(value)).decode()
 
 
 class _Overlaps(FunctionElement[bool]):
@@ -164,40 +145,24 @@ class AuditEvent(Owned, Base):
     previous_hash: Mapped[str]
     hash: Mapped[str]
 
-    actor: Mapped[Staff | None] = relationship(
-        viewonly=True,
-        lazy="raise",
-        primaryjoin=lambda: and_(
-            Staff.organization_id == foreign(AuditEvent.organization_id),
-            Staff.id == foreign(AuditEvent.actor_id),
-        ),
+    actor: Mapped[Staff | None] = one(
+        lambda: Staff,
+        lambda: AuditEvent.actor_id,
         doc="Who acted, of staff. A client acts on nobody but themself: see `client`.",
     )
-    client: Mapped[Client | None] = relationship(
-        viewonly=True,
-        lazy="raise",
-        primaryjoin=lambda: and_(
-            Client.organization_id == foreign(AuditEvent.organization_id),
-            Client.id == foreign(AuditEvent.client_id),
-        ),
+    client: Mapped[Client | None] = one(
+        lambda: Client,
+        lambda: AuditEvent.client_id,
         doc="The client it is about; null also where you do not reach them any more.",
     )
-    staff: Mapped[Staff | None] = relationship(
-        viewonly=True,
-        lazy="raise",
-        primaryjoin=lambda: and_(
-            Staff.organization_id == foreign(AuditEvent.organization_id),
-            Staff.id == foreign(AuditEvent.staff_id),
-        ),
+    staff: Mapped[Staff | None] = one(
+        lambda: Staff,
+        lambda: AuditEvent.staff_id,
         doc="The staff member it is about; null also where you do not reach them any more.",
     )
-    department: Mapped[Department | None] = relationship(
-        viewonly=True,
-        lazy="raise",
-        primaryjoin=lambda: and_(
-            Department.organization_id == foreign(AuditEvent.organization_id),
-            Department.id == foreign(AuditEvent.department_id),
-        ),
+    department: Mapped[Department | None] = one(
+        lambda: Department,
+        lambda: AuditEvent.department_id,
         doc="The department it is about.",
     )
 

@@ -3,10 +3,12 @@
 import datetime as dt
 import enum
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from sqlalchemy import (
+    ColumnElement,
     DateTime,
     Dialect,
     Enum,
@@ -15,9 +17,19 @@ from sqlalchemy import (
     String,
     Text,
     Uuid,
+    and_,
     literal_column,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    InstrumentedAttribute,
+    Mapped,
+    MappedColumn,
+    Relationship,
+    foreign,
+    mapped_column,
+    relationship,
+)
 from sqlalchemy.types import TypeDecorator
 
 from models.keys import new_id
@@ -106,3 +118,16 @@ def belongs(column: str, table: str) -> ForeignKeyConstraint:
     return ForeignKeyConstraint(
         ["organization_id", column], [f"{table}.organization_id", f"{table}.id"]
     )
+
+
+def one(
+    there: Callable[[], Any], key: Callable[[], InstrumentedAttribute[Any]], doc: str
+) -> Relationship[Any]:
+    """The row whose id is in the key's column, in the same organization; for planned reads only."""
+
+    def joined() -> ColumnElement[bool]:
+        model, column = there(), key()
+        same = model.organization_id == foreign(column.class_.organization_id)
+        return and_(same, model.id == foreign(column))
+
+    return relationship(viewonly=True, lazy="raise", primaryjoin=joined, doc=doc)

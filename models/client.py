@@ -15,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, column_property, foreign, mapped_column, relationship
 
 from models.account import Account
-from models.base import Base, ByCodePoint, Owned, belongs, versioned, word
+from models.base import Base, ByCodePoint, Owned, belongs, one, versioned, word
 from models.keys import new_id
 from models.organization import Department, Organization
 from models.staff import Staff
@@ -123,31 +123,15 @@ class Association(Owned, Base):
     role: Mapped[Role] = mapped_column(word(Role), default=Role.PRACTITIONER)
     created_at: Mapped[dt.datetime] = mapped_column(doc="When the two were associated.")
 
-    client: Mapped["Client"] = relationship(
-        viewonly=True,
-        lazy="raise",
-        primaryjoin=lambda: and_(
-            Client.organization_id == foreign(Association.organization_id),
-            Client.id == foreign(Association.client_id),
-        ),
-        doc="The client.",
-    )
-    practitioner: Mapped[Staff] = relationship(
-        viewonly=True,
-        lazy="raise",
-        primaryjoin=lambda: and_(
-            Staff.organization_id == foreign(Association.organization_id),
-            Staff.id == foreign(Association.practitioner_id),
-        ),
+    client: Mapped["Client"] = one(lambda: Client, lambda: Association.client_id, doc="The client.")
+    practitioner: Mapped[Staff] = one(
+        lambda: Staff,
+        lambda: Association.practitioner_id,
         doc="The practitioner.",
     )
-    department: Mapped[Department] = relationship(
-        viewonly=True,
-        lazy="raise",
-        primaryjoin=lambda: and_(
-            Department.organization_id == foreign(Association.organization_id),
-            Department.id == foreign(Association.department_id),
-        ),
+    department: Mapped[Department] = one(
+        lambda: Department,
+        lambda: Association.department_id,
         doc="The one department, of the practitioner's, in which the two meet (`S21`).",
     )
 
@@ -218,22 +202,14 @@ class Client(Owned, Base):
         doc="What the client signs in with; null until they choose it.",
     )
 
-    department: Mapped[Department | None] = relationship(
-        viewonly=True,
-        lazy="raise",
-        primaryjoin=lambda: and_(
-            Department.organization_id == foreign(Client.organization_id),
-            Department.id == foreign(Client.department_id),
-        ),
+    department: Mapped[Department | None] = one(
+        lambda: Department,
+        lambda: Client.department_id,
         doc="Null for a client who was not sure, until somebody decides (`S8`).",
     )
-    approved_by: Mapped[Staff | None] = relationship(
-        viewonly=True,
-        lazy="raise",
-        primaryjoin=lambda: and_(
-            Staff.organization_id == foreign(Client.organization_id),
-            Staff.id == foreign(Client.approved_by_id),
-        ),
+    approved_by: Mapped[Staff | None] = one(
+        lambda: Staff,
+        lambda: Client.approved_by_id,
         doc="Who approved the client.",
     )
     associations: Mapped[list[Association]] = relationship(

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from socket import gaierror
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import asyncpg
 import orjson
@@ -57,23 +57,46 @@ class Unavailable(Exception):
     """The database is away, or has no connection to spare: worth another try later."""
 
 
-class Ids(TypeDecorator[Collection[uuid.UUID]]):
-    """Any number of ids in one parameter, so that a statement's text never depends on how many."""
+class Many(TypeDecorator[Collection[T]]):
+    """Any number of values in one parameter, so that a statement's text never depends on how many.
+
+    `of` is the type of one, and `plain` how one is written where there are no arrays.
+    """
 
     impl = Text
     cache_ok = True
+    of: ClassVar[TypeEngine[Any]]
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(ARRAY(Uuid()))
-        return dialect.type_descriptor(Text())
+        return dialect.type_descriptor(ARRAY(self.of) if dialect.name == "postgresql" else Text())
 
-    def process_bind_param(self, value: Collection[uuid.UUID] | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: Collection[T] | None, dialect: Dialect) -> Any:
         if value is None:
             return None
         if dialect.name == "postgresql":
             return list(value)
-        return orjson.dumps([id.hex for id in value]).decode()
+        return orjson.dumps([self.plain(one) for one in value]).decode()
+
+    def plain(self, value: T) -> str:
+        """One value, as SQLite has it in its column."""
+        return str(value)
+
+
+class Ids(Many[uuid.UUID]):
+    """Any number of ids."""
+
+    cache_ok = True
+    of = Uuid()
+
+    def plain(self, value: uuid.UUID) -> str:
+        return value.hex
+
+
+class Words(Many[str]):
+    """Any number of words."""
+
+    cache_ok = True
+    of = Text()
 
 
 class _Within(FunctionElement[bool]):

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, and_, exists, s
 from sqlalchemy.orm import Mapped, column_property, foreign, mapped_column, relationship
 
 from models.account import Account
-from models.base import Base, ByCodePoint, Owned, belongs, versioned, word
+from models.base import Base, ByCodePoint, Owned, belongs, one, versioned, word
 from models.keys import new_id
 from models.organization import Department
 from models.second_factor import SecondFactor
@@ -45,13 +45,9 @@ class RoleGrant(Owned, Base):
     role: Mapped[Role] = mapped_column(word(Role), doc="What the staff member is.")
     created_at: Mapped[dt.datetime]
 
-    department: Mapped[Department | None] = relationship(
-        viewonly=True,
-        lazy="raise",
-        primaryjoin=lambda: and_(
-            Department.organization_id == foreign(RoleGrant.organization_id),
-            Department.id == foreign(RoleGrant.department_id),
-        ),
+    department: Mapped[Department | None] = one(
+        lambda: Department,
+        lambda: RoleGrant.department_id,
         doc="Where; null for an Organizational Administrator, who has no boundary.",
     )
 

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, false
 
 from models import AuditAction, AuditEvent, Base, Client, Department, Staff, parse_id, within
-from models.audit import Words, overlaps
+from models.audit import overlaps
+from models.database import Words
 from permissions import Shape, reach
 from resolvers.context import Context
 from resolvers.faults import BadArgument
