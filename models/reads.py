@@ -80,19 +80,14 @@ class PostgresqlReads:
         await asyncio.gather(*self._ends, return_exceptions=True)
 
     async def _fetch(self, text: str, arguments: list[Any]) -> Rows:
-        try:
+        with contextlib.suppress(*GONE):
             return await self._attempt(text, arguments)
-        except GONE as failure:
-            if isinstance(failure, asyncpg.DataError):
-                raise
         for connection in self._idle:  # they are dead as well
             self._end(connection)
         self._idle.clear()
         try:
             return await self._attempt(text, arguments)
         except GONE as failure:
-            if isinstance(failure, asyncpg.DataError):
-                raise
             raise ConnectionError("the database is away") from failure
 
     async def _attempt(self, text: str, arguments: list[Any]) -> Rows:
