@@ -89,6 +89,17 @@ class Checks:
             if value is not None or column in may_be_empty
         }
 
+    def person(self, change: Mapping[str, Any], *may_be_empty: str) -> dict[str, Any]:
+        """As `said`, with the names and the address of the person as they are kept."""
+        new = self.said(change, *may_be_empty)
+        if "first_name" in new:
+            new["first_name"] = self.name(new["first_name"], "firstName")
+        if "last_name" in new:
+            new["last_name"] = self.name(new["last_name"], "lastName")
+        if "email" in new:
+            new["email"], new["email_key"] = self.email(new["email"], "email")
+        return new
+
     def name(self, typed: str, *field: str) -> str:
         """A person's, department's or organization's name: one line of 1 to 100 characters."""
         text = self.text(typed, *field, longest=NAME_LENGTH)

@@ -263,14 +263,8 @@ async def client_update(
 
 def _checked(checks: Checks, change: dict[str, Any], today: dt.date) -> dict[str, Any]:
     """The columns to write of what was said, but for the department."""
-    new = checks.said(change, "phone")
+    new = checks.person(change, "phone")
     new.pop("department_id", None)
-    if "first_name" in new:
-        new["first_name"] = checks.name(new["first_name"], "firstName")
-    if "last_name" in new:
-        new["last_name"] = checks.name(new["last_name"], "lastName")
-    if "email" in new:
-        new["email"], new["email_key"] = checks.email(new["email"], "email")
     if "date_of_birth" in new:
         checks.date_of_birth(new["date_of_birth"], today, "dateOfBirth")
     if "phone" in new:

@@ -244,7 +244,7 @@ async def staff_update(
     clients.
     """
     checks = Checks("input")
-    new = _checked(checks, change)
+    new = checks.person(change)
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key:
         now = context.now()
@@ -286,18 +286,6 @@ async def staff_update(
         return Key(Staff, member.id)
 
     return await context.write(work)
-
-
-def _checked(checks: Checks, change: dict[str, Any]) -> dict[str, Any]:
-    """The columns to write of what was said."""
-    new = checks.said(change)
-    if "first_name" in new:
-        new["first_name"] = checks.name(new["first_name"], "firstName")
-    if "last_name" in new:
-        new["last_name"] = checks.name(new["last_name"], "lastName")
-    if "email" in new:
-        new["email"], new["email_key"] = checks.email(new["email"], "email")
-    return new
 
 
 async def _found(
