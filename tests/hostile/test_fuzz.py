@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,13 +22,11 @@ from graphql import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Databases
 from tests.hostile.conforming import check_conforms, typed
 from tests.hostile.places import OA, Place
-from tests.hostile.sides import Sides, both
+from tests.hostile.sides import Sides
 from tests.hostile.test_values import DATES, IDS, INTS, NO_SIZES, TEXTS
 from tests.oracle.documents import Document, documents, mutations
-from tests.oracle.served import Undoing
 from tests.oracle.test_oracle import POOL, SDL
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
@@ -76,15 +74,6 @@ def _value(draw: Draw, mutation: str, path: tuple[str, ...], type_: Any) -> Any:
     if isinstance(named, GraphQLEnumType):
         return draw(st.sampled_from([*named.values, None, "NOPE"]))
     return draw(st.sampled_from(ODD[named.name]) | st.text())
-
-
-@pytest.fixture(scope="module")
-async def sides(
-    databases: Databases, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Sides]:
-    """Whatever is written here is undone."""
-    async with both(databases, tmp_path_factory.mktemp("fuzz"), Undoing) as made:
-        yield made
 
 
 async def test_whatever_is_asked_is_answered_as_the_schema_says(sides: Sides) -> None:

@@ -5,7 +5,6 @@ Whatever is sent, both databases answer the same, and nothing of it is a fault o
 
 import json
 import unicodedata
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from tests.conftest import Databases
 from tests.hostile.places import GOOD, OA, Place, asked, places, written
 from tests.hostile.sides import Sides, both
-from tests.oracle.served import Recording, Undoing
+from tests.oracle.served import Recording
 from tests.world import World
 
 TEXTS = {
@@ -54,15 +53,6 @@ IDS = {
     "in capitals": "CLI_" + "0" * 32,
     "digits of elsewhere": "cli_" + "\u0660" * 32,
 }
-
-
-@pytest.fixture(scope="module")
-async def sides(
-    databases: Databases, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Sides]:
-    """Whatever is written here is undone."""
-    async with both(databases, tmp_path_factory.mktemp("values"), Undoing) as made:
-        yield made
 
 
 def in_places(*types: str) -> pytest.MarkDecorator:
