@@ -44,8 +44,6 @@ def identify(read: Read, rows: Sequence[Mapping[str, Any]]) -> Caller | None:
         return None
     if found["second_factor_needed"]:
         return None
-    if found["second_factor_needed"]:
-        return None
     return Caller(
         organization=found["organization_id"],
         id=found["account_id"],
