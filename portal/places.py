@@ -19,8 +19,9 @@ _PORT = re.compile(r":\d*$")
 
 
 def public(url: str) -> str:
-    """The address of a site, without its last slash."""
-    _web(url, _ADDRESS)
+    """The address of a site, without its last slash. It has no path: pages are at its root."""
+    if _web(url, _ADDRESS).path not in ("", "/"):
+        raise ValueError("must be an address without a path: pages are at the root of a site")
     return url.rstrip("/")
 
 

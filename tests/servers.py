@@ -106,7 +106,7 @@ class PostgreSQL:
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             # Both may be temporary: somebody took the port, or a killed server's children linger.
-            self._port = _free_port() if fresh else self._port
+            self._port = free_port() if fresh else self._port
             if self._try_to_start(deadline):
                 return
         log = (self._folder / "log").read_text(errors="replace")
@@ -312,7 +312,7 @@ def _within_reach(binaries: Path, folder: Path) -> Path:
     return copy / "bin"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -4,20 +4,15 @@ import asyncio
 import os
 import re
 import shutil
-import signal
-import socket
 import stat
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
-from tests.crash.programs import ROOT, SECONDS, Server, environment, program, run, server
+from tests.crash.programs import ROOT, SECONDS, Server, demo, environment, run, server
 from tests.mailbox import Mailbox
 
 README = ROOT / "README.md"
@@ -111,35 +106,6 @@ def with_own_curl(folder: Path) -> str:
     curl.write_text(_CURL)
     curl.chmod(curl.stat().st_mode | stat.S_IXUSR)
     return f"{place}:{os.defpath}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@asynccontextmanager
-async def demo(folder: Path) -> AsyncIterator[str]:
-    """The address of a demo that keeps its things in `var/` of the folder."""
-    address = f"http://127.0.0.1:{(port := free_port())}"
-    words = "demo", "--port", str(port), "--directory", "var"
-    async with program(*words, env={}, folder=folder) as running:
-        await running.until("Ctrl-C ends it")
-        async with asyncio.timeout(SECONDS), httpx2.AsyncClient(base_url=address) as client:
-            while not await _is_ready(client):  # noqa: ASYNC110 - it is another process
-                await asyncio.sleep(0.05)
-        yield address
-        running.signal(signal.SIGINT)
-        ended = await running.end()
-        assert (ended.status, ended.complained) == (0, "")
-
-
-async def _is_ready(client: httpx2.AsyncClient) -> bool:
-    try:
-        return (await client.get("/readyz")).is_success
-    except httpx2.ConnectError:
-        return False
 
 
 async def test_readme_session_runs_against_the_demo(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from portal.pages.assets import at
 from portal.pages.choices import anywhere, practised, within
@@ -90,6 +92,7 @@ def environment(**constants: Any) -> Environment:
     made.filters |= {
         "day": _day,
         "moment": _moment,
+        "qr": _qr,
         "sentence": _sentence,
         "word": WORDS.__getitem__,
     }
@@ -123,3 +126,9 @@ def _day(written: str) -> str:
 def _moment(written: str) -> str:
     at = dt.datetime.fromisoformat(written)
     return f"{at.day} {at:%B %Y at %H:%M} UTC"
+
+
+def _qr(text: str) -> Markup:
+    """The text for a camera, as a drawing in the page; black on white, as cameras want it."""
+    drawn = segno.make(text, error="m", micro=False)
+    return Markup(drawn.svg_inline(scale=5, light="#fff"))  # noqa: S704 - squares, and no text

@@ -75,7 +75,7 @@ class _Reading:
 
     def _leaf(self, name: str, told: str, control: str) -> Any:
         try:
-            return _LEAVES.get(name, str)(told)
+            return _LEAVES.get(name, _words)(told)
         except ValueError:
             message = "Please fill this in."
             if told:
@@ -89,6 +89,12 @@ class _Reading:
 
 def _day(told: str) -> str:
     return date.fromisoformat(told).isoformat()
+
+
+def _words(told: str) -> str:
+    if not told:
+        raise ValueError
+    return told
 
 
 _LEAVES: Mapping[str, Callable[[str], Any]] = {"Boolean": "true".__eq__, "Int": int, "Date": _day}

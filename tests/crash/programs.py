@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from typing import Any
 import httpx2
 
 from tests.mailbox import Mailbox
+from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 SECRET_KEY = "an otter, a heron and five pikes: 0123456789"
@@ -158,3 +160,32 @@ async def server(env: Mapping[str, str], folder: Path) -> AsyncIterator[Server]:
         async with httpx2.AsyncClient(base_url=address, timeout=SECONDS) as client:
             (await client.get("/readyz")).raise_for_status()
             yield Server(running, client)
+
+
+@asynccontextmanager
+async def demo(folder: Path) -> AsyncIterator[str]:
+    """The address of a demo that is ready, and keeps its things in `var/` of the folder."""
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    words = "demo", "--port", str(port), "--directory", "var"
+    async with program(*words, env={}, folder=folder) as running:
+        await running.until("Ctrl-C ends it")
+        async with httpx2.AsyncClient(base_url=address) as client:
+            await until_ready(client)
+        yield address
+        running.signal(signal.SIGINT)
+        ended = await running.end()
+        assert (ended.status, ended.complained) == (0, "")
+
+
+async def until_ready(client: httpx2.AsyncClient) -> None:
+    """Wait until the server there is ready."""
+    async with asyncio.timeout(SECONDS):
+        while not await _is_ready(client):  # noqa: ASYNC110 - it is another process
+            await asyncio.sleep(0.05)
+
+
+async def _is_ready(client: httpx2.AsyncClient) -> bool:
+    try:
+        return (await client.get("/readyz")).is_success
+    except httpx2.TransportError:
+        return False

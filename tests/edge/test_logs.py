@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -29,10 +28,11 @@ from models import (
 )
 from schema import build
 from tests.conftest import Clinics, Databases
-from tests.crash.programs import ROOT, SECONDS, Server, environment, server
+from tests.crash.programs import ROOT, SECONDS, Server, environment, server, until_ready
 from tests.edge.canaries import operations
 from tests.edge.wire import Wire, wire
 from tests.mailbox import Fault, Mailbox
+from tests.servers import free_port
 from tests.world import LOGIN, PASSWORD, REGISTER, Clinic
 
 CANARY = "c4n4ry"
@@ -282,9 +282,7 @@ async def muted(env: dict[str, str], folder: Path, log: int) -> AsyncIterator[ht
     address = f"http://127.0.0.1:{port}"
     try:
         async with httpx2.AsyncClient(base_url=address, timeout=SECONDS) as client:
-            async with asyncio.timeout(SECONDS):
-                while not await is_ready(client):  # noqa: ASYNC110 - it is another process
-                    await asyncio.sleep(0.05)
+            await until_ready(client)
             yield client
             process.terminate()
             async with asyncio.timeout(SECONDS):
@@ -293,19 +291,6 @@ async def muted(env: dict[str, str], folder: Path, log: int) -> AsyncIterator[ht
         if process.returncode is None:
             process.kill()
             await process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def is_ready(client: httpx2.AsyncClient) -> bool:
-    try:
-        return (await client.get("/readyz")).is_success
-    except httpx2.TransportError:
-        return False
 
 
 async def test_e5_a_log_on_a_full_disk_fails_no_request(

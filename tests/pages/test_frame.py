@@ -325,7 +325,7 @@ async def test_a_page_asks_one_document_and_one_that_comes_back_two(
         await browser.open(f"/riverside{path}")
         assert len(asked) == 1
     asked.clear()
-    await browser.fail("password-change", password="short")
+    await browser.fail("password-change", currentPassword=PASSWORD, password="short")
     assert len(asked) == 2
 
 

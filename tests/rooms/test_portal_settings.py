@@ -55,6 +55,7 @@ BAD = [
     ("PUBLIC_URL", "https://u:hunter2@portal.example.org", "without user, query and fragment"),
     ("PUBLIC_URL", "https://portal.example.org/?hunter2", "without user, query and fragment"),
     ("PUBLIC_URL", "https://portal.example.org/#hunter2", "without user, query and fragment"),
+    ("PUBLIC_URL", "https://portal.example.org/hunter2", "without a path"),
     ("SECRET_KEY", None, "is not set: it must be at least 32 random characters"),
     ("SECRET_KEY", "", "must be at least 32 random characters; make one with python3 -c"),
     ("SECRET_KEY", "hunter2", "must be at least 32 random characters"),
@@ -180,8 +181,8 @@ def test_secrets_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_address_of_the_portal_is_taken_without_its_last_slash() -> None:
-    settings = Settings.read(secret_key=SECRET_KEY, public_url="https://portal.example.org/x/")
-    assert settings.public_url == "https://portal.example.org/x"
+    settings = Settings.read(secret_key=SECRET_KEY, public_url="https://portal.example.org/")
+    assert settings.public_url == "https://portal.example.org"
 
 
 def test_lists_are_parted_by_commas_or_spaces(
@@ -189,7 +190,7 @@ def test_lists_are_parted_by_commas_or_spaces(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SECRET_KEY", SECRET_KEY)
-    monkeypatch.setenv("PUBLIC_URL", "https://Portal.example.org:8443/x")
+    monkeypatch.setenv("PUBLIC_URL", "https://Portal.example.org:8443/")
     monkeypatch.setenv("ALLOWED_HOSTS", "A.example, b.example  [::2],")
     monkeypatch.setenv("CORS_ORIGINS", "https://a.example,http://B.example:8080")
     monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.0/8 ::1")
