@@ -8,28 +8,34 @@ PIP := $(PYTHON) -m pip install -qq --disable-pip-version-check --no-input --req
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock" $(ARGS) pyproject.toml
 
-# GraphiQL is built where Node is; without it all works, and /graphql says so.
-GRAPHIQL := $(if $(shell command -v npm),graphiql/built/manifest.json)
+# What browsers run is built where Node is; without it all works, and /graphql says so.
+BUILT := $(if $(shell command -v npm),web/built/manifest.json)
 
 # A .venv whose Python is gone is made anew.
 $(shell test -x $(PYTHON) || rm -rf .venv)
 
-.PHONY: help install demo serve test check bench torture fuzz schema docs lock clean
+.PHONY: help install demo serve test test-browser pictures check bench torture fuzz schema docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-install: $(DEV) $(GRAPHIQL) ## Set up .venv, and GraphiQL where Node is there.
+install: $(DEV) $(BUILT) ## Set up .venv, and GraphiQL where Node is there.
 
-demo: $(RUN) $(GRAPHIQL) ## Serve a small clinic with a login for every role on 127.0.0.1:8000.
+demo: $(RUN) $(BUILT) ## Serve a small clinic with a login for every role on 127.0.0.1:8000.
 	@$(PYTHON) -m portal demo $(ARGS)
 
-serve: $(RUN) $(GRAPHIQL) ## Serve what the environment says (DATABASE_URL, PUBLIC_URL, SECRET_KEY, …).
+serve: $(RUN) $(BUILT) ## Serve what the environment says (DATABASE_URL, PUBLIC_URL, SECRET_KEY, …).
 	@$(PYTHON) -m portal serve $(ARGS)
 
 test: $(DEV) ## Run every test, on SQLite and on a PostgreSQL that starts by itself.
 	$(PYTHON) -m pytest -n auto $(ARGS)
+
+test-browser: $(DEV) $(BUILT) ## Click through the pages in Chromium (Debian's, or what CHROMIUM names).
+	$(PYTHON) -m pytest -n auto tests/browser $(ARGS)
+
+pictures: $(DEV) $(BUILT) ## Take the README's pictures anew.
+	PICTURES=1 $(PYTHON) -m pytest -q -n 0 tests/browser/test_pictures.py -k taken
 
 check: $(DEV) ## Check format, lint, types, imports, and what is printed from the code.
 	$(PYTHON) -m ruff format --check
@@ -65,7 +71,7 @@ lock: $(DEV) ## Write the lock files anew after a change of pyproject.toml (ARGS
 	@$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock > /dev/null
 
 clean: ## Remove .venv, GraphiQL and the caches; var/ and its data stay.
-	rm -rf graphiql/built graphiql/node_modules
+	rm -rf web/built web/node_modules
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -90,6 +96,6 @@ $(DEV): requirements-dev.lock $(RUN)
 	@$(PIP) -r requirements-dev.lock
 	@touch $@
 
-graphiql/built/manifest.json: graphiql/package-lock.json graphiql/vite.config.js $(shell find graphiql/src -type f)
+web/built/manifest.json: web/package-lock.json web/vite.config.js $(shell find web/src -type f)
 	@echo "Building GraphiQL …"
-	@cd graphiql && npm ci --silent && npm run --silent build || echo "GraphiQL was not built; all else works." >&2
+	@cd web && npm ci --silent && npm run --silent build || echo "GraphiQL was not built; all else works." >&2

@@ -43,6 +43,9 @@ PAGES: Headers = (
 With `no-referrer` a browser would not say, either, from which origin a form comes.
 """
 
+FOREVER = "public, max-age=31536000, immutable"
+"""Of files that have another address whenever they change (`cache-control`)."""
+
 _PAGE = """\
 <!doctype html>
 <html lang="en">

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from portal import explorer, logs
+from portal import built, logs
 from portal.edge import Edge
 from portal.gate import Gate
 from portal.health import Health
@@ -45,7 +45,7 @@ class Portal(Starlette):
             *self._health.routes(),
             Route("/schema.graphql", _schema),
             assets(),
-            explorer.files(),
+            built.files(),
             *more,
             *desk.routes(),
         ]

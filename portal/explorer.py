@@ -1,28 +1,14 @@
 """GraphiQL at `/graphql`, for people with a browser: served from here alone, where it was built.
 
-`make install` builds it from `graphiql/` where Node is. Without it a short page says how to ask.
+`make install` builds it from `web/` where Node is. Without it a short page says how to ask.
 """
 
 import html
-import re
-from pathlib import Path
 
-import orjson
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.routing import Route
-
+from portal import built
 from portal.answers import HTML, Answer, Headers
-from portal.pages.assets import FOREVER
 
-BUILT = Path(__file__).parent.parent / "graphiql" / "built"
-"""What Vite makes of `graphiql/src`: files with their digest in their names, and a manifest."""
-
-_AT = "/static/graphiql/"
-_ENTRY = "src/main.js"
-_KINDS = {".css": "text/css", ".js": "text/javascript", ".ttf": "font/ttf"}
-_NAME = re.compile(r"[\w.-]+\.(?:css|js|ttf)", re.ASCII)
+_ENTRY = "src/graphiql/main.js"
 
 _HEADERS: Headers = (
     (
@@ -59,30 +45,16 @@ _NOT_BUILT = """\
 
 def page(form_token: str) -> Answer:
     """GraphiQL, which asks as the visit whose forms bring this token; or how to do without it."""
-    try:
-        entry = orjson.loads((BUILT / "manifest.json").read_bytes())[_ENTRY]
-    except FileNotFoundError:
+    entry = built.entry(_ENTRY)
+    if entry is None:
         return Answer(200, HTML, f"{_HEAD}{_HOW}{_NOT_BUILT}</html>\n".encode())
-    styles = "".join(f'<link rel="stylesheet" href="{_AT}{name}">\n' for name in entry["css"])
+    sheets = map(built.at, entry["css"])
+    styles = "".join(f'<link rel="stylesheet" href="{sheet}">\n' for sheet in sheets)
     text = (
         f"{_HEAD}"
         f'<link rel="icon" href="/static/icon.svg">\n{styles}'
-        f'<script type="module" src="{_AT}{entry["file"]}"></script>\n'
+        f'<script type="module" src="{built.at(entry["file"])}"></script>\n'
         f'<div id="graphiql" data-form-token="{html.escape(form_token)}"></div>\n'
         f"<noscript>{_HOW}</noscript>\n</html>\n"
     )
     return Answer(200, HTML, text.encode(), _HEADERS)
-
-
-def files() -> Route:
-    """Where the files of GraphiQL are."""
-    return Route(f"{_AT}{{name}}", _file)
-
-
-async def _file(request: Request) -> Response:
-    name = request.path_params["name"]
-    path = BUILT / name
-    if not _NAME.fullmatch(name) or not path.is_file():
-        raise HTTPException(404)
-    kind = _KINDS[path.suffix]
-    return FileResponse(path, media_type=kind, headers={"cache-control": FOREVER})

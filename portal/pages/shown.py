@@ -11,6 +11,7 @@ import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from portal import built
 from portal.pages.assets import at
 from portal.pages.choices import anywhere, practised, within
 from portal.pages.page import Said
@@ -99,6 +100,7 @@ def environment(**constants: Any) -> Environment:
     made.globals |= {
         "anywhere": anywhere,
         "asset": at,
+        "built": _built,
         "practised": practised,
         "turned": _turned,
         "within": within,
@@ -126,6 +128,12 @@ def _day(written: str) -> str:
 def _moment(written: str) -> str:
     at = dt.datetime.fromisoformat(written)
     return f"{at.day} {at:%B %Y at %H:%M} UTC"
+
+
+def _built(source: str) -> str:
+    """The address of what was built of the source; nothing where nothing was."""
+    entry = built.entry(source)
+    return built.at(entry["file"]) if entry else ""
 
 
 def _qr(text: str) -> Markup:

@@ -58,7 +58,7 @@ class People:
         for context in self._contexts:
             await context.close()
         if failure is None:
-            assert self.complaints == []
+            assert not self.complaints, "\n".join(self.complaints)
 
     async def come(self, username: str = "", **look: Any) -> "Person":
         """Somebody comes; with a username, they sign in first. `look` is Playwright's."""
@@ -193,6 +193,14 @@ class Person:
                 new = sorted((Counter(await self.letters(subject)) - Counter(known)).elements())
         return new
 
+    async def asks_in_graphiql(self, tab: str) -> None:
+        """Go to GraphiQL's tab of this name, and execute what is in it."""
+        editor = self.page.locator(".graphiql-query-editor")
+        await expect(editor.locator(".view-line").first).to_be_visible()
+        await self.page.get_by_role("tab", name=tab, exact=True).click()
+        await expect(editor).to_contain_text(tab)
+        await self.page.get_by_role("button", name="Execute query").click()
+
     async def letters(self, subject: str) -> list[str]:
         """To whom letters of this subject have gone."""
         await self.opens("/mail")
@@ -207,6 +215,6 @@ class Person:
 
     def field(self, label: str, *, within: str = "") -> Locator:
         """The field, the drop-down or the box of this label."""
-        place: Any = self.page.get_by_role("group", name=within) if within else self.page
+        place: Page | Locator = self.page.get_by_role("group", name=within) if within else self.page
         named = re.compile(rf"^{re.escape(label)}( \(optional\))?$")
         return place.get_by_label(named).and_(self.page.locator("input, select"))

@@ -9,12 +9,12 @@ import orjson
 import pytest
 from graphql import OperationDefinitionNode, coerce_input_value, parse, type_from_ast, validate
 
-from portal import explorer
+from portal import built as building
 from schema import build
 from tests.pages.browsing import Browser
 from tests.world import PUBLIC_URL, Clinic, World
 
-JOURNEYS = sorted((explorer.BUILT.parent / "src" / "journeys").glob("*.graphql"))
+JOURNEYS = sorted((building.BUILT.parent / "src" / "graphiql" / "journeys").glob("*.graphql"))
 SCHEMA = build()
 WHO = "{ viewer { staff { displayName } } }"
 CREATE = 'mutation { departmentCreate(input: {name: "Oncology"}) { department { name } } }'
@@ -34,10 +34,10 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "built"
     folder.mkdir()
     entry = {"file": "main-1.js", "css": ["main-1.css"], "isEntry": True}
-    (folder / "manifest.json").write_bytes(orjson.dumps({"src/main.js": entry}))
+    (folder / "manifest.json").write_bytes(orjson.dumps({"src/graphiql/main.js": entry}))
     for name, content in FILES.items():
         (folder / name).write_bytes(content)
-    monkeypatch.setattr(explorer, "BUILT", folder)
+    monkeypatch.setattr(building, "BUILT", folder)
     return folder
 
 
@@ -58,13 +58,13 @@ async def ask(browser: Browser, query: str, headers: Mapping[str, str]) -> httpx
 async def test_where_it_is_not_built_the_page_says_so_and_how_to_ask(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(explorer, "BUILT", tmp_path / "nowhere")
+    monkeypatch.setattr(building, "BUILT", tmp_path / "nowhere")
     await browser.open("/graphql")
     assert "Send it a POST" in browser.text
     assert "GraphiQL would be here if it was built: make install does that" in browser.text
     policy = browser.answer.headers["content-security-policy"]
     assert policy == "default-src 'none'; frame-ancestors 'none'"
-    assert (await browser.http.get("/static/graphiql/main-1.js")).status_code == 404
+    assert (await browser.http.get("/static/built/main-1.js")).status_code == 404
 
 
 @pytest.mark.usefixtures("built")
@@ -85,8 +85,8 @@ async def test_where_it_is_built_it_runs_nothing_but_files_of_ours(browser: Brow
                said.keys() & {"src", "href"}}  # fmt: skip
     assert brought == {
         "/static/icon.svg",
-        "/static/graphiql/main-1.css",
-        "/static/graphiql/main-1.js",
+        "/static/built/main-1.css",
+        "/static/built/main-1.js",
         "/schema.graphql",
     }
     assert "http" not in browser.answer.text
@@ -98,7 +98,7 @@ async def test_its_files_are_kept_for_good_and_nothing_else_is_there(
     (built.parent / "secret.js").write_text("secret")
     kinds = {"js": "text/javascript", "css": "text/css", "ttf": "font/ttf"}
     for name, content in FILES.items():
-        answer = await browser.http.get(f"/static/graphiql/{name}")
+        answer = await browser.http.get(f"/static/built/{name}")
         kind = kinds.get(name.rpartition(".")[2])
         if kind is None:
             assert answer.status_code == 404
@@ -107,7 +107,7 @@ async def test_its_files_are_kept_for_good_and_nothing_else_is_there(
         assert answer.headers["content-type"].partition(";")[0] == kind
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     for name in ("manifest.json", "main-2.js", "..%2Fsecret.js", "../secret.js", "", "%00.js"):
-        assert (await browser.http.get(f"/static/graphiql/{name}")).status_code == 404, name
+        assert (await browser.http.get(f"/static/built/{name}")).status_code == 404, name
 
 
 @pytest.mark.parametrize("path", JOURNEYS, ids=lambda path: path.stem)
@@ -127,7 +127,7 @@ def test_a_journey_is_one_of_the_schema_and_its_variables_fit(path: Path) -> Non
 
 
 def test_its_lock_holds_digests_and_no_host() -> None:
-    lock = (explorer.BUILT.parent / "package-lock.json").read_text()
+    lock = (building.BUILT.parent / "package-lock.json").read_text()
     packages = orjson.loads(lock)["packages"]
     assert all("integrity" in one for name, one in packages.items() if name)
     assert "://" not in lock

@@ -1,4 +1,4 @@
-// Two things that HTML cannot do: read the end of a mailed link, and count a password's characters.
+// Two things that HTML cannot do: read the end of a mailed link, and judge a password.
 
 // The token of a mailed link comes after "#", which no server sees. It goes into the form, and
 // away from the address bar and the history; the form then asks what has become of the link.
@@ -14,16 +14,35 @@ function open() {
 addEventListener("hashchange", open);
 open();
 
+// Who chooses a password sees at once what the API will say of it. What judges it comes only when
+// somebody is about to type, and where it was not built, there are the characters to count.
 for (const password of document.querySelectorAll("input[data-least]")) {
-  const count = document.createElement("p");
-  count.className = "hint";
-  count.setAttribute("role", "status");
-  password.after(count);
-  password.addEventListener("input", () => {
-    const typed = [...password.value.normalize("NFC")].length;
-    const missing = Number(password.dataset.least) - typed;
-    count.textContent = !typed ? ""
+  const meter = document.createElement("meter");
+  Object.assign(meter, { max: 4, low: 2, high: 3, optimum: 4, hidden: true });
+  meter.setAttribute("aria-label", "How hard the password is to guess");
+  const advice = document.createElement("p");
+  advice.className = "hint";
+  advice.setAttribute("role", "status");
+  password.after(meter, advice);
+
+  const { least, strength: judge } = password.dataset;
+  const judging = () => (judge ? import(judge) : Promise.resolve({}));
+  password.addEventListener("focus", judging, { once: true });
+  async function look() {
+    const { strength } = await judging().catch(() => ({}));
+    const typed = password.value.normalize("NFC");
+    const missing = Number(least) - [...typed].length;
+    const username = password.form.elements.username?.value;
+    const found = strength?.(typed, username ? [username] : []);
+    meter.hidden = !typed || !found;
+    const score = found?.score ?? 0;
+    meter.value = missing > 0 ? Math.min(score, 2) : score;
+    advice.textContent = !typed ? ""
       : missing > 0 ? `${missing} more character${missing > 1 ? "s" : ""}, please.`
-      : "Long enough.";
-  });
+      : !found ? "Long enough."
+      : score > 2 ? "This is a good password."
+      : `${found.warning || "This password is easy to guess"}. Choose one that nobody would guess.`;
+  }
+  password.addEventListener("input", look);
+  password.form.elements.username?.addEventListener("input", look);
 }
