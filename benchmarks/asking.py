@@ -63,6 +63,11 @@ def post(caller: Caller | None, path: str, body: Any) -> bytes:
     return _head(caller, f"POST {path}", *lines) + sent
 
 
+def page(caller: Caller, path: str) -> bytes:
+    """A page for people, with the cookie of a visit in which the caller is signed in."""
+    return _head(None, f"GET {path}", f"cookie: visit={'v' * 22}.{caller.token}.")
+
+
 def _get(caller: Caller, path: str) -> bytes:
     return _head(caller, f"GET {path}")
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import growth, lean, letters, reads, signing, workers, writes
+from benchmarks import growth, lean, letters, pages, reads, signing, workers, writes
 from benchmarks.report import Finding
 from benchmarks.rounds import Effort
 from benchmarks.rows import ROWS, Data
@@ -26,6 +26,7 @@ WORKS = (
         Work("reads", row.name, frozenset({row.product.data}), partial(reads.measure, row))
         for row in ROWS
     ),
+    Work("pages", "The Clients list as a page", pages.DATA, pages.measure),
     Work("growth", "Cost by number of clients", growth.DATA, growth.measure),
     Work("signing", "Signing in", signing.DATA, signing.measure),
     Work("writing", "Mutations", writes.DATA, writes.measure),

@@ -28,19 +28,25 @@ class Document:
 
 def documents(schema: GraphQLSchema) -> dict[str, Document]:
     """All of them, each by the name of its file."""
-    return {path.stem: _document(schema, path) for path in sorted(_FOLDER.glob("*.graphql"))}
+    names = sorted(path.stem for path in _FOLDER.glob("*.graphql"))
+    return {name: _document(schema, name) for name in names}
 
 
-def _document(schema: GraphQLSchema, path: Path) -> Document:
-    text = _with_fragments(path.read_text(), set())
-    operation = parse(text).definitions[0]
-    assert isinstance(operation, OperationDefinitionNode), path
+def text(name: str) -> str:
+    """The document of this name, with what it spreads."""
+    return _with_fragments((_FOLDER / f"{name}.graphql").read_text(), set())
+
+
+def _document(schema: GraphQLSchema, name: str) -> Document:
+    whole = text(name)
+    operation = parse(whole).definitions[0]
+    assert isinstance(operation, OperationDefinitionNode), name
     variables: dict[str, Any] = {}
     for declared in operation.variable_definitions or ():
         kind = type_from_ast(schema, declared.type)
-        assert kind, f"{path.name}: ${declared.variable.name.value}"
+        assert kind, f"{name}: ${declared.variable.name.value}"
         variables[declared.variable.name.value] = kind
-    return Document(text, variables)
+    return Document(whole, variables)
 
 
 def _with_fragments(text: str, known: set[str]) -> str:

@@ -11,6 +11,10 @@ A control is named by the variable that it fills in, or by the field of `$input`
 """
 
 
+SEARCH = "search"
+"""The control of a form that is not sent yet: somebody looks for what else there is to choose."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """What was typed, as the document wants it, and which control stands for what was put there."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from portal.pages.page import Prepare, Prepared, Said
 
-_PAIR = re.compile(r"pair\.(\w+)\.now")
+PAIR = re.compile(r"pair\.(\w+)\.now")
 _ROLE = re.compile(r"role\.(\w+)\.(\w+)\.now")
 
 ANYWHERE = "anywhere"
@@ -38,7 +38,7 @@ def pairs(other: str, added: str = "add") -> Prepare:
     def prepare(said: Said) -> Prepared:
         found, places = dict(said), {}
         counts = {added: 0, "change": 0, "remove": 0}
-        for (id,), was, now in _changes(said, _PAIR):
+        for (id,), was, now in _changes(said, PAIR):
             kind = "remove" if not now else "change" if was else added
             put = f"{kind}.{counts[kind]}"
             counts[kind] += 1

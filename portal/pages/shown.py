@@ -15,6 +15,7 @@ from portal import built
 from portal.pages.assets import at
 from portal.pages.choices import anywhere, practised, within
 from portal.pages.page import Said
+from portal.pages.prepare import PAIR
 from portal.pages.typed import INPUT, Problem
 from portal.pages.words import WORDS
 
@@ -57,6 +58,12 @@ class Filled:
     def has(self, control: str) -> bool:
         """Whether the form has the control, or a group of that name."""
         return any(f"{name}.".startswith(f"{control}.") for name in self.said)
+
+    @property
+    def chosen(self) -> list[str]:
+        """Of the pairs for which a department is chosen: the other sides' ids."""
+        found = {PAIR.fullmatch(name): text for name, text in self.said.items()}
+        return [pair[1] for pair, text in found.items() if pair and text]
 
     @property
     def is_late(self) -> bool:

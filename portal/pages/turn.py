@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from portal.answers import PAGES, Refusal, bad
 from portal.pages.documents import Document
-from portal.pages.page import Form, Page, Said
+from portal.pages.page import SEARCH, Form, Page, Said
 from portal.pages.shown import Complaint, Filled, complaints
 from portal.pages.table import DONE
 from portal.pages.typed import Problem, variables
@@ -77,6 +77,8 @@ class Turn:
         prepared = form.prepare(said)
         if form.name not in self.documents:
             return await self.show(Posted(form, prepared.said))
+        if said.get(SEARCH):
+            return await self.show(Posted(form, said))
         asked = {**prepared.said, **self.request.path_params}
         values, problems = variables(self.documents[form.name], asked)
         payload: dict[str, Any] = {}

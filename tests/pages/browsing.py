@@ -153,8 +153,18 @@ class Browser:
         """Fill it in so that it comes back with what is wrong."""
         return await self.submit(form, 422, said)
 
-    async def submit(self, form: str, status: int, said: Mapping[str, Any]) -> Self:
-        """Fill it in, and be answered with this status."""
+    async def search(self, form: str, /, **said: Any) -> Self:
+        """Fill it in, and press its button for searching."""
+        return await self.submit(form, 200, said, {"search": "true"})
+
+    async def submit(
+        self,
+        form: str,
+        status: int,
+        said: Mapping[str, Any],
+        pressed: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Fill it in, press a button, which may say something, and be answered with this status."""
         found = self.form(form)
         values = dict(found.controls)
         boxes = dict(found.boxes)
@@ -166,7 +176,8 @@ class Browser:
                 assert control in values, f"no control {control} in {sorted(values)}"
                 options = found.options.get(control)
                 values[control] = options[value] if options else value
-        body = values | {name: "true" for name, checked in boxes.items() if checked}
+        checked = {name: "true" for name, is_checked in boxes.items() if is_checked}
+        body = {**values, **checked, **(pressed or {})}
         headers = {"origin": PUBLIC_URL, "accept": "text/html"}
         return self._see(await self.http.post(found.action, data=body, headers=headers), status)
 

@@ -316,15 +316,36 @@ async def test_s20_one_row_that_is_wrong_saves_nothing_and_says_which(
     assert browser.form("client-associations").controls[pair(clinic, "pia")]
 
 
-async def test_practitioners_are_found_by_name(browser: Browser, clinic: Clinic) -> None:
+async def test_practitioners_are_searched_for_and_who_is_chosen_stays_chosen(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    petra, pia, wes = (pair(clinic, who) for who in ("petra", "pia", "wes"))
     await browser.sign_in("olivia")
-    await browser.open(f"/riverside/clients/{clinic.ids['amy']}/edit?find=pia")
+    await browser.open(f"/riverside/clients/{clinic.ids['amy']}/edit")
+    async with world.unchanged():
+        await browser.search("client-associations", find="wes", **{pia: "Mental Health"})
     form = browser.form("client-associations")
-    assert [name for name in form.options if name.startswith("pair.")] == [
-        pair(clinic, "petra"),
-        pair(clinic, "pia"),
-    ]
-    assert form.action.endswith("/edit?find=pia")
+    assert list(form.options) == [petra, pia, wes]
+    assert list(form.options[pia]) == ["Not associated", "Mental Health"]
+    assert form.controls["find"] == "wes"
+    await browser.send("client-associations", **{wes: "Family Medicine"})
+    assert "Pia Staff Mental Health" in browser.text
+    assert "Wes Staff Family Medicine" in browser.text
+
+
+async def test_what_is_typed_of_a_new_client_stays_while_practitioners_are_searched_for(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await browser.sign_in("olivia")
+    await browser.open("/riverside/clients/new")
+    async with world.unchanged():
+        await browser.search("client-create", firstName="Finn", find="pia")
+    form = browser.form("client-create")
+    assert form.controls["firstName"] == "Finn"
+    assert pair(clinic, "pia") in form.options
+    assert pair(clinic, "wes") not in form.options
+    await browser.search("client-create", find="nobody")
+    assert "Nobody else to choose." in browser.text
 
 
 async def test_details_are_edited_and_each_part_is_saved_by_itself(
