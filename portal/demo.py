@@ -9,10 +9,13 @@ import email.policy
 import os
 import re
 import secrets
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from rich.console import Console
+from rich.markup import escape
 from sqlalchemy import select
 
 import resolvers
@@ -128,9 +131,16 @@ def run(port: int, directory: Path) -> None:
     }
     os.environ.update(environment)
     settings = Settings.read()
-    asyncio.run(_prepare(settings, directory / "mail"))
-    print(_greeting(public_url, directory), flush=True)
+    with _progress():
+        asyncio.run(_prepare(settings, directory / "mail"))
+    Console().print(_greeting(public_url, directory), highlight=False, soft_wrap=True)
     life.serve(settings, "127.0.0.1", port, factory="portal.mailbox:from_environment")
+
+
+def _progress() -> AbstractContextManager[object]:
+    """Something that moves, where somebody watches."""
+    terminal = Console(stderr=True)
+    return terminal.status("Opening the clinic …") if terminal.is_terminal else nullcontext()
 
 
 async def _prepare(settings: Settings, mail: Path) -> None:
@@ -296,21 +306,24 @@ def _secret(path: Path) -> str:
 
 
 def _greeting(public_url: str, directory: Path) -> str:
+    """What there is, in the markup of Rich: plain text where no terminal is."""
     width = max(map(len, ROLES))
     invited = f"{INVITED.first_name} {INVITED.last_name}"
 
     def table(people: dict[str, str]) -> str:
-        return "\n".join(f"  {username:<{width}}  {who}" for username, who in people.items())
+        return "\n".join(
+            f"  [bold]{username:<{width}}[/]  {who}" for username, who in people.items()
+        )
 
     return f"""
-{NAME} is open.
+[bold green]{NAME} is open.[/]
 
-  API      {public_url}/graphql
-  Schema   {public_url}/schema.graphql
-  Portal   {public_url}/{SLUG}
-  Mails    {public_url}/mail, of the files in {directory / "mail"}
+  API      [cyan]{public_url}/graphql[/]
+  Schema   [cyan]{public_url}/schema.graphql[/]
+  Portal   [cyan]{public_url}/{SLUG}[/]
+  Mails    [cyan]{public_url}/mail[/], of the files in {escape(str(directory / "mail"))}
 
-Sign in to the organization "{SLUG}" with one of these, and the password "{PASSWORD}":
+Sign in to the organization "{SLUG}" with one of these, and the password "[bold]{PASSWORD}[/]":
 
 {table(ROLES)}
 
@@ -330,5 +343,5 @@ Then show that token as "authorization: Bearer …", and ask:
 
   {{ clients(status: PENDING) {{ nodes {{ id firstName lastName department {{ name }} }} }} }}
 
-Ctrl-C ends it; {directory} keeps it.
+Ctrl-C ends it; {escape(str(directory))} keeps it.
 """
