@@ -1,9 +1,12 @@
 """GraphiQL, in which administrators explore."""
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
 from portal import built
+from tests.browser.looks import looked_at
 from tests.browser.person import People
 
 pytestmark = [
@@ -40,3 +43,13 @@ async def test_its_docs_show_the_rule_of_each_field(people: People) -> None:
     await docs.get_by_role("link", name="Query", exact=True).click()
     await docs.get_by_role("link", name="auditEvents", exact=True).click()
     await expect(docs).to_contain_text("AUDIT_READ")
+
+
+async def test_it_keeps_nobody_out_but_for_what_is_its_makers(people: People) -> None:
+    olivia = await people.come("olivia.admin")
+    await olivia.opens("/graphql")
+    await expect(olivia.page.locator(".graphiql-query-editor .view-line").first).to_be_visible()
+    # Its tabs have a button inside, and some of its greys are faint.
+    theirs = re.compile(": (color-contrast|nested-interactive): ")
+    found = [one for one in await looked_at(olivia) if not theirs.search(one)]
+    assert not found, "\n".join(found)

@@ -3,25 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 
 from portal.pages.table import TABLE
+from tests.browser.looks import looked_at
 from tests.browser.person import PASSWORD, People, Person
 
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-WIDTHS = (360, 1280)
-GRAVE = ("serious", "critical")
-
-_RUN = """async (grave) => {
-  const found = await axe.run(document, { resultTypes: ["violations"] });
-  return found.violations.filter((one) => grave.includes(one.impact)).map((one) =>
-    `${one.id}: ${one.nodes.map((node) => node.target + " " + node.failureSummary).join("; ")}`);
-}"""
-_TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 _ID = re.compile(r"(?:cli|stf|dep)_[0-9a-f]{32}")
 _CURSOR = re.compile(r"cur_[\w%.-]+")
 ALIKE = 8
@@ -37,22 +26,6 @@ EMPTY = {
     "/riverside/departments/new": "Create",
     "/riverside/account": "Save password",
 }
-
-
-async def looked_at(person: Person) -> list[str]:
-    """What is wrong with the page that is open, in each look."""
-    await person.page.evaluate(AXE_SCRIPT)
-    wrong = []
-    for scheme in SCHEMES:
-        await person.page.emulate_media(color_scheme=scheme)
-        for width in WIDTHS:
-            await person.page.set_viewport_size({"width": width, "height": 800})
-            found = await person.page.evaluate(_RUN, GRAVE)
-            if await person.page.evaluate(_TOO_WIDE):
-                found.append("it is wider than the window")
-            at = urlsplit(person.page.url)
-            wrong += [f"{at.path}?{at.query} {scheme} {width}: {one}" for one in found]
-    return wrong
 
 
 async def links(person: Person) -> list[str]:
