@@ -222,7 +222,7 @@ class Courier:
         now = self._clock()
         if now - letter.created_at >= self._give_up:
             return Outcome(letter, LetterState.EXPIRED, now, error)
-        return Outcome(letter, LetterState.QUEUED, now + backoff(letter.attempts), error)
+        return Outcome(letter, LetterState.QUEUED, now + backoff(letter.attempts + 1), error)
 
     def _message(self, letter: Taken) -> Message:
         contents = LETTERS[letter.name].from_json(letter.contents)

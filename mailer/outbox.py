@@ -21,7 +21,9 @@ ERROR_LENGTH = 200
 class Taken:
     """A letter taken out under a lease that ends at `until`; after that another may take it.
 
-    `attempts` counts this one. `link_ended` says that its link was used, superseded or ran out.
+    `attempts` are those before this one that came to an end, good or bad: one whose courier was
+    killed says nothing of the letter. `link_ended` says that its link was used, superseded or ran
+    out.
     """
 
     organization_id: uuid.UUID
@@ -149,7 +151,7 @@ _due = (
 _TAKE = (
     update(Letter)
     .where(Letter.organization_id == _due.c.organization_id, Letter.id == _due.c.id)
-    .values(lease=bindparam("new_lease"), due_at=bindparam("until"), attempts=Letter.attempts + 1)
+    .values(lease=bindparam("new_lease"), due_at=bindparam("until"))
     .returning(
         Letter.organization_id,
         Letter.id,
@@ -190,6 +192,7 @@ _DONE = (
     .where(_mine)
     .values(
         state=bindparam("new_state"),
+        attempts=Letter.attempts + 1,
         lease=None,
         contents=None,
         done_at=bindparam("at"),
@@ -199,5 +202,10 @@ _DONE = (
 _AGAIN = (
     update(Letter)
     .where(_mine)
-    .values(lease=None, due_at=bindparam("at"), error=bindparam("new_error"))
+    .values(
+        attempts=Letter.attempts + 1,
+        lease=None,
+        due_at=bindparam("at"),
+        error=bindparam("new_error"),
+    )
 )
