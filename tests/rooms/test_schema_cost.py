@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from graphql import get_introspection_query, parse
+from graphql import GraphQLError, GraphQLSyntaxError, get_introspection_query, parse
 
 from models import Surface, outside
 from schema import Api, Limits
 from schema.cost import COUNTED
+from schema.document import _TOKEN, parsed
 from schema.limits import ANONYMOUS, SIGNED_IN, WORDS, Amounts
 from schema.measure import Meter
 from schema.root import build
@@ -25,6 +26,14 @@ OA: Caller = ("oa", Surface.PORTAL)
 NOBODY: Caller = None
 
 METER = Meter(build())
+WRITTEN = (
+    '{ a(b: "x # \\" y, z", c: """ "q" \\""" # no\n """, d: -1.5e+3) # c {}\n @x(y: "") ...F }',
+    'query ($a: [Int!]! = "" ) { a } # end of it all',
+    "\ufeff{ a, b ,, c }#",
+    '{ a(b: """""", c: "") ... on T { i } }\n#\n',
+    '{ a(b: """a\\\\ """) { b(c: [1, 2], d: {e: $f, g: H}) } }',
+)
+"""Documents with all that a token can be, or only look like."""
 
 Json = dict[str, Any]
 
@@ -205,6 +214,7 @@ class TestBombs:
                 "{ departments { " + many("id", 4000) + " } }", "tokens", 4001, id="tokens"
             ),
             pytest.param("{ departments { id } }" + "\n#" * 4001, "tokens", 4001, id="comments"),
+            pytest.param("{" + "a{" * 5000 + "a" + "}" * 5000 + "}", "tokens", 4001, id="braces"),
             pytest.param(
                 "{ departments { id } }".ljust(50_001), "characters", 50_001, id="white space"
             ),
@@ -300,9 +310,9 @@ class TestBombs:
                 id="an operation that we have not",
             ),
             pytest.param(
-                "{" + "a{" * 5000 + "a" + "}" * 5000 + "}",
+                "{" + "a{" * 1300 + "a" + "}" * 1300 + "}",
                 "Syntax Error: Document is nested too deeply. Parsing aborted.",
-                id="5,000 braces",
+                id="1,300 braces",
             ),
             pytest.param(
                 "{ link(token: " + "[" * 1900 + "]" * 1900 + ") { state } }",
@@ -666,3 +676,18 @@ class TestKept:
         )
         response = await served.answer(OA, document, ids)
         assert len(response.json["data"]) == 20
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_tokens_are_counted_as_the_parser_counts_them(text: str) -> None:
+    parsed(text, ANONYMOUS)
+    counted = sum(1 for found in _TOKEN.finditer(text) if found[1])
+    parse(text, max_lexical_tokens=counted)
+    with pytest.raises(GraphQLSyntaxError, match="more than"):
+        parse(text, max_lexical_tokens=counted - 1)
+
+
+@pytest.mark.parametrize("part", ['"', "#", '"""', "\\", '""" \\"""', '"a', " ", "-", "1", "\n#"])
+def test_what_is_no_document_is_still_refused_by_the_parser(part: str) -> None:
+    with pytest.raises(GraphQLError):
+        parsed(part * (9_999 // len(part)), ANONYMOUS)
