@@ -26,10 +26,10 @@ for (const password of document.querySelectorAll("input[data-least]")) {
   password.after(meter, advice);
 
   const { least, strength: judge } = password.dataset;
-  const judging = () => (judge ? import(judge) : Promise.resolve({}));
+  const judging = () => (judge ? import(judge).catch(() => ({})) : Promise.resolve({}));
   password.addEventListener("focus", judging, { once: true });
   async function look() {
-    const { strength } = await judging().catch(() => ({}));
+    const { strength } = await judging();
     const typed = password.value.normalize("NFC");
     const missing = Number(least) - [...typed].length;
     const username = password.form.elements.username?.value;
