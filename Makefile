@@ -18,7 +18,7 @@ $(shell test -x $(PYTHON) || rm -rf .venv)
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 install: $(DEV) $(BUILT) ## Set up .venv, and GraphiQL where Node is there.
 
