@@ -28,7 +28,7 @@ demo: $(RUN) $(BUILT) ## Serve a small clinic with a login for every role on 127
 serve: $(RUN) $(BUILT) ## Serve what the environment says (DATABASE_URL, PUBLIC_URL, SECRET_KEY, …).
 	@$(PYTHON) -m portal serve $(ARGS)
 
-test: $(DEV) ## Run every test, on SQLite and on a PostgreSQL that starts by itself.
+test: $(DEV) $(BUILT) ## Run every test, on SQLite and on a PostgreSQL that starts by itself.
 	$(PYTHON) -m pytest -n auto $(ARGS)
 
 test-browser: $(DEV) $(BUILT) ## Click through the pages in Chromium (Debian's, or what CHROMIUM names).
