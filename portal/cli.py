@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -27,10 +28,12 @@ from resolvers import (
     Founding,
     Refused,
     Verdict,
+    count_over,
     create_administrator,
     create_organization,
     encrypt_anew,
     second_factor_reset,
+    sweep,
     verify,
 )
 from schema import build, errors_page, limits_page, permissions_page, printed
@@ -155,6 +158,31 @@ def encrypt() -> None:
     """Encrypt with SECRET_KEY what PREVIOUS_SECRET_KEY encrypted, which may go then."""
     many = do(encrypt_anew)
     print(f"Secrets encrypted anew: {many}.")
+
+
+@commands.command()
+def purge(
+    yes: Annotated[bool, typer.Option("--yes", help="Let them go, instead of counting.")] = False,
+) -> None:
+    """Count the rows that have served their time, or let them go at once.
+
+    The clerk of any server or courier does the same by itself, in small batches.
+    """
+    retention = Settings.read().retention
+
+    async def all_of_it(context: Context) -> Counter[str]:
+        gone = Counter[str]()
+        while went := await sweep(context, retention):
+            gone += went
+        return gone
+
+    found = do(all_of_it if yes else lambda context: count_over(context, retention)) or Counter()
+    for table, many in found.items():
+        print(f"{table}: {many}")
+    if not found:
+        print("Nothing has served its time.")
+    elif not yes:
+        print("They are still there: purge --yes lets them go.")
 
 
 @commands.command()

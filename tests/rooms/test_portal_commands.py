@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from models import (
     Account,
@@ -49,6 +49,7 @@ HELP = {
     "create-administrator": ["--organization", "--email", "--first-name", "--last-name"],
     "second-factor-reset": ["--organization", "--username"],
     "encrypt-anew": ["PREVIOUS_SECRET_KEY"],
+    "purge": ["--yes", "Count the rows that have served their time"],
     "demo": ["--port", "--directory"],
     "populate": ["--organizations", "--clients", "--seed"],
     "schema": ["--check"],
@@ -283,6 +284,29 @@ async def test_the_audit_trail_is_checked(url: str, mailbox: Mailbox, tmp_path: 
     assert ended.status == 0
     ended = await run("audit", "verify", "--organization", "nowhere", env=env, folder=tmp_path)
     assert ended == Ended(2, "", "There is no organization 'nowhere'.\n")
+
+
+async def test_what_has_served_its_time_is_counted_first_and_goes_when_that_is_meant(
+    url: str, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    env = environment(url, mailbox)
+    assert (await run(*founding(), env=env, folder=tmp_path)).status == 0
+    nothing = Ended(0, "Nothing has served its time.\n", "")
+    assert await run("purge", "--yes", env=env, folder=tmp_path) == nothing
+
+    database = Database(url)
+    long_ago = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    await database.write(lambda c: c.execute(update(Letter).values(done_at=long_ago)))
+    told = "letters: 1\nThey are still there: purge --yes lets them go.\n"
+    assert await run("purge", env=env, folder=tmp_path) == Ended(0, told, "")
+    assert await _count(database, Letter) == [1]
+    gone = Ended(0, "letters: 1\n", "")
+    assert await run("purge", "--yes", env=env, folder=tmp_path) == gone
+    assert await _count(database, Letter) == [0]
+    await database.close()
+    assert await run("purge", env=env, folder=tmp_path) == nothing
+    verified = await run("audit", "verify", env=env, folder=tmp_path)
+    assert verified.said.startswith("hilltop: 4 events, the last is ")
 
 
 async def test_an_operator_makes_an_administrator_where_none_is_left(
