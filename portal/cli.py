@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
@@ -36,7 +37,15 @@ from resolvers import (
     sweep,
     verify,
 )
-from schema import build, errors_page, limits_page, permissions_page, printed
+from schema import (
+    Weight,
+    build,
+    differences,
+    errors_page,
+    limits_page,
+    permissions_page,
+    printed,
+)
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "schema.graphql"
@@ -258,9 +267,23 @@ def verify_audit(
 @commands.command()
 def schema(
     check: Annotated[bool, typer.Option("--check", help="Compare, and print nothing.")] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Print what changed since this git revision (or file), instead."),
+    ] = None,
 ) -> None:
-    """Print the schema, as it stands in schema.graphql."""
-    _printed(SCHEMA, printed(), check)
+    """Print the schema, as it stands in schema.graphql.
+
+    Against an older one: a line a change, and exit 1 if one breaks clients.
+    """
+    if against is None:
+        _printed(SCHEMA, printed(), check)
+        return
+    found = differences(_schema_of(against), printed())
+    for difference in found:
+        print(f"{difference.weight:9}  {difference.text}")
+    if any(difference.weight is Weight.BREAKING for difference in found):
+        raise SystemExit(1)
 
 
 @commands.command()
@@ -326,6 +349,17 @@ async def _nothing(settings: Settings) -> Service | None:
 def _end_in_order() -> None:
     """Let SIGTERM be no failure: uvicorn raises it again when it has served its requests."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
+def _schema_of(revision: str) -> str:
+    """The schema as it is in a file, or was in a revision."""
+    if (path := Path(revision)).is_file():
+        return path.read_text()
+    show = ("git", "show", "--end-of-options", f"{revision}:{SCHEMA.name}")
+    shown = subprocess.run(show, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
+    if shown.returncode:
+        fail(f"--against: there is no {SCHEMA.name} in {revision!r}: {shown.stderr.strip()}")
+    return shown.stdout
 
 
 def _printed(path: Path, now: str, check: bool) -> None:

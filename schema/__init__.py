@@ -1,6 +1,7 @@
 """What can be asked: types, inputs, fields, the rule on each field."""
 
 from schema import words  # first: they are explained before any type shows them
+from schema.changes import Weight, differences
 from schema.errors import ErrorCode
 from schema.execution import Api, Response
 from schema.limits import Limits
@@ -13,7 +14,9 @@ __all__ = [
     "ErrorCode",
     "Limits",
     "Response",
+    "Weight",
     "build",
+    "differences",
     "errors_page",
     "limits_page",
     "permissions_page",

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +53,7 @@ HELP = {
     "purge": ["--yes", "Count the rows that have served their time"],
     "demo": ["--port", "--directory"],
     "populate": ["--organizations", "--clients", "--seed"],
-    "schema": ["--check"],
+    "schema": ["--check", "--against", "a line a change, and exit 1 if one breaks clients"],
     "permissions": ["--check"],
     "docs": ["--check"],
     "audit": ["verify", "Check that no event was changed, taken out or put in"],
@@ -216,6 +217,42 @@ def test_docs_are_written_anew(says: Says, copies: Path) -> None:
         (copies / "docs" / f"{path}.md").write_text("old")
     assert says("docs") == Ended(0, "", "")
     assert says("docs", "--check").status == 0
+
+
+def test_a_schema_is_compared_to_an_older_one(says: Says, tmp_path: Path) -> None:
+    now = cli.SCHEMA.read_text()
+    at = tmp_path / "old.graphql"
+    at.write_text(now)
+    assert says("schema", "--against", str(at)) == Ended(0, "", "")
+    field = '\n  """When."""\n  when: DateTime\n'
+    at.write_text(now.replace("\ntype Viewer {\n", f"\ntype Viewer {{\n{field}", 1))
+    told = "breaking   Field Viewer.when was removed.\n"
+    assert says("schema", "--against", str(at)) == Ended(1, told, "")
+    at.write_text(now.replace("\ntype Link {\n", "\ntype Unused { a: Int }\n\ntype Link {\n", 1))
+    assert says("schema", "--against", str(at)).status == 0  # nothing led to it
+
+
+def test_a_schema_is_compared_to_a_revision(
+    says: Says, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*words: str) -> None:
+        who = "-c", "user.name=Otter", "-c", "user.email=otter@river.example"
+        subprocess.run(("git", *who, *words), cwd=tmp_path, check=True, capture_output=True)
+
+    now = cli.SCHEMA.read_text()
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    git("init")
+    (tmp_path / "schema.graphql").write_text(
+        now.replace("  LINK_USED\n", "  LINK_USED\n  GONE\n", 1)
+    )
+    git("add", "schema.graphql")
+    git("commit", "-m", "The first one.")
+    git("tag", "v1")
+    told = "breaking   Enum value UserErrorCode.GONE was removed.\n"
+    assert says("schema", "--against", "v1") == Ended(1, told, "")
+    unknown = says("schema", "--against", "--output=x")
+    assert (unknown.status, unknown.said) == (2, "")
+    assert unknown.complained.startswith("--against: there is no schema.graphql in '--output=x'")
 
 
 # --- what changes a database --------------------------------------------------------------------
