@@ -42,6 +42,7 @@ from schema import (
     build,
     differences,
     errors_page,
+    events_page,
     limits_page,
     permissions_page,
     printed,
@@ -52,6 +53,7 @@ SCHEMA = ROOT / "schema.graphql"
 PERMISSIONS = ROOT / "docs" / "permissions.md"
 LETTERS = ROOT / "docs" / "letters.md"
 ERRORS = ROOT / "docs" / "errors.md"
+EVENTS = ROOT / "docs" / "events.md"
 LIMITS = ROOT / "docs" / "limits.md"
 POPULATED_PASSWORD = "a portal full of people"  # noqa: S105 - of made-up people
 
@@ -304,6 +306,7 @@ def docs(
         PERMISSIONS: permissions_page(schema),
         LETTERS: showcase(),
         ERRORS: errors_page(schema),
+        EVENTS: events_page(schema),
         LIMITS: limits_page(schema),
     }
     for path, page in pages.items():

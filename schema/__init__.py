@@ -6,7 +6,7 @@ from schema.errors import ErrorCode
 from schema.execution import Api, Response
 from schema.limits import Limits
 from schema.matrix import permissions_page
-from schema.pages import errors_page, limits_page
+from schema.pages import errors_page, events_page, limits_page
 from schema.root import build, printed
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "build",
     "differences",
     "errors_page",
+    "events_page",
     "limits_page",
     "permissions_page",
     "printed",
