@@ -81,6 +81,7 @@ class Link(Owned, Base):
         ),
         CheckConstraint("(email IS NULL) = (email_key IS NULL)", name="email_whole"),
         Index(None, "organization_id", "registration_id"),
+        Index(None, "created_at"),
         Index(None, "organization_id", "account_id"),
     )
 
@@ -121,6 +122,7 @@ class Session(Owned, Base):
         belongs("account_id", "accounts"),
         UniqueConstraint("id"),
         Index(None, "organization_id", "account_id"),
+        Index(None, "created_at"),
     )
 
     account_id: Mapped[uuid.UUID]

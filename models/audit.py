@@ -134,7 +134,8 @@ class AuditEvent(Owned, Base):
         doc="Why it was refused or ended, as a code; GIVEN, where staff said why in words."
     )
     times: Mapped[int] = mapped_column(
-        doc="How often, for what was refused over and over within a moment; otherwise 1."
+        doc="How often, for what was refused over and over within a moment; how many rows, for "
+        "what was purged; otherwise 1."
     )
     source: Mapped[str | None] = mapped_column(
         doc="The address that the request came from; null for the command line."
@@ -187,7 +188,7 @@ class ClientRead(Owned, Base):
     """Somebody opened a client's record; written a moment later, and outside the trail."""
 
     __tablename__ = "client_reads"
-    __table_args__ = (Index(None, "organization_id", "client_id", "id"),)
+    __table_args__ = (Index(None, "organization_id", "client_id", "id"), Index(None, "at"))
 
     organization_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey(Organization.id), primary_key=True, sort_order=-2

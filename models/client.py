@@ -34,6 +34,7 @@ class Registration(Owned, Base):
         belongs("department_id", "departments"),
         belongs("client_id", "clients"),
         Index(None, "organization_id", "email_key"),
+        Index(None, "created_at"),
     )
 
     organization_id: Mapped[uuid.UUID] = mapped_column(

@@ -25,6 +25,8 @@ class Letter(Owned, Base):
     __table_args__ = (
         ForeignKeyConstraint(["organization_id", "link_id"], ["links.organization_id", "links.id"]),
         Index(None, "state", "due_at"),
+        Index(None, "done_at"),
+        Index("ix_letters_organization_id_link_id", "organization_id", "link_id"),
     )
 
     organization_id: Mapped[uuid.UUID] = mapped_column(

@@ -6,7 +6,7 @@ import logging
 import random
 
 from models import Unavailable
-from resolvers import Context, answer_resets, sweep
+from resolvers import BATCH, Context, Retention, answer_resets, sweep
 
 POLL_SECONDS = 5
 """How long what a killed server left behind may go unseen, once it is due."""
@@ -18,11 +18,12 @@ The work differs by whom there is, and must not show in the time that the next r
 """
 
 SWEEP_SECONDS = 600
+"""How long after all is swept it is swept again; while there is more, a batch goes each turn."""
 
 _logger = logging.getLogger(__name__)
 
 
-async def attend(context: Context, asked: asyncio.Event) -> None:
+async def attend(context: Context, asked: asyncio.Event, retention: Retention) -> None:
     """Answer what was asked, and sweep now and then, until cancelled."""
     clock = asyncio.get_running_loop().time
     swept_at = clock()
@@ -35,8 +36,11 @@ async def attend(context: Context, asked: asyncio.Event) -> None:
         try:
             await answer_resets(context)
             if clock() >= swept_at + SWEEP_SECONDS:
-                await sweep(context)
-                swept_at = clock()
+                went = await sweep(context, retention)
+                if went:
+                    _logger.info("let go: %s", ", ".join(f"{n} {of}" for of, n in went.items()))
+                if max(went.values(), default=0) < BATCH:
+                    swept_at = clock()
         except Unavailable:
             continue  # whoever asks is told so, and the next time it may be back
         except Exception as failure:  # noqa: BLE001 - nothing may end the clerk

@@ -2,7 +2,9 @@
 
 import asyncio
 import signal
+import subprocess
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -27,19 +29,31 @@ from resolvers import (
     Founding,
     Refused,
     Verdict,
+    count_over,
     create_administrator,
     create_organization,
     encrypt_anew,
     second_factor_reset,
+    sweep,
     verify,
 )
-from schema import build, errors_page, limits_page, permissions_page, printed
+from schema import (
+    Weight,
+    build,
+    differences,
+    errors_page,
+    events_page,
+    limits_page,
+    permissions_page,
+    printed,
+)
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "schema.graphql"
 PERMISSIONS = ROOT / "docs" / "permissions.md"
 LETTERS = ROOT / "docs" / "letters.md"
 ERRORS = ROOT / "docs" / "errors.md"
+EVENTS = ROOT / "docs" / "events.md"
 LIMITS = ROOT / "docs" / "limits.md"
 POPULATED_PASSWORD = "a portal full of people"  # noqa: S105 - of made-up people
 
@@ -158,6 +172,31 @@ def encrypt() -> None:
 
 
 @commands.command()
+def purge(
+    yes: Annotated[bool, typer.Option("--yes", help="Let them go, instead of counting.")] = False,
+) -> None:
+    """Count the rows that have served their time, or let them go at once.
+
+    The clerk of any server or courier does the same by itself, in small batches.
+    """
+    retention = Settings.read().retention
+
+    async def all_of_it(context: Context) -> Counter[str]:
+        gone = Counter[str]()
+        while went := await sweep(context, retention):
+            gone += went
+        return gone
+
+    found = do(all_of_it if yes else lambda context: count_over(context, retention)) or Counter()
+    for table, many in found.items():
+        print(f"{table}: {many}")
+    if not found:
+        print("Nothing has served its time.")
+    elif not yes:
+        print("They are still there: purge --yes lets them go.")
+
+
+@commands.command()
 def demo(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen at.")] = 8000,
     directory: Annotated[
@@ -230,9 +269,23 @@ def verify_audit(
 @commands.command()
 def schema(
     check: Annotated[bool, typer.Option("--check", help="Compare, and print nothing.")] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Print what changed since this git revision (or file), instead."),
+    ] = None,
 ) -> None:
-    """Print the schema, as it stands in schema.graphql."""
-    _printed(SCHEMA, printed(), check)
+    """Print the schema, as it stands in schema.graphql.
+
+    Against an older one: a line a change, and exit 1 if one breaks clients.
+    """
+    if against is None:
+        _printed(SCHEMA, printed(), check)
+        return
+    found = differences(_schema_of(against), printed())
+    for difference in found:
+        print(f"{difference.weight:9}  {difference.text}")
+    if any(difference.weight is Weight.BREAKING for difference in found):
+        raise SystemExit(1)
 
 
 @commands.command()
@@ -253,6 +306,7 @@ def docs(
         PERMISSIONS: permissions_page(schema),
         LETTERS: showcase(),
         ERRORS: errors_page(schema),
+        EVENTS: events_page(schema),
         LIMITS: limits_page(schema),
     }
     for path, page in pages.items():
@@ -298,6 +352,17 @@ async def _nothing(settings: Settings) -> Service | None:
 def _end_in_order() -> None:
     """Let SIGTERM be no failure: uvicorn raises it again when it has served its requests."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
+def _schema_of(revision: str) -> str:
+    """The schema as it is in a file, or was in a revision."""
+    if (path := Path(revision)).is_file():
+        return path.read_text()
+    show = ("git", "show", "--end-of-options", f"{revision}:{SCHEMA.name}")
+    shown = subprocess.run(show, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
+    if shown.returncode:
+        fail(f"--against: there is no {SCHEMA.name} in {revision!r}: {shown.stderr.strip()}")
+    return shown.stdout
 
 
 def _printed(path: Path, now: str, check: bool) -> None:

@@ -14,7 +14,7 @@ from models.migrate import current, head, migrate
 from permissions import ANONYMOUS, Actor, Passwords, Tokens, Vault, identify
 from portal.clerk import attend
 from portal.settings import Settings
-from resolvers import Context, Services
+from resolvers import Context, Retention, Services
 
 
 def utc_now() -> dt.datetime:
@@ -24,14 +24,15 @@ def utc_now() -> dt.datetime:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The services of use cases, the courier that carries what they post, and `asked`.
+    """The services of use cases, the courier that carries what they post, and what the clerk needs.
 
-    That is set when the clerk has something to answer.
+    `asked` is set when the clerk has something to answer; `retention` says what it lets go.
     """
 
     services: Services
     courier: Courier
     asked: asyncio.Event
+    retention: Retention
 
     async def context(self, token: str | None, source: str | None, request_id: str) -> Context:
         """The context of a request: the access token that it shows, where it is from, its id."""
@@ -80,7 +81,7 @@ async def service(
     try:
         if await current(database) != head():
             await migrate(database)
-        yield Service(services, courier, asked)
+        yield Service(services, courier, asked, settings.retention)
     finally:
         await post.close()
         passwords.close()
@@ -112,7 +113,7 @@ async def noting(services: Services) -> AsyncIterator[None]:
 async def delivering(made: Service) -> AsyncIterator[None]:
     """Clerk and courier at work meanwhile."""
     tasks = [
-        asyncio.create_task(attend(made.anonymous(), made.asked), name="clerk"),
+        asyncio.create_task(attend(made.anonymous(), made.asked, made.retention), name="clerk"),
         asyncio.create_task(made.courier.run(), name="courier"),
     ]
     try:

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from mailer import mailbox, transport
 from models.database import address
 from portal.places import LOOPBACK, Network, bare_host, host, listed, network, origin, public
+from resolvers import Retention
 
 SECRET_LENGTH = 32
 
@@ -140,6 +141,26 @@ class Settings(BaseSettings):
         ge=60,
         description="How long a letter may be overdue before `/readyz` says no.",
     )
+    keep_letters_days: int = Field(
+        default=90,
+        ge=1,
+        description="How many days the row of a letter stays after it was sent or given up.",
+    )
+    keep_links_days: int = Field(
+        default=90,
+        ge=7,
+        description="How many days the row of a link to a person stays after it was made.",
+    )
+    keep_sessions_days: int = Field(
+        default=30,
+        ge=1,
+        description="How many days the row of a session stays after it ended.",
+    )
+    keep_reads_days: int = Field(
+        default=2192,
+        ge=30,
+        description="How many days it stays known who opened which client's record: six years.",
+    )
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto",
         description="`json` for machines, `text` for people, `auto`: text in a terminal only.",
@@ -148,6 +169,16 @@ class Settings(BaseSettings):
         default="info",
         description="From where on events are logged; operations are `info`.",
     )
+
+    @property
+    def retention(self) -> Retention:
+        """For how long rows stay that nothing needs any more."""
+        return Retention(
+            letters=self.keep_letters_days,
+            links=self.keep_links_days,
+            sessions=self.keep_sessions_days,
+            reads=self.keep_reads_days,
+        )
 
     @property
     def hosts(self) -> frozenset[str]:

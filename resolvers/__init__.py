@@ -86,11 +86,12 @@ from resolvers.statuses import (
     client_reactivate,
     client_reject,
 )
-from resolvers.sweeping import sweep
+from resolvers.sweeping import BATCH, Retention, count_over, sweep
 from resolvers.tree import Key
 from resolvers.view import GIVEN
 
 __all__ = [
+    "BATCH",
     "GIVEN",
     "Approval",
     "Asked",
@@ -119,6 +120,7 @@ __all__ = [
     "Problem",
     "Profile",
     "Refused",
+    "Retention",
     "RoleChanges",
     "Services",
     "Stopped",
@@ -136,6 +138,7 @@ __all__ = [
     "client_reject",
     "client_update",
     "clients",
+    "count_over",
     "create_administrator",
     "create_organization",
     "department_create",

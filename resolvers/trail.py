@@ -44,6 +44,7 @@ class Trail:
         changes: Sequence[Change] = (),
         *,
         reason: str | None = None,
+        times: int = 1,
         by: Who | None = None,
     ) -> None:
         """This was done. `by`: by somebody else than the caller."""
@@ -55,6 +56,7 @@ class Trail:
             self._request,
             changes=changes,
             reason=reason,
+            times=times,
         )
         self._events.append(told)
 

@@ -1,11 +1,12 @@
 """What can be asked: types, inputs, fields, the rule on each field."""
 
 from schema import words  # first: they are explained before any type shows them
+from schema.changes import Weight, differences
 from schema.errors import ErrorCode
 from schema.execution import Api, Response
 from schema.limits import Limits
 from schema.matrix import permissions_page
-from schema.pages import errors_page, limits_page
+from schema.pages import errors_page, events_page, limits_page
 from schema.root import build, printed
 
 __all__ = [
@@ -13,8 +14,11 @@ __all__ = [
     "ErrorCode",
     "Limits",
     "Response",
+    "Weight",
     "build",
+    "differences",
     "errors_page",
+    "events_page",
     "limits_page",
     "permissions_page",
     "printed",

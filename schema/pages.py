@@ -1,4 +1,4 @@
-"""`docs/errors.md` and `docs/limits.md`: what can go wrong, and how much may be asked at once."""
+"""`docs/errors.md`, `docs/events.md`, `docs/limits.md`: what the code says of itself in words."""
 
 import inspect
 
@@ -31,6 +31,16 @@ What a mutation refuses is data: `userErrors` in its payload, each with one of t
 message for people, and the path of the argument. Then nothing was done.
 
 | `code` | what it means |
+|---|---|
+"""
+
+_EVENTS = """\
+# What the audit trail tells
+
+Printed from the code by `make docs`; `make check` compares. What an event holds, who reads it and
+how it is kept is in [the audit trail](audit.md). New actions may come.
+
+| `action` | what happened |
 |---|---|
 """
 
@@ -75,6 +85,14 @@ def errors_page(schema: GraphQLSchema) -> str:
     request = [f"| `{code}` | {meaning} |\n" for code, meaning in MEANINGS.items()]
     mutation = [f"| `{name}` | {value.description} |\n" for name, value in codes.values.items()]
     return "".join([_ERRORS, *request, _USER_ERRORS, *mutation])
+
+
+def events_page(schema: GraphQLSchema) -> str:
+    """What the audit trail tells of, in Markdown."""
+    actions = schema.type_map["AuditAction"]
+    assert isinstance(actions, GraphQLEnumType)
+    rows = [f"| `{name}` | {value.description} |\n" for name, value in actions.values.items()]
+    return "".join([_EVENTS, *rows])
 
 
 def limits_page(schema: GraphQLSchema) -> str:

@@ -159,7 +159,7 @@ _explain(
     CLIENT="As a client, signed in.",
     LINK="As whoever held a mailed link; it went to the person whom the event is about.",
     ANONYMOUS="As nobody who was signed in.",
-    OPERATOR="At the command line of the server.",
+    OPERATOR="At the command line of the server, or by its settings.",
 )
 _explain(
     AuditAction,
@@ -205,4 +205,5 @@ _explain(
     DEPARTMENT_REACTIVATED="A department was opened again.",
     ORGANIZATION_CREATED="The organization was made.",
     ORGANIZATION_UPDATED="The organization was edited.",
+    RECORDS_PURGED="Rows that had served their time went: `times` of the table that is `reason`.",
 )

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from models import Database
+from models import AuditAction, Database, LetterState
+from permissions import Permission
+from portal.cli import commands
+from portal.settings import Settings
+from resolvers import Code
+from schema import ErrorCode
 from tests import operations
 from tests.crash.programs import ROOT
 
@@ -72,3 +77,40 @@ def test_every_row_of_security_says_how_it_is_tested_or_why_not() -> None:
 async def test_every_statement_for_operators_runs(database: Database) -> None:
     found = await operations.run(database, operations.PAGE)
     assert len(found) == len(list(operations.statements(operations.PAGE))) > 8
+
+
+# Every command, setting, permission, letter, event and code is somewhere on the pages.
+
+PROSE = "\n".join(page.read_text() for page in PAGES if page.name != "CHANGELOG.md")
+COMMANDS = [one.name or one.callback.__name__ for one in commands.registered_commands]  # type: ignore[union-attr]
+GROUPS = [
+    f"{group.name} {one.name}"
+    for group in commands.registered_groups
+    for one in (group.typer_instance and group.typer_instance.registered_commands) or ()
+]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *GROUPS])
+def test_every_command_is_on_a_page(command: str) -> None:
+    """Behind `python -m portal`, or as code that begins with it."""
+    assert re.search(rf"(portal |`){command}\b", PROSE)
+
+
+@pytest.mark.parametrize("setting", [name.upper() for name in Settings.model_fields])
+def test_every_setting_is_on_a_page(setting: str) -> None:
+    assert f"`{setting}`" in PROSE
+
+
+@pytest.mark.parametrize("word", [*Permission, *Code, *ErrorCode])
+def test_every_permission_and_every_code_is_on_a_page(word: str) -> None:
+    assert re.search(rf"\b{word}\b", PROSE)
+
+
+@pytest.mark.parametrize("action", AuditAction)
+def test_every_event_of_the_trail_is_on_a_page(action: AuditAction) -> None:
+    assert re.search(rf"\b{action}\b", PROSE)
+
+
+@pytest.mark.parametrize("state", LetterState)
+def test_every_state_of_a_letter_is_on_a_page(state: LetterState) -> None:
+    assert f"`{state}`" in PROSE

@@ -2,12 +2,13 @@
 
 import datetime as dt
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from models import (
     Account,
@@ -49,9 +50,10 @@ HELP = {
     "create-administrator": ["--organization", "--email", "--first-name", "--last-name"],
     "second-factor-reset": ["--organization", "--username"],
     "encrypt-anew": ["PREVIOUS_SECRET_KEY"],
+    "purge": ["--yes", "Count the rows that have served their time"],
     "demo": ["--port", "--directory"],
     "populate": ["--organizations", "--clients", "--seed"],
-    "schema": ["--check"],
+    "schema": ["--check", "--against", "a line a change, and exit 1 if one breaks clients"],
     "permissions": ["--check"],
     "docs": ["--check"],
     "audit": ["verify", "Check that no event was changed, taken out or put in"],
@@ -177,7 +179,7 @@ def test_what_is_printed_is_what_is_committed(says: Says, command: str) -> None:
 def copies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A root of one's own, with copies of what is printed from the code."""
     (tmp_path / "docs").mkdir()
-    for name in ("SCHEMA", "PERMISSIONS", "LETTERS", "ERRORS", "LIMITS"):
+    for name in ("SCHEMA", "PERMISSIONS", "LETTERS", "ERRORS", "EVENTS", "LIMITS"):
         at: Path = getattr(cli, name)
         copy = tmp_path / at.relative_to(cli.ROOT)
         copy.write_text(at.read_text())
@@ -190,7 +192,7 @@ def copies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     ("command", "path"),
     [
         *PRINTED.items(),
-        *(("docs", f"docs/{page}.md") for page in ("permissions", "errors", "limits")),
+        *(("docs", f"docs/{page}.md") for page in ("permissions", "errors", "events", "limits")),
     ],
 )
 @pytest.mark.parametrize("change", ["more", "less", "gone"])
@@ -211,10 +213,46 @@ def test_drift_fails_the_check_and_is_left_as_it_is(
 
 
 def test_docs_are_written_anew(says: Says, copies: Path) -> None:
-    for path in ("permissions", "letters", "errors", "limits"):
+    for path in ("permissions", "letters", "errors", "events", "limits"):
         (copies / "docs" / f"{path}.md").write_text("old")
     assert says("docs") == Ended(0, "", "")
     assert says("docs", "--check").status == 0
+
+
+def test_a_schema_is_compared_to_an_older_one(says: Says, tmp_path: Path) -> None:
+    now = cli.SCHEMA.read_text()
+    at = tmp_path / "old.graphql"
+    at.write_text(now)
+    assert says("schema", "--against", str(at)) == Ended(0, "", "")
+    field = '\n  """When."""\n  when: DateTime\n'
+    at.write_text(now.replace("\ntype Viewer {\n", f"\ntype Viewer {{\n{field}", 1))
+    told = "breaking   Field Viewer.when was removed.\n"
+    assert says("schema", "--against", str(at)) == Ended(1, told, "")
+    at.write_text(now.replace("\ntype Link {\n", "\ntype Unused { a: Int }\n\ntype Link {\n", 1))
+    assert says("schema", "--against", str(at)).status == 0  # nothing led to it
+
+
+def test_a_schema_is_compared_to_a_revision(
+    says: Says, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*words: str) -> None:
+        who = "-c", "user.name=Otter", "-c", "user.email=otter@river.example"
+        subprocess.run(("git", *who, *words), cwd=tmp_path, check=True, capture_output=True)
+
+    now = cli.SCHEMA.read_text()
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    git("init")
+    (tmp_path / "schema.graphql").write_text(
+        now.replace("  LINK_USED\n", "  LINK_USED\n  GONE\n", 1)
+    )
+    git("add", "schema.graphql")
+    git("commit", "-m", "The first one.")
+    git("tag", "v1")
+    told = "breaking   Enum value UserErrorCode.GONE was removed.\n"
+    assert says("schema", "--against", "v1") == Ended(1, told, "")
+    unknown = says("schema", "--against", "--output=x")
+    assert (unknown.status, unknown.said) == (2, "")
+    assert unknown.complained.startswith("--against: there is no schema.graphql in '--output=x'")
 
 
 # --- what changes a database --------------------------------------------------------------------
@@ -283,6 +321,29 @@ async def test_the_audit_trail_is_checked(url: str, mailbox: Mailbox, tmp_path: 
     assert ended.status == 0
     ended = await run("audit", "verify", "--organization", "nowhere", env=env, folder=tmp_path)
     assert ended == Ended(2, "", "There is no organization 'nowhere'.\n")
+
+
+async def test_what_has_served_its_time_is_counted_first_and_goes_when_that_is_meant(
+    url: str, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    env = environment(url, mailbox)
+    assert (await run(*founding(), env=env, folder=tmp_path)).status == 0
+    nothing = Ended(0, "Nothing has served its time.\n", "")
+    assert await run("purge", "--yes", env=env, folder=tmp_path) == nothing
+
+    database = Database(url)
+    long_ago = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    await database.write(lambda c: c.execute(update(Letter).values(done_at=long_ago)))
+    told = "letters: 1\nThey are still there: purge --yes lets them go.\n"
+    assert await run("purge", env=env, folder=tmp_path) == Ended(0, told, "")
+    assert await _count(database, Letter) == [1]
+    gone = Ended(0, "letters: 1\n", "")
+    assert await run("purge", "--yes", env=env, folder=tmp_path) == gone
+    assert await _count(database, Letter) == [0]
+    await database.close()
+    assert await run("purge", env=env, folder=tmp_path) == nothing
+    verified = await run("audit", "verify", env=env, folder=tmp_path)
+    assert verified.said.startswith("hilltop: 4 events, the last is ")
 
 
 async def test_an_operator_makes_an_administrator_where_none_is_left(

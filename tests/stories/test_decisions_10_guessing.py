@@ -11,7 +11,7 @@ from sqlalchemy import select
 from models import Throttle
 from permissions import ANONYMOUS
 from resolvers import Context
-from resolvers.sweeping import sweep
+from resolvers.sweeping import Retention, sweep
 from tests.mailbox import Mailbox
 from tests.stories.asking import CREATE, REINVITE
 from tests.world import (
@@ -372,18 +372,18 @@ async def test_d33_counts_name_nobody_and_go_when_they_are_over(
     world: World, clinic: Clinic
 ) -> None:
     world.clock.advance(days=1)
-    await sweep(Context(world.service.services, ANONYMOUS))
+    await sweep(Context(world.service.services, ANONYMOUS), Retention())
     assert await rows(world) == []
     await told(world, HERE, REGISTER, form("nora@home.example"))
     counted = await rows(world)
     assert [len(row.key) for row in counted] == [32] * 3  # the source, the pair, the letter
 
     world.clock.advance(minutes=10)
-    await sweep(Context(world.service.services, ANONYMOUS))
+    await sweep(Context(world.service.services, ANONYMOUS), Retention())
     (left,) = await rows(world)
     assert left.attempts == 1  # the letter
     world.clock.advance(days=1)
-    await sweep(Context(world.service.services, ANONYMOUS))
+    await sweep(Context(world.service.services, ANONYMOUS), Retention())
     assert await rows(world) == []
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from models import Client, Database, IdempotencyKey, Unavailable
 from permissions import ANONYMOUS
-from resolvers import Context, sweep
+from resolvers import Context, Retention, sweep
 from tests.stories.asking import CLIENT_UPDATE, CREATE, OA, REINVITE, ROLES, same_headers
 from tests.world import LOGIN, PASSWORD, REGISTER, Clinic, Json, World, problems, refusal
 
@@ -325,7 +325,7 @@ async def test_e06_a_key_is_free_again_after_a_day(world: World, clinic: Clinic)
     assert len(await kept(world)) == 1
 
     world.clock.advance(hours=24)
-    await sweep(Context(world.service.services, ANONYMOUS))
+    await sweep(Context(world.service.services, ANONYMOUS), Retention())
     assert await kept(world) == []
 
 
