@@ -11,15 +11,23 @@ from resolvers.chain import Verdict, verify
 from resolvers.clients import (
     ClientFilter,
     ClientOrder,
-    NewClient,
     client,
     client_associations_update,
-    client_create,
     client_invitation_resend,
     client_update,
     clients,
+    these_clients,
 )
 from resolvers.context import Context, Services
+from resolvers.creating import (
+    MOST_ROWS,
+    Imported,
+    NewClient,
+    RowPolicy,
+    RowResult,
+    client_create,
+    clients_import,
+)
 from resolvers.credentials import Onboarded, invitation_accept
 from resolvers.departments import (
     department_create,
@@ -92,6 +100,7 @@ from resolvers.view import GIVEN
 
 __all__ = [
     "GIVEN",
+    "MOST_ROWS",
     "Approval",
     "Asked",
     "AuditFilter",
@@ -104,6 +113,7 @@ __all__ = [
     "Context",
     "Deltas",
     "Founding",
+    "Imported",
     "Key",
     "LinkView",
     "Listing",
@@ -120,6 +130,8 @@ __all__ = [
     "Profile",
     "Refused",
     "RoleChanges",
+    "RowPolicy",
+    "RowResult",
     "Services",
     "Stopped",
     "Verdict",
@@ -136,6 +148,7 @@ __all__ = [
     "client_reject",
     "client_update",
     "clients",
+    "clients_import",
     "create_administrator",
     "create_organization",
     "department_create",
@@ -177,5 +190,6 @@ __all__ = [
     "staff_second_factor_reset",
     "staff_update",
     "sweep",
+    "these_clients",
     "verify",
 ]

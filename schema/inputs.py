@@ -16,6 +16,7 @@ from resolvers import (
     NewGrant,
     NewRegistration,
     NewStaff,
+    RowPolicy,
 )
 from schema.declare import about, input_
 
@@ -146,6 +147,10 @@ class ClientCreateInput:
     associations: list[AssociationInput] | None = about(
         "Practitioners to associate with the client at once.", default=UNSET
     )
+    invite: bool = about(
+        "Whether the invitation goes at once. If not, `clientInvitationResend` sends it later.",
+        default=True,
+    )
 
     def typed(self) -> NewClient:
         """For the use case."""
@@ -157,7 +162,21 @@ class ClientCreateInput:
             phone=given(self.phone),
             department_id=given(self.department_id),
             associations=associations(self.associations),
+            invite=self.invite,
         )
+
+
+@input_
+class ClientsImportInput:
+    """Many new clients. They come best as a variable: a document has room for a few only."""
+
+    clients: list[ClientCreateInput] = about("The new clients: 1 to 500.")
+    policy: RowPolicy = about(
+        "What becomes of the good rows where others are bad.", default=RowPolicy.ALL_OR_NOTHING
+    )
+    validate_only: bool = about(
+        "Only tell what is wrong, and import nothing in any case.", default=False
+    )
 
 
 @input_

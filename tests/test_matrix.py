@@ -233,6 +233,10 @@ EVENTS = (
     " ASSOCIATION_CREATED], first: 100) { … } }"
 )
 MET = "{ staffMember(petra) { associations { … } } }"
+IMPORT = (
+    "mutation { clientsImport(input: {clients: ["
+    '{firstName: "", lastName: "", email: "", dateOfBirth: "1990-05-17"}]}) { … } }'
+)
 
 
 def within(document: str, selection: str) -> str:
@@ -262,6 +266,7 @@ WAYS = (
     ),
     Way("UserError", "mutation { clientApprove(dan) { userErrors { … } } }",
         "clientApprove.userErrors"),
+    Way("RowResult", within(IMPORT, "rows { … }"), "clientsImport.rows"),
     Way("Link", '{ link(token: "vtl_none") { … } }', "link"),
     Way("PermissionGrant", "{ permissionMatrix { … } }", "permissionMatrix"),
     Way("Department", "{ departments { … } }", "departments"),
@@ -644,6 +649,18 @@ class Deeds:
           associations: [{self._practitioner("petra", "mental")}]
         }})"""
 
+    async def clients_import(self) -> str:
+        """Two clients of mental, one of whom will meet petra there."""
+        mental = self._clinic.ids["mental"]
+        rows = ", ".join(
+            f"""{{
+              firstName: "Nora", lastName: "Newcomer", email: "{self._new()}@home.example",
+              dateOfBirth: "1990-05-17", departmentId: "{mental}", associations: [{met}]
+            }}"""
+            for met in ("", self._practitioner("petra", "mental"))
+        )
+        return f"(input: {{clients: [{rows}]}})"
+
     async def client_update(self) -> str:
         return '(amy, input: {phone: "+1 555 0199"})'
 
@@ -912,6 +929,7 @@ DEEDS = {
     "staffUpdate, of one in two departments": Deeds.staff_update_two,
     "departmentCreate": Deeds.department_create,
     "clientCreate": Deeds.client_create,
+    "clientsImport": Deeds.clients_import,
     "clientUpdate": Deeds.client_update,
     "clientUpdate, of one who meets somebody elsewhere": Deeds.client_update_elsewhere,
     "clientUpdate, of a client who was not sure": Deeds.client_update_unsure,
