@@ -8,6 +8,7 @@ raises as `Refused`, and nothing is done.
 from resolvers.associations import Deltas, NewAssociation
 from resolvers.auditing import AuditFilter, audit_events
 from resolvers.chain import Verdict, verify
+from resolvers.checks import username_key
 from resolvers.clients import (
     ClientFilter,
     ClientOrder,
@@ -38,6 +39,7 @@ from resolvers.departments import (
 )
 from resolvers.errors import Choice, Code, Problem, Refused, Stopped
 from resolvers.faults import BadArgument, Missing
+from resolvers.filing import departments_by_name, there_already
 from resolvers.grants import NewGrant
 from resolvers.links import LinkView, link
 from resolvers.listing import Listing
@@ -156,6 +158,7 @@ __all__ = [
     "department_reactivate",
     "department_update",
     "departments",
+    "departments_by_name",
     "email_change_confirm",
     "email_change_request",
     "encrypt_anew",
@@ -190,6 +193,8 @@ __all__ = [
     "staff_second_factor_reset",
     "staff_update",
     "sweep",
+    "there_already",
     "these_clients",
+    "username_key",
     "verify",
 ]

@@ -49,6 +49,7 @@ HELP = {
     "create-administrator": ["--organization", "--email", "--first-name", "--last-name"],
     "second-factor-reset": ["--organization", "--username"],
     "encrypt-anew": ["PREVIOUS_SECRET_KEY"],
+    "import-clients": ["--organization", "--as", "--invite-later", "--check", "A CSV file."],
     "demo": ["--port", "--directory"],
     "populate": ["--organizations", "--clients", "--seed"],
     "schema": ["--check"],
