@@ -30,6 +30,13 @@ from resolvers.creating import (
     clients_import,
 )
 from resolvers.credentials import Onboarded, invitation_accept
+from resolvers.deciding import (
+    MOST_DECISIONS,
+    ApprovalOf,
+    RejectionOf,
+    clients_approve,
+    clients_reject,
+)
 from resolvers.departments import (
     department_create,
     department_deactivate,
@@ -102,8 +109,10 @@ from resolvers.view import GIVEN
 
 __all__ = [
     "GIVEN",
+    "MOST_DECISIONS",
     "MOST_ROWS",
     "Approval",
+    "ApprovalOf",
     "Asked",
     "AuditFilter",
     "BadArgument",
@@ -131,6 +140,7 @@ __all__ = [
     "Problem",
     "Profile",
     "Refused",
+    "RejectionOf",
     "RoleChanges",
     "RowPolicy",
     "RowResult",
@@ -150,7 +160,9 @@ __all__ = [
     "client_reject",
     "client_update",
     "clients",
+    "clients_approve",
     "clients_import",
+    "clients_reject",
     "create_administrator",
     "create_organization",
     "department_create",

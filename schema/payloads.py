@@ -215,6 +215,31 @@ class ClientsImportPayload(Payload):
 
 
 @type_
+class ClientsPayload(Payload):
+    """What became of many clients, row by row."""
+
+    rows: list[RowResult] = about(
+        "One for each row of the input, in its order.", metadata={SIZE: resolvers.MOST_DECISIONS}
+    )
+    clients: list[Client] = several(
+        "The clients, as they are now, by their ids.", resolvers.MOST_DECISIONS
+    )
+    user_errors: list[UserError] = about(
+        "Why nothing was done at all; what is wrong with each row is in `rows`."
+    )
+
+    @classmethod
+    def refused(cls, refused: Refused) -> Self:
+        errors = [user_error(problem) for problem in refused.problems]
+        return cls(rows=[], clients=listed(()), user_errors=errors)
+
+    @classmethod
+    def of(cls, done: Sequence[resolvers.RowResult]) -> Self:
+        """The payload of these rows."""
+        return cls(rows=list(map(RowResult.of, done)), clients=listed(done), user_errors=[])
+
+
+@type_
 class StaffPayload(RowPayload):
     """A staff member. Null without errors: done, and now out of the caller's reach."""
 

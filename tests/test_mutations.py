@@ -261,6 +261,11 @@ def _imports(who: str, wrong: Iterable[tuple[str, Json]]) -> list[Bad]:
     return [Bad(who, code, {"input": {"clients": [OTTO, {**NEW, **part}]}}) for code, part in wrong]
 
 
+def _decisions(who: str, code: str, *ids: str, **more: Any) -> list[Bad]:
+    """The same refusal for each of these clients, as the only row."""
+    return [Bad(who, code, {"input": {"clients": [{"clientId": id, **more}]}}) for id in ids]
+
+
 CREDENTIALS = {"username": "nora.new", "password": "nine otters under a bridge"}
 BAD_CREDENTIALS: list[tuple[str, Json]] = [
     ("TAKEN", {"username": "amy"}),
@@ -594,6 +599,38 @@ ENTRIES: dict[str, Entry] = {
             ),
             *inputs("olivia", NEW, [("DEPARTMENT_REQUIRED", {})]),
             *inputs("olivia", NEW, _client_in("@mental", BAD_PRACTITIONERS)),
+        ],
+    ),
+    "clientsApprove": Entry(
+        "dora",
+        {"input": {"clients": [{"clientId": "@chloe", "associations": [PETRA, PIA]}]}},
+        {"clients", "associations", "letters"},
+        ["chloe"],
+        forbidden=NOT_CLIENTS,
+        prepare=_inactive_practitioner,
+        bad=[
+            *_decisions("dora", "NOT_PENDING", "@amy", "@gil"),
+            *_decisions("dora", "NOT_FOUND", "@phil", "@dan", "@lakeside.chloe", "nonsense", ""),
+            *_decisions("dora", "OUT_OF_SCOPE", "@bea"),
+            *_decisions("olivia", "DEPARTMENT_REQUIRED", "@dan"),
+            *_decisions("dora", "OUT_OF_SCOPE", "@chloe", departmentId="@family"),
+            *_decisions("dora", "NOT_FOUND", "@chloe", associations=[PIA, {"practitionerId": ""}]),
+            Bad("dora", "INVALID", {"input": {"clients": []}}),
+            Bad("dora", "INVALID", {"input": {"clients": [{"clientId": "@chloe"}] * 101}}),
+        ],
+    ),
+    "clientsReject": Entry(
+        "dora",
+        {"input": {"clients": [{"clientId": "@chloe", "reason": "Nobody knows her."}]}},
+        {"clients", "sessions"},
+        forbidden=NOT_CLIENTS,
+        bad=[
+            *_decisions("dora", "NOT_PENDING", "@amy", "@gil"),
+            *_decisions("dora", "NOT_FOUND", "@phil", "@dan", "@lakeside.chloe", "nonsense"),
+            *_decisions("dora", "TOO_LONG", "@chloe", reason=LONG),
+            *_decisions("dora", "INVALID", "@chloe", reason="a bell\a"),
+            Bad("dora", "INVALID", {"input": {"clients": []}}),
+            Bad("dora", "INVALID", {"input": {"clients": [{"clientId": "@chloe"}] * 101}}),
         ],
     ),
     "clientsImport": Entry(
