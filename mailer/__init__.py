@@ -23,13 +23,14 @@ from mailer.letters import (
     WrongCodes,
 )
 from mailer.message import Message, compose, mailbox
-from mailer.outbox import post
+from mailer.outbox import Addressed, post, post_all
 from mailer.rendering import Rendered, render
 from mailer.showcase import showcase
 from mailer.transports import Rejected, Transport, TryAgain, Undelivered, transport
 
 __all__ = [
     "LETTERS",
+    "Addressed",
     "AlreadyRegistered",
     "ClientApproved",
     "ClientAwaitsApproval",
@@ -58,6 +59,7 @@ __all__ = [
     "compose",
     "mailbox",
     "post",
+    "post_all",
     "render",
     "showcase",
     "transport",

@@ -2,9 +2,9 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -67,28 +67,53 @@ async def post(
     Whatever could keep it from being written fails here, in the mutation: a `ValueError` for an
     address, or a link given or missing against the letter's kind; Jinja's errors for the rest.
     """
+    row = _queued(Addressed(contents, recipient, link_id), organization_id, now)
+    await connection.execute(insert(Letter), row)
+    return row["id"]  # type: ignore[no-any-return]
+
+
+class Addressed(NamedTuple):
+    """A letter to somebody, and the link that it is written with."""
+
+    contents: Contents
+    recipient: str
+    link_id: uuid.UUID | None = None
+
+
+async def post_all(
+    connection: AsyncConnection,
+    letters: Iterable[Addressed],
+    *,
+    organization_id: uuid.UUID,
+    now: dt.datetime,
+) -> None:
+    """Put these letters into the outbox at once, each as `post` does one."""
+    rows = [_queued(letter, organization_id, now) for letter in letters]
+    if rows:
+        await connection.execute(insert(Letter), rows)
+
+
+def _queued(letter: Addressed, organization_id: uuid.UUID, now: dt.datetime) -> dict[str, Any]:
+    """The letter's row, if it can be written."""
+    contents, recipient, link_id = letter
     if isinstance(contents, Linked) != (link_id is not None):
         raise ValueError(f"{contents.name} is written {'without' if link_id else 'with'} a link")
     mailbox(recipient)
     if contents.organization_contact is not None:
         mailbox(contents.organization_contact)
     render(contents, contents.link("https://portal.example", "token"))
-    letter_id = new_id()
-    await connection.execute(
-        insert(Letter).values(
-            organization_id=organization_id,
-            id=letter_id,
-            name=contents.name,
-            recipient=recipient,
-            contents=contents.to_json(),
-            link_id=link_id,
-            state=LetterState.QUEUED,
-            attempts=0,
-            created_at=now,
-            due_at=now,
-        )
-    )
-    return letter_id
+    return {
+        "organization_id": organization_id,
+        "id": new_id(),
+        "name": contents.name,
+        "recipient": recipient,
+        "contents": contents.to_json(),
+        "link_id": link_id,
+        "state": LetterState.QUEUED,
+        "attempts": 0,
+        "created_at": now,
+        "due_at": now,
+    }
 
 
 async def take(

@@ -5,6 +5,7 @@ from permissions.identity import identify
 from permissions.passwords import Passwords
 from permissions.roles import HOLDS, Permission, Scope
 from permissions.rules import Authenticated, ForStaff, Inherited, Public, Requires, Rule
+from permissions.standing_in import stand_in
 from permissions.tokens import Tokens
 from permissions.vault import Sealed, Vault
 
@@ -27,4 +28,5 @@ __all__ = [
     "Tokens",
     "Vault",
     "identify",
+    "stand_in",
 ]

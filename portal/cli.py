@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -21,6 +21,7 @@ from models.migrate import head
 from permissions import Sealed
 from portal import demo as demonstration
 from portal import life, logs
+from portal.importing import Errand, Report, Unusable, import_file
 from portal.populate import populate as fill
 from portal.service import Service, delivering, service, utc_now
 from portal.settings import BadSettings, Settings
@@ -82,7 +83,7 @@ def main() -> None:
         fail(f"PREVIOUS_SECRET_KEY: {unknown}", 1)
 
 
-def fail(message: str, status: int = 2) -> None:
+def fail(message: str, status: int = 2) -> NoReturn:
     """One clear line, and the end."""
     errors.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
     raise SystemExit(status)
@@ -169,6 +170,59 @@ def encrypt() -> None:
     """Encrypt with SECRET_KEY what PREVIOUS_SECRET_KEY encrypted, which may go then."""
     many = do(encrypt_anew)
     print(f"Secrets encrypted anew: {many}.")
+
+
+@commands.command("import-clients")
+def import_clients(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV file.")
+    ],
+    organization: Annotated[str, typer.Option(help="The organization's name in addresses.")],
+    username: Annotated[
+        str, typer.Option("--as", help="The staff member in whose name it is done, by username.")
+    ],
+    invite_later: Annotated[
+        bool, typer.Option("--invite-later", help="Write to nobody yet.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only tell what is wrong, and import nothing.")
+    ] = False,
+) -> None:
+    """Import clients from a CSV file; run again, it goes on where it was.
+
+    Exit 1 if rows were bad, each of which is told by its line and column.
+    """
+    errand = Errand(file, organization, username, invite=not invite_later, check=check)
+    report = Report()
+
+    def tell(line: int, column: str, message: str) -> None:
+        where = f"line {line}, {column}" if column else f"line {line}"
+        said = f"{where}: {message}"
+        errors.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
+
+    async def work(progress: Progress) -> bool:
+        task = progress.add_task("Clients", total=file.stat().st_size)
+        async with service(Settings.read()) as made:
+            await import_file(
+                made.services,
+                errand,
+                report,
+                tell,
+                lambda read: progress.update(task, completed=read),
+            )
+        return True
+
+    with Progress(console=errors, disable=not errors.is_terminal) as progress:
+        try:
+            finished = run(work(progress))
+        except Unusable as unusable:
+            fail(str(unusable))
+    good = "could be imported" if check else "imported"
+    print(f"{report.imported} {good}, {report.there} there already, {report.bad} bad.")
+    if not finished:
+        fail("Interrupted. Run it again, and it goes on where it was.", 1)
+    if report.bad:
+        raise SystemExit(1)
 
 
 @commands.command()

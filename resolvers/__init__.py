@@ -8,19 +8,35 @@ raises as `Refused`, and nothing is done.
 from resolvers.associations import Deltas, NewAssociation
 from resolvers.auditing import AuditFilter, audit_events
 from resolvers.chain import Verdict, verify
+from resolvers.checks import username_key
 from resolvers.clients import (
     ClientFilter,
     ClientOrder,
-    NewClient,
     client,
     client_associations_update,
-    client_create,
     client_invitation_resend,
     client_update,
     clients,
+    these_clients,
 )
 from resolvers.context import Context, Services
+from resolvers.creating import (
+    MOST_ROWS,
+    Imported,
+    NewClient,
+    RowPolicy,
+    RowResult,
+    client_create,
+    clients_import,
+)
 from resolvers.credentials import Onboarded, invitation_accept
+from resolvers.deciding import (
+    MOST_DECISIONS,
+    ApprovalOf,
+    RejectionOf,
+    clients_approve,
+    clients_reject,
+)
 from resolvers.departments import (
     department_create,
     department_deactivate,
@@ -30,6 +46,7 @@ from resolvers.departments import (
 )
 from resolvers.errors import Choice, Code, Problem, Refused, Stopped
 from resolvers.faults import BadArgument, Missing
+from resolvers.filing import departments_by_name, there_already
 from resolvers.grants import NewGrant
 from resolvers.links import LinkView, link
 from resolvers.listing import Listing
@@ -93,7 +110,10 @@ from resolvers.view import GIVEN
 __all__ = [
     "BATCH",
     "GIVEN",
+    "MOST_DECISIONS",
+    "MOST_ROWS",
     "Approval",
+    "ApprovalOf",
     "Asked",
     "AuditFilter",
     "BadArgument",
@@ -105,6 +125,7 @@ __all__ = [
     "Context",
     "Deltas",
     "Founding",
+    "Imported",
     "Key",
     "LinkView",
     "Listing",
@@ -120,8 +141,11 @@ __all__ = [
     "Problem",
     "Profile",
     "Refused",
+    "RejectionOf",
     "Retention",
     "RoleChanges",
+    "RowPolicy",
+    "RowResult",
     "Services",
     "Stopped",
     "Verdict",
@@ -138,6 +162,9 @@ __all__ = [
     "client_reject",
     "client_update",
     "clients",
+    "clients_approve",
+    "clients_import",
+    "clients_reject",
     "count_over",
     "create_administrator",
     "create_organization",
@@ -146,6 +173,7 @@ __all__ = [
     "department_reactivate",
     "department_update",
     "departments",
+    "departments_by_name",
     "email_change_confirm",
     "email_change_request",
     "encrypt_anew",
@@ -180,5 +208,8 @@ __all__ = [
     "staff_second_factor_reset",
     "staff_update",
     "sweep",
+    "there_already",
+    "these_clients",
+    "username_key",
     "verify",
 ]

@@ -6,9 +6,9 @@ tab clients for one practitioner; here both are pairs, and one rule decides on e
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,15 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models import (
     Association,
     AuditAction,
-    Base,
     Client,
     ClientStatus,
     Department,
     Record,
     Role,
-    RoleGrant,
-    Staff,
-    StaffStatus,
     new_id,
     parse_id,
 )
@@ -32,6 +28,7 @@ from permissions import Actor, Permission, Scope, reach
 from resolvers.checks import Checks
 from resolvers.errors import Code
 from resolvers.events import On, changed
+from resolvers.practitioners import Practitioners
 from resolvers.trail import Trail
 
 
@@ -55,6 +52,17 @@ class Deltas:
     remove: Sequence[str] = field(default=())
 
 
+class Newcomer(NamedTuple):
+    """A client who is being made, and whom nobody meets yet."""
+
+    id: uuid.UUID
+    first_name: str
+    last_name: str
+    name_key: str
+    email: str
+    approved_at: dt.datetime
+
+
 async def associate(
     connection: AsyncConnection,
     trail: Trail,
@@ -69,31 +77,84 @@ async def associate(
     `one` is the row of the side that all pairs share. Each problem names its list in the input,
     its row and its own field; `added` is what the input calls the list of new ones.
     """
-    await _Change(connection, trail, actor, one, now).make(deltas, added)
+    named = named_practitioners(*deltas.add, *deltas.change) if _is_client(one) else {one.id}
+    practitioners = await Practitioners.read(connection, actor, named)
+    checks = Checks("input")
+    await _Change(connection, actor, one, practitioners, now, checks).make(trail, deltas, added)
+
+
+def named_practitioners(*new: NewAssociation) -> set[uuid.UUID]:
+    """The staff members whom associations of clients name."""
+    return {id for one in new for id in (parse_id("stf_", one.id),) if id is not None}
+
+
+async def to_join(
+    connection: AsyncConnection,
+    actor: Actor,
+    client: Newcomer,
+    new: Sequence[NewAssociation],
+    practitioners: Practitioners,
+    checks: Checks,
+) -> list[dict[str, Any]]:
+    """The associations of a client who is being made, as rows; what is wrong goes to the checks.
+
+    `practitioners` are all whom they name.
+    """
+    change = _Change(connection, actor, client, practitioners, client.approved_at, checks)
+    return await change.to_add(new, "associations")
+
+
+async def join(
+    connection: AsyncConnection, trail: Trail, actor: Actor, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Make the associations of these rows, and tell of each."""
+    if rows:
+        await connection.execute(insert(Association), rows)
+    for row in rows:
+        people = row["client_id"], row["practitioner_id"]
+        _tell(trail, actor, AuditAction.ASSOCIATION_CREATED, people, None, row["department_id"])
+
+
+def _tell(
+    trail: Trail,
+    actor: Actor,
+    action: AuditAction,
+    people: tuple[uuid.UUID, uuid.UUID],
+    before: uuid.UUID | None,
+    after: uuid.UUID | None,
+) -> None:
+    """Tell of a client and a practitioner, and the department in which they met and meet."""
+    on = On(actor.organization_id, *people, departments={before, after})
+    trail.tell(action, on, changed({"department_id": before}, {"department_id": after}))
+
+
+def _is_client(one: Record | Newcomer) -> bool:
+    # A client's row says when it was approved; a staff member's has no such thing.
+    return hasattr(one, "approved_at")
 
 
 class _Change:
     def __init__(
         self,
         connection: AsyncConnection,
-        trail: Trail,
         actor: Actor,
-        one: Record,
+        one: Record | Newcomer,
+        practitioners: Practitioners,
         now: dt.datetime,
+        checks: Checks,
     ) -> None:
         self._connection = connection
-        self._trail = trail
         self._actor = actor
         self._one = one
+        self._practitioners = practitioners
         self._now = now
-        self._checks = Checks("input")
-        # A client's row says when it was approved; a staff member's has no such thing.
-        self._from_client = hasattr(one, "approved_at")
+        self._checks = checks
+        self._from_client = _is_client(one)
         self._named: set[uuid.UUID] = set()
         self._mine = actor.departments(Permission.CLIENT_ASSOCIATE)
         self._anywhere = actor.holds(Permission.CLIENT_ASSOCIATE, Scope.ORGANIZATION)
 
-    async def make(self, deltas: Deltas, adding: str) -> None:
+    async def make(self, trail: Trail, deltas: Deltas, adding: str) -> None:
         """Look at every row first, then change them: removed, changed, added."""
         removed = [
             await self._to_remove(typed, "remove", str(i)) for i, typed in enumerate(deltas.remove)
@@ -101,16 +162,14 @@ class _Change:
         moved = [
             await self._to_change(new, "change", str(i)) for i, new in enumerate(deltas.change)
         ]
-        added = [await self._to_add(new, adding, str(i)) for i, new in enumerate(deltas.add)]
+        added = await self.to_add(deltas.add, adding)
         self._checks.done()
-        rows = [row for row in added if row]
         for ended in removed:
             assert ended
             done = await self._connection.execute(delete(Association).where(self._is(ended)))
             if done.rowcount:
-                self._tell(
-                    AuditAction.ASSOCIATION_REMOVED, _people(ended), ended.department_id, None
-                )
+                people, before = _people(ended), ended.department_id
+                _tell(trail, self._actor, AuditAction.ASSOCIATION_REMOVED, people, before, None)
         for pair in moved:
             assert pair
             one, to = pair
@@ -118,25 +177,14 @@ class _Change:
                 update(Association).where(self._is(one)).values(department_id=to)
             )
             if done.rowcount:
-                self._tell(AuditAction.ASSOCIATION_CHANGED, _people(one), one.department_id, to)
-        if rows:
-            await self._connection.execute(insert(Association), rows)
-        for row in rows:
-            people = row["client_id"], row["practitioner_id"]
-            self._tell(AuditAction.ASSOCIATION_CREATED, people, None, row["department_id"])
+                people, before = _people(one), one.department_id
+                _tell(trail, self._actor, AuditAction.ASSOCIATION_CHANGED, people, before, to)
+        await join(self._connection, trail, self._actor, added)
 
-    def _tell(
-        self,
-        action: AuditAction,
-        people: tuple[uuid.UUID, uuid.UUID],
-        before: uuid.UUID | None,
-        after: uuid.UUID | None,
-    ) -> None:
-        """Tell of a client and a practitioner, and the department in which they met and meet."""
-        departments = {before, after}
-        on = On(self._actor.organization_id, *people, departments=departments)
-        changes = changed({"department_id": before}, {"department_id": after})
-        self._trail.tell(action, on, changes)
+    async def to_add(self, new: Iterable[NewAssociation], *path: str) -> list[dict[str, Any]]:
+        """The rows of those in the input's list at this path that are good."""
+        rows = [await self._to_add(one, *path, str(i)) for i, one in enumerate(new)]
+        return [row for row in rows if row]
 
     # --- rows of the input: each answers what to do, or adds a problem
 
@@ -167,7 +215,7 @@ class _Change:
             return None
         practitioner = other if self._from_client else self._one
         if new.department_id is None:
-            choices = self._choices(await self._practised(practitioner))
+            choices = self._choices(self._practitioners.departments(practitioner.id))
             self._checks.choose("Choose the department to move to.", choices, *row, "departmentId")
             return None
         department_id = await self._department(practitioner, new, *row)
@@ -178,7 +226,7 @@ class _Change:
         if other is None or not self._is_new(other.id, *row, self._other_field):
             return None
         client, practitioner = (self._one, other) if self._from_client else (other, self._one)
-        if not await self._is_active(practitioner):
+        if not self._practitioners.is_active(practitioner.id):
             message = f"{_name(practitioner)} is inactive."
             self._checks.add(Code.NOT_ACTIVE, message, *row, self._other_field)
             return None
@@ -207,19 +255,11 @@ class _Change:
 
     async def _other(self, typed: str, *row: str) -> Record | None:
         """The other side's row, if the caller manages it and it can be associated."""
-        model: type[Base] = Staff if self._from_client else Client
         prefix, what = ("stf_", "staff member") if self._from_client else ("cli_", "client")
         id = parse_id(prefix, typed)
         found = None
         if id is not None:
-            rows = await self._connection.execute(
-                select(*model.__table__.c).where(
-                    model.__table__.c.id == id,
-                    reach.reading(model, self._actor.shape, Scope.DEPARTMENT),
-                ),
-                reach.values(self._actor),
-            )
-            found = rows.one_or_none()
+            found = self._practitioners.get(id) if self._from_client else await self._client(id)
         if found is None:
             self._checks.add(Code.NOT_FOUND, f"There is no such {what}.", *row, self._other_field)
         elif not self._from_client and found.status is not ClientStatus.ACTIVE:
@@ -227,6 +267,15 @@ class _Change:
             self._checks.add(Code.NOT_ACTIVE, message, *row, self._other_field)
             found = None
         return found
+
+    async def _client(self, id: uuid.UUID) -> Record | None:
+        rows = await self._connection.execute(
+            select(*Client.__table__.c).where(
+                Client.id == id, reach.reading(Client, self._actor.shape, Scope.DEPARTMENT)
+            ),
+            reach.values(self._actor),
+        )
+        return rows.one_or_none()
 
     async def _association(self, which: Any) -> Record | None:
         """The association within the caller's reach."""
@@ -245,6 +294,8 @@ class _Change:
 
     async def _meet(self, other: uuid.UUID) -> bool:
         """Whether the two meet, in any department (`D8`: this must be told)."""
+        if isinstance(self._one, Newcomer):
+            return False
         mine = (
             Association.client_id == self._one.id
             if self._from_client
@@ -294,10 +345,10 @@ class _Change:
     # --- the one department
 
     async def _department(
-        self, practitioner: Record, new: NewAssociation, *row: str
+        self, practitioner: Record | Newcomer, new: NewAssociation, *row: str
     ) -> uuid.UUID | None:
         """The one department of the association (`S21`), or a problem."""
-        held = await self._practised(practitioner)
+        held = self._practitioners.departments(practitioner.id)
         choices = self._choices(held)
         name = _name(practitioner)
         if new.department_id is None:
@@ -312,7 +363,10 @@ class _Change:
                 self._checks.add(Code.NOT_A_PRACTITIONER, message, *row, self._other_field)
             return None
         field = (*row, "departmentId")
-        department = await in_organization(self._connection, self._actor, new.department_id)
+        id = parse_id("dep_", new.department_id)
+        department = next((one for one in held if one.id == id), None)
+        if department is None:  # nobody's, closed, or one where they do not practise
+            department = await in_organization(self._connection, self._actor, new.department_id)
         if department is None:
             self._checks.add(Code.NOT_FOUND, "There is no such department.", *field)
         elif not self._anywhere and department.id not in self._mine:
@@ -325,46 +379,9 @@ class _Change:
             return department.id  # type: ignore[no-any-return]
         return None
 
-    async def _is_active(self, practitioner: Record) -> bool:
-        """Whether the staff member is active now, and until the transaction ends."""
-        found = await self._connection.execute(
-            select(Staff.status)
-            .where(
-                Staff.organization_id == self._actor.organization_id,
-                Staff.id == practitioner.id,
-            )
-            .with_for_update(read=True)
-        )
-        return found.scalar_one() is StaffStatus.ACTIVE
-
     def _choices(self, held: Sequence[Record]) -> list[Record]:
         """The departments of these in which the caller associates."""
         return [one for one in held if self._anywhere or one.id in self._mine]
-
-    async def _practised(self, practitioner: Record) -> Sequence[Record]:
-        """The active departments in which the staff member is a practitioner.
-
-        They stay active until the transaction ends.
-        """
-        found = await self._connection.execute(
-            select(Department.id, Department.name)
-            .join(
-                RoleGrant,
-                and_(
-                    RoleGrant.organization_id == Department.organization_id,
-                    RoleGrant.department_id == Department.id,
-                    RoleGrant.role == Role.PRACTITIONER,
-                ),
-            )
-            .where(
-                RoleGrant.organization_id == self._actor.organization_id,
-                RoleGrant.staff_id == practitioner.id,
-                Department.active,
-            )
-            .order_by(Department.name_key)
-            .with_for_update(read=True, of=Department)
-        )
-        return found.all()
 
 
 async def active_departments(
@@ -409,5 +426,5 @@ def _people(association: Record) -> tuple[uuid.UUID, uuid.UUID]:
     return association.client_id, association.practitioner_id
 
 
-def _name(person: Record) -> str:
+def _name(person: Record | Newcomer) -> str:
     return f"{person.first_name} {person.last_name}"

@@ -1,19 +1,17 @@
-"""Clients as staff manage them: the lists, the record, new ones, edits, whom they meet."""
+"""Clients as staff manage them: the lists, the record, edits, whom they meet."""
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, false, insert, select, update
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, false, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import (
-    Account,
-    AccountKind,
     Association,
     AuditAction,
     Client,
@@ -22,14 +20,12 @@ from models import (
     Link,
     Record,
     name_key,
-    new_id,
-    outside,
     parse_id,
+    within,
 )
 from permissions import Actor, Permission, Scope, Shape, reach
 from resolvers.associations import (
     Deltas,
-    NewAssociation,
     active_departments,
     associate,
     in_organization,
@@ -39,7 +35,7 @@ from resolvers.context import Context
 from resolvers.errors import Choice, Code, Problem, Refused, conflict, refuse
 from resolvers.events import changed, on_client
 from resolvers.finding import index, search
-from resolvers.links import invite, supersede
+from resolvers.links import invite, invite_again, supersede
 from resolvers.listing import Listing, OneOf, Order
 from resolvers.registration import end_registrations, tell_managers
 from resolvers.trail import Trail
@@ -106,87 +102,25 @@ def clients(context: Context, wanted: ClientFilter, order: ClientOrder) -> Listi
     )
 
 
+_THESE = within(Client.id, "these")
+
+
+def these_clients(keys: Iterable[Key]) -> Listing:
+    """Clients whom a use case names."""
+    return Listing(Client, (_THESE,), values={"these": frozenset(key.id for key in keys)})
+
+
 def client(id: str) -> Key | None:
     """The client of this id, among those whom the caller manages."""
     found = parse_id("cli_", id)
     return Key(Client, found, at_least=Scope.DEPARTMENT, opened=True) if found else None
 
 
-@dataclass(frozen=True, slots=True)
-class NewClient:
-    """A client whom staff create (`S11`, `S12`)."""
-
-    first_name: str
-    last_name: str
-    email: str
-    date_of_birth: dt.date
-    phone: str | None
-    department_id: str | None
-    associations: Sequence[NewAssociation] = field(default=())
-
-
-async def client_create(context: Context, typed: NewClient) -> Key:
-    """A new client, active at once, who is mailed a link to define credentials (`S10` to `S14`).
-
-    Made by staff counts as approved by them (`D20`). Open registrations of the address end (`D1`).
-    """
-    checks = Checks("input")
-    first_name = checks.name(typed.first_name, "firstName")
-    last_name = checks.name(typed.last_name, "lastName")
-    email, email_key = checks.email(typed.email, "email")
-    born = checks.date_of_birth(typed.date_of_birth, context.now().date(), "dateOfBirth")
-    phone = checks.phone(typed.phone, "phone")
-    checks.done()
-    actor = context.actor
-
-    async def work(connection: AsyncConnection, trail: Trail) -> Key:
-        now = context.now()
-        organization_id = actor.organization_id
-        department_id = await _home(
-            connection, actor, typed.department_id, Permission.CLIENT_CREATE
-        )
-        await _free(connection, organization_id, email_key)
-        client_id = new_id()
-        await connection.execute(
-            insert(Account).values(
-                organization_id=organization_id,
-                id=client_id,
-                kind=AccountKind.CLIENT,
-                created_at=now,
-            )
-        )
-        await connection.execute(
-            insert(Client).values(
-                organization_id=organization_id,
-                id=client_id,
-                status=ClientStatus.ACTIVE,
-                first_name=first_name,
-                last_name=last_name,
-                name_key=name_key(first_name, last_name),
-                email=email,
-                email_key=email_key,
-                phone=phone,
-                date_of_birth=born,
-                department_id=department_id,
-                created_at=now,
-                approved_at=now,
-                approved_by_id=actor.id,
-            )
-        )
-        await index(connection, organization_id, client_id)
-        await end_registrations(connection, organization_id, email_key, now)
-        made = await found(connection, actor, outside("cli_", client_id), Permission.CLIENT_CREATE)
-        trail.tell(AuditAction.CLIENT_CREATED, on_client(made), changed(None, made))
-        deltas = Deltas(add=typed.associations)
-        await associate(connection, trail, actor, made, deltas, now, "associations")
-        await invite(context, connection, organization_id, client_id)
-        return Key(Client, client_id)
-
-    return await context.write(work)
-
-
 async def client_invitation_resend(context: Context, id: str) -> Key:
-    """Send the letter again that lets a client define credentials, with a new link (`D5`)."""
+    """Send the letter that lets a client define credentials, with a new link (`D5`).
+
+    It is the first one of a client who was to be invited later.
+    """
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key:
         client = await found(connection, context.actor, id, Permission.CLIENT_CREATE)
@@ -245,7 +179,7 @@ async def client_update(
         if readdressed:
             theirs = Link.account_id == client.id
             await supersede(connection, client.organization_id, theirs, context.now())
-            await invite(context, connection, client.organization_id, client.id)
+            await invite_again(context, connection, client.organization_id, client.id)
         home = values.get("department_id", client.department_id)
         if client.status is ClientStatus.PENDING and home != client.department_id:
             await tell_managers(
@@ -285,7 +219,7 @@ async def _may_readdress(
             key=Key(Client, client.id),
         )
     await _free(connection, client.organization_id, email_key)
-    await end_registrations(connection, client.organization_id, email_key, now)
+    await end_registrations(connection, client.organization_id, [email_key], now)
 
 
 async def client_associations_update(context: Context, id: str, deltas: Deltas) -> Key:
@@ -343,23 +277,48 @@ async def found(
 async def _home(
     connection: AsyncConnection, actor: Actor, typed: str | None, permission: Permission
 ) -> uuid.UUID:
-    """The department that a client is to be in: the one named, or the only choice (`D10`)."""
-    path = ("input", "departmentId")
+    """The department that a client is to be in; raises `Refused`."""
+    if typed is None:
+        known = await active_departments(connection, actor.organization_id)
+    else:
+        named = await in_organization(connection, actor, typed)
+        known = [named] if named else []
+    checks = Checks("input")
+    department_id = home(checks, actor, typed, permission, known)
+    checks.done()
+    assert department_id
+    return department_id
+
+
+def home(
+    checks: Checks,
+    actor: Actor,
+    typed: str | None,
+    permission: Permission,
+    known: Sequence[Record],
+) -> uuid.UUID | None:
+    """The department that a client is to be in: the one named, or the only choice (`D10`).
+
+    `known` are the active ones, as far as they matter: all of them where none is named.
+    """
     anywhere = actor.holds(permission, Scope.ORGANIZATION)
     mine = actor.departments(permission)
-    if typed is not None:
-        department = await in_organization(connection, actor, typed)
-        if department is None:
-            raise refuse(Code.NOT_FOUND, "There is no such department.", *path)
-        if not anywhere and department.id not in mine:
-            message = f"{department.name} is not a department of yours."
-            raise refuse(Code.OUT_OF_SCOPE, message, *path)
-        return department.id  # type: ignore[no-any-return]
-    active = await active_departments(connection, actor.organization_id)
-    choices = [one for one in active if anywhere or one.id in mine]
-    if len(choices) == 1:
-        return choices[0].id  # type: ignore[no-any-return]
-    raise department_required("Choose the client's department.", choices)
+    if typed is None:
+        choices = [one for one in known if anywhere or one.id in mine]
+        if len(choices) == 1:
+            return choices[0].id  # type: ignore[no-any-return]
+        checks.choose("Choose the client's department.", choices, "departmentId")
+        return None
+    id = parse_id("dep_", typed)
+    department = next((one for one in known if one.id == id), None)
+    if department is None:
+        checks.add(Code.NOT_FOUND, "There is no such department.", "departmentId")
+        return None
+    if not anywhere and department.id not in mine:
+        message = f"{department.name} is not a department of yours."
+        checks.add(Code.OUT_OF_SCOPE, message, "departmentId")
+        return None
+    return department.id  # type: ignore[no-any-return]
 
 
 def department_required(message: str, choices: Sequence[Record], key: Key | None = None) -> Refused:

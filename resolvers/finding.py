@@ -1,6 +1,7 @@
 """Finding people: the words that they are found by, and the predicate that finds them (`D29`)."""
 
 import uuid
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -38,9 +39,19 @@ async def index(connection: AsyncConnection, organization_id: uuid.UUID, id: uui
             SearchWord.organization_id == organization_id, SearchWord.account_id == id
         )
     )
+    await index_newcomers(connection, organization_id, {id: texts})
+
+
+async def index_newcomers(
+    connection: AsyncConnection,
+    organization_id: uuid.UUID,
+    texts: Mapping[uuid.UUID, Sequence[str | None]],
+) -> None:
+    """Write down the words of these texts for people, by their ids, who have none yet."""
     rows = [
         {"organization_id": organization_id, "word": word, "account_id": id}
-        for word in words_of(*texts)
+        for id, theirs in texts.items()
+        for word in words_of(*theirs)
     ]
     await connection.execute(insert(SearchWord), rows)
 

@@ -2,13 +2,14 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mailer import ClientInvitation, Contents, StaffInvitation, post
+from mailer import Addressed, ClientInvitation, Contents, StaffInvitation, post, post_all
 from models import (
     Account,
     AccountKind,
@@ -24,6 +25,7 @@ from models import (
     StaffStatus,
     new_id,
 )
+from resolvers.associations import Newcomer
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
 from resolvers.posting import addressed, sender
@@ -243,6 +245,63 @@ async def invite(
         link_id=link_id,
     )
     return True
+
+
+async def invite_again(
+    context: Context,
+    connection: AsyncConnection,
+    organization_id: uuid.UUID,
+    account_id: uuid.UUID,
+) -> None:
+    """As `invite`, to somebody who was invited before: who is to be invited later is not yet."""
+    before = await connection.execute(
+        select(Link.id)
+        .where(
+            Link.organization_id == organization_id,
+            Link.account_id == account_id,
+            Link.purpose == LinkPurpose.DEFINE_CREDENTIALS,
+        )
+        .limit(1)
+    )
+    if before.first() is not None:
+        await invite(context, connection, organization_id, account_id)
+
+
+async def invite_newcomers(
+    connection: AsyncConnection,
+    organization_id: uuid.UUID,
+    clients: Sequence[Newcomer],
+    now: dt.datetime,
+) -> None:
+    """As `invite`, to clients who are being made: three statements, however many they are."""
+    if not clients:
+        return
+    ends_at = now + LIVES[LinkPurpose.DEFINE_CREDENTIALS]
+    links = {client.id: new_id() for client in clients}
+    await connection.execute(
+        insert(Link),
+        [
+            {
+                "organization_id": organization_id,
+                "id": link_id,
+                "purpose": LinkPurpose.DEFINE_CREDENTIALS,
+                "account_id": client_id,
+                "created_at": now,
+                "expires_at": ends_at,
+            }
+            for client_id, link_id in links.items()
+        ],
+    )
+    organization = await sender(connection, organization_id)
+    letters = [
+        Addressed(
+            ClientInvitation(**addressed(organization, client), ends_at=ends_at),
+            client.email,
+            links[client.id],
+        )
+        for client in clients
+    ]
+    await post_all(connection, letters, organization_id=organization_id, now=now)
 
 
 async def _awaiting_credentials(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, insert, select, update
@@ -33,7 +34,9 @@ from models import (
     new_id,
     outside,
     parse_id,
+    within,
 )
+from models.database import Words
 from permissions import reach
 from resolvers.checks import Checks, is_slug
 from resolvers.context import Context
@@ -235,12 +238,15 @@ async def tell_managers(
 
 
 async def end_registrations(
-    connection: AsyncConnection, organization_id: uuid.UUID, email_key: str, now: dt.datetime
+    connection: AsyncConnection,
+    organization_id: uuid.UUID,
+    email_keys: Collection[str],
+    now: dt.datetime,
 ) -> None:
-    """End the open registrations of an address, and their links (`D1`)."""
+    """End the open registrations of these addresses, and their links (`D1`)."""
     open_ones = and_(
         Registration.organization_id == organization_id,
-        Registration.email_key == email_key,
+        within(Registration.email_key, "addresses", Words).params(addresses=email_keys),
         Registration.ended_at.is_(None),
     )
     theirs = Link.registration_id.in_(select(Registration.id).where(open_ones))
@@ -395,4 +401,5 @@ async def _end_registrations(
         )
         .values(client_id=client_id, ended_at=func.coalesce(Registration.ended_at, now))
     )
-    await end_registrations(connection, registration.organization_id, registration.email_key, now)
+    keys = [registration.email_key]
+    await end_registrations(connection, registration.organization_id, keys, now)

@@ -28,7 +28,7 @@ from resolvers.clients import department_required, found
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
 from resolvers.events import GIVEN, changed, on_client
-from resolvers.links import invite, supersede
+from resolvers.links import invite_again, supersede
 from resolvers.posting import addressed, sender
 from resolvers.sessions import end_sessions
 from resolvers.trail import Trail
@@ -131,7 +131,7 @@ async def client_reactivate(context: Context, id: str, approval: Approval) -> Ke
         deltas = Deltas(add=approval.associations)
         await associate(connection, trail, actor, client, deltas, context.now(), "associations")
         if client.username is None:
-            await invite(context, connection, client.organization_id, client.id)
+            await invite_again(context, connection, client.organization_id, client.id)
         return key
 
     return await context.write(work)

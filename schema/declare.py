@@ -134,6 +134,12 @@ def row(description: str) -> Any:
     return strawberry.field(description=description, metadata={SOURCE: Planned()}, default=None)
 
 
+def several(description: str, size: int) -> Any:
+    """Rows that the object names by a listing, read like a `row`; `size` as in `guarded`."""
+    metadata = {SOURCE: Planned(), SIZE: size}
+    return strawberry.field(description=description, metadata=metadata)
+
+
 def named(key: Key | None) -> Any:
     """What a `row` field holds: the key of the row, which a plan reads in its place."""
     return key
@@ -211,7 +217,7 @@ def reads(
     return decorate
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(row, about))
+@dataclass_transform(kw_only_default=True, field_specifiers=(row, several, about))
 def type_(cls: type[T]) -> type[T]:
     """A plain object: whoever came so far reads its fields, unless one says otherwise."""
     return _inheriting(strawberry.type(cls, description=_doc(cls)))

@@ -10,12 +10,15 @@ import resolvers
 from models import Role, Surface
 from resolvers import (
     Approval,
+    ApprovalOf,
     Deltas,
     NewAssociation,
     NewClient,
     NewGrant,
     NewRegistration,
     NewStaff,
+    RejectionOf,
+    RowPolicy,
 )
 from schema.declare import about, input_
 
@@ -146,6 +149,10 @@ class ClientCreateInput:
     associations: list[AssociationInput] | None = about(
         "Practitioners to associate with the client at once.", default=UNSET
     )
+    invite: bool = about(
+        "Whether the invitation goes at once. If not, `clientInvitationResend` sends it later.",
+        default=True,
+    )
 
     def typed(self) -> NewClient:
         """For the use case."""
@@ -157,7 +164,21 @@ class ClientCreateInput:
             phone=given(self.phone),
             department_id=given(self.department_id),
             associations=associations(self.associations),
+            invite=self.invite,
         )
+
+
+@input_
+class ClientsImportInput:
+    """Many new clients. They come best as a variable: a document has room for a few only."""
+
+    clients: list[ClientCreateInput] = about("The new clients: 1 to 500.")
+    policy: RowPolicy = about(
+        "What becomes of the good rows where others are bad.", default=RowPolicy.ALL_OR_NOTHING
+    )
+    validate_only: bool = about(
+        "Only tell what is wrong, and import nothing in any case.", default=False
+    )
 
 
 @input_
@@ -248,6 +269,54 @@ class ClientApproveInput:
             department_id=given(self.department_id),
             associations=associations(self.associations),
         )
+
+
+@input_
+class ClientApprovalInput:
+    """One of many clients to approve, and what the approval may add."""
+
+    client_id: ID = about("A pending client.")
+    department_id: ID | None = about(
+        "The client's department; needed where the client was not sure.", default=UNSET
+    )
+    associations: list[AssociationInput] | None = about(
+        "Practitioners to associate with the client at once.", default=UNSET
+    )
+
+
+@input_
+class ClientsApproveInput:
+    """Many clients to approve."""
+
+    clients: list[ClientApprovalInput] = about("The clients: 1 to 100.")
+
+    def typed(self) -> list[ApprovalOf]:
+        """For the use case."""
+        return [
+            ApprovalOf(
+                one.client_id, Approval(given(one.department_id), associations(one.associations))
+            )
+            for one in self.clients
+        ]
+
+
+@input_
+class ClientRejectionInput:
+    """One of many clients to turn down."""
+
+    client_id: ID = about("A pending client.")
+    reason: str | None = about("Why, for staff; it is not mailed.", default=UNSET)
+
+
+@input_
+class ClientsRejectInput:
+    """Many clients to turn down."""
+
+    clients: list[ClientRejectionInput] = about("The clients: 1 to 100.")
+
+    def typed(self) -> list[RejectionOf]:
+        """For the use case."""
+        return [RejectionOf(one.client_id, given(one.reason)) for one in self.clients]
 
 
 @input_

@@ -9,6 +9,7 @@ import resolvers
 from models import AccountKind
 from permissions import Authenticated, ForStaff, Permission, Public, Requires, Scope
 from resolvers import Context
+from schema.bulk import BulkMutation
 from schema.declare import mutation, named
 from schema.inputs import (
     ClientApproveInput,
@@ -48,7 +49,7 @@ Asking = Info[Context, None]
 
 
 @strawberry.type(description="What can be done.")
-class Mutation:
+class Mutation(BulkMutation):
     """The fields of the mutation root."""
 
     @mutation(Public(), credential=True)
@@ -327,7 +328,7 @@ class Mutation:
         info: Asking,
         input: Annotated[ClientCreateInput, strawberry.argument(description="The new client.")],
     ) -> ClientPayload:
-        """Create a client, who is active at once and mailed a link to define credentials."""
+        """Create a client, who is active at once and, unless told otherwise, invited by mail."""
         key = await resolvers.client_create(info.context, input.typed())
         return ClientPayload(client=named(key))
 
@@ -337,7 +338,7 @@ class Mutation:
         info: Asking,
         id: Annotated[ID, strawberry.argument(description="A client without credentials.")],
     ) -> ClientPayload:
-        """Send the invitation again, with a new link."""
+        """Send the invitation, or send it again, with a new link."""
         key = await resolvers.client_invitation_resend(info.context, id)
         return ClientPayload(client=named(key))
 

@@ -1,14 +1,16 @@
 """What mutations answer. What a use case refuses is data, in `userErrors`."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, Self
 
 from strawberry import ID
 
 import models
+import resolvers
 from models import ClientStatus, Surface
 from resolvers import Code, Opened, Problem, Refused
-from schema.declare import about, row, type_
+from schema.declare import SIZE, about, row, several, type_
 from schema.types import Client, Department, Organization, Staff
 
 
@@ -70,6 +72,11 @@ class RowPayload(Payload):
     def shows(cls) -> str:
         """The field of the row: what the payload is named after."""
         return cls.__name__.removesuffix("Payload").lower()
+
+
+def listed(done: Sequence[resolvers.RowResult]) -> Any:
+    """What a field of `several` holds: the clients that these results are about."""
+    return resolvers.these_clients(one.key for one in done if one.key)
 
 
 def _user_errors() -> Any:
@@ -157,6 +164,79 @@ class ClientPayload(RowPayload):
 
     client: Client | None = row("The client, as it is now.")
     user_errors: list[UserError] = _user_errors()
+
+
+@type_
+class RowResult:
+    """What became of one row of the input."""
+
+    client_id: ID | None = about(
+        "The client; null where none was made, or where there is none as far as you reach."
+    )
+    user_errors: list[UserError] = about(
+        "What was wrong with the row; empty when it is done, or could be.", metadata={SIZE: 1}
+    )
+
+    @classmethod
+    def of(cls, result: resolvers.RowResult) -> Self:
+        """The result as the schema shows it."""
+        key = result.key
+        return cls(
+            client_id=ID(models.outside("cli_", key.id)) if key else None,
+            user_errors=[user_error(problem) for problem in result.problems],
+        )
+
+
+@type_
+class ClientsImportPayload(Payload):
+    """What became of an import, row by row."""
+
+    rows: list[RowResult] = about(
+        "One for each row of the input, in its order.",
+        metadata={SIZE: resolvers.MOST_ROWS},
+    )
+    clients: list[Client] = several("Those who were made, by their ids.", resolvers.MOST_ROWS)
+    user_errors: list[UserError] = about(
+        "Why nothing was done at all; what is wrong with each row is in `rows`."
+    )
+
+    @classmethod
+    def refused(cls, refused: Refused) -> Self:
+        return cls.of(resolvers.Imported((), refused.problems))
+
+    @classmethod
+    def of(cls, done: resolvers.Imported) -> Self:
+        """The payload of an import, also of one that did nothing because of its rows."""
+        return cls(
+            rows=[RowResult.of(row) for row in done.rows],
+            clients=listed(done.rows),
+            user_errors=[user_error(problem) for problem in done.problems],
+        )
+
+
+@type_
+class ClientsPayload(Payload):
+    """What became of many clients, row by row."""
+
+    rows: list[RowResult] = about(
+        "One for each row of the input, in its order.", metadata={SIZE: resolvers.MOST_DECISIONS}
+    )
+    clients: list[Client] = several(
+        "The clients, as they are now, by their ids.", resolvers.MOST_DECISIONS
+    )
+    user_errors: list[UserError] = about(
+        "Why nothing was done at all; what is wrong with each row is in `rows`."
+    )
+
+    @classmethod
+    def refused(cls, refused: Refused) -> Self:
+        errors = [user_error(problem) for problem in refused.problems]
+        return cls(rows=[], clients=listed(()), user_errors=errors)
+
+    @classmethod
+    def of(cls, done: Sequence[resolvers.RowResult]) -> Self:
+        """The payload of these rows."""
+        return cls(rows=list(map(RowResult.of, done)), clients=listed(done), user_errors=[])
 
 
 @type_

@@ -17,7 +17,7 @@ from models import (
     Surface,
 )
 from permissions import Permission, Scope
-from resolvers import ClientOrder, Code
+from resolvers import ClientOrder, Code, RowPolicy
 
 
 def _explain(words: type[Enum], description: str, name: str | None = None, **values: str) -> Any:
@@ -84,7 +84,7 @@ _explain(
 _explain(
     OnboardingState,
     "How far somebody has come on the way in.",
-    AWAITING_CREDENTIALS="Was invited, and has not chosen username and password yet.",
+    AWAITING_CREDENTIALS="Is or will be invited, and has no username and password yet.",
     AWAITING_APPROVAL="Has credentials, and was not approved yet.",
     COMPLETE="Has arrived.",
 )
@@ -94,6 +94,12 @@ _explain(
     NAME="By family name, then given name; case and accents do not count.",
     NEWEST="The newest first.",
     OLDEST="The oldest first.",
+)
+_explain(
+    RowPolicy,
+    "What becomes of the good rows of an input in which others are bad.",
+    ALL_OR_NOTHING="Nothing is done, unless every row is good.",
+    GOOD_ROWS="They are done, and the bad ones are told.",
 )
 _explain(
     LinkPurpose,
@@ -189,7 +195,7 @@ _explain(
     CLIENT_REJECTED="A pending client was turned down.",
     CLIENT_DEACTIVATED="A client was made inactive.",
     CLIENT_REACTIVATED="A client was made active again.",
-    CLIENT_INVITATION_RESENT="A client's invitation was sent again.",
+    CLIENT_INVITATION_RESENT="A client's invitation was sent by staff, again or at last.",
     ASSOCIATION_CREATED="A client and a practitioner were associated.",
     ASSOCIATION_CHANGED="An association moved to another department.",
     ASSOCIATION_REMOVED="An association ended.",

@@ -233,6 +233,10 @@ EVENTS = (
     " ASSOCIATION_CREATED], first: 100) { … } }"
 )
 MET = "{ staffMember(petra) { associations { … } } }"
+IMPORT = (
+    "mutation { clientsImport(input: {clients: ["
+    '{firstName: "", lastName: "", email: "", dateOfBirth: "1990-05-17"}]}) { … } }'
+)
 
 
 def within(document: str, selection: str) -> str:
@@ -262,6 +266,7 @@ WAYS = (
     ),
     Way("UserError", "mutation { clientApprove(dan) { userErrors { … } } }",
         "clientApprove.userErrors"),
+    Way("RowResult", within(IMPORT, "rows { … }"), "clientsImport.rows"),
     Way("Link", '{ link(token: "vtl_none") { … } }', "link"),
     Way("PermissionGrant", "{ permissionMatrix { … } }", "permissionMatrix"),
     Way("Department", "{ departments { … } }", "departments"),
@@ -644,6 +649,27 @@ class Deeds:
           associations: [{self._practitioner("petra", "mental")}]
         }})"""
 
+    async def clients_approve(self) -> str:
+        """Chloé, pending, of mental."""
+        await self._pending("chloe")
+        return f'(input: {{clients: [{{clientId: "{self._clinic.ids["chloe"]}"}}]}})'
+
+    async def clients_reject(self) -> str:
+        await self._pending("chloe")
+        return f'(input: {{clients: [{{clientId: "{self._clinic.ids["chloe"]}"}}]}})'
+
+    async def clients_import(self) -> str:
+        """Two clients of mental, one of whom will meet petra there."""
+        mental = self._clinic.ids["mental"]
+        rows = ", ".join(
+            f"""{{
+              firstName: "Nora", lastName: "Newcomer", email: "{self._new()}@home.example",
+              dateOfBirth: "1990-05-17", departmentId: "{mental}", associations: [{met}]
+            }}"""
+            for met in ("", self._practitioner("petra", "mental"))
+        )
+        return f"(input: {{clients: [{rows}]}})"
+
     async def client_update(self) -> str:
         return '(amy, input: {phone: "+1 555 0199"})'
 
@@ -912,6 +938,9 @@ DEEDS = {
     "staffUpdate, of one in two departments": Deeds.staff_update_two,
     "departmentCreate": Deeds.department_create,
     "clientCreate": Deeds.client_create,
+    "clientsImport": Deeds.clients_import,
+    "clientsApprove": Deeds.clients_approve,
+    "clientsReject": Deeds.clients_reject,
     "clientUpdate": Deeds.client_update,
     "clientUpdate, of one who meets somebody elsewhere": Deeds.client_update_elsewhere,
     "clientUpdate, of a client who was not sure": Deeds.client_update_unsure,
@@ -965,12 +994,19 @@ def payload_of(mutation: str) -> GraphQLObjectType:
 def all_of(type_: GraphQLObjectType) -> str:
     """All fields of a payload; of what has a way of its own, its `__typename`."""
     return " ".join(
-        f"{name} {{ {all_of(of) if of.name == 'Session' else '__typename'} }}"
+        f"{name} {{ {below(of)} }}"
         if isinstance(of := get_named_type(field.type), GraphQLObjectType)
         else name
         for name, field in type_.fields.items()
         if name != "userErrors"
     )
+
+
+def below(type_: GraphQLObjectType) -> str:
+    """What is asked of an object in a payload."""
+    if type_.name == "RowResult":
+        return "userErrors { code }"
+    return all_of(type_) if type_.name == "Session" else "__typename"
 
 
 def flat(payload: Json, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -1018,7 +1054,10 @@ def outcome(answer: Json, mutation: str) -> str:
         code = str(error["extensions"]["code"])
         assert code != "FORBIDDEN" or denied_paths(error) == [[mutation]]
         return code
-    return " ".join(one["code"] for one in answer["data"][mutation]["userErrors"]) or "done"
+    payload = answer["data"][mutation]
+    told = [payload, *payload.get("rows", ())]
+    codes = dict.fromkeys(error["code"] for one in told for error in one["userErrors"])
+    return " ".join(codes) or "done"
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,25 @@ def _client_in(department: str, wrong: list[tuple[str, list[Json]]]) -> list[tup
     return [(code, {"departmentId": department, "associations": rows}) for code, rows in wrong]
 
 
+OTTO: Json = {
+    "firstName": "Otto",
+    "lastName": "Other",
+    "email": "otto@home.example",
+    "dateOfBirth": "1991-01-31",
+    "invite": False,
+}
+
+
+def _imports(who: str, wrong: Iterable[tuple[str, Json]]) -> list[Bad]:
+    """A row with something wrong in it each time, after one that is good."""
+    return [Bad(who, code, {"input": {"clients": [OTTO, {**NEW, **part}]}}) for code, part in wrong]
+
+
+def _decisions(who: str, code: str, *ids: str, **more: Any) -> list[Bad]:
+    """The same refusal for each of these clients, as the only row."""
+    return [Bad(who, code, {"input": {"clients": [{"clientId": id, **more}]}}) for id in ids]
+
+
 CREDENTIALS = {"username": "nora.new", "password": "nine otters under a bridge"}
 BAD_CREDENTIALS: list[tuple[str, Json]] = [
     ("TAKEN", {"username": "amy"}),
@@ -580,6 +599,65 @@ ENTRIES: dict[str, Entry] = {
             ),
             *inputs("olivia", NEW, [("DEPARTMENT_REQUIRED", {})]),
             *inputs("olivia", NEW, _client_in("@mental", BAD_PRACTITIONERS)),
+        ],
+    ),
+    "clientsApprove": Entry(
+        "dora",
+        {"input": {"clients": [{"clientId": "@chloe", "associations": [PETRA, PIA]}]}},
+        {"clients", "associations", "letters"},
+        ["chloe"],
+        forbidden=NOT_CLIENTS,
+        prepare=_inactive_practitioner,
+        bad=[
+            *_decisions("dora", "NOT_PENDING", "@amy", "@gil"),
+            *_decisions("dora", "NOT_FOUND", "@phil", "@dan", "@lakeside.chloe", "nonsense", ""),
+            *_decisions("dora", "OUT_OF_SCOPE", "@bea"),
+            *_decisions("olivia", "DEPARTMENT_REQUIRED", "@dan"),
+            *_decisions("dora", "OUT_OF_SCOPE", "@chloe", departmentId="@family"),
+            *_decisions("dora", "NOT_FOUND", "@chloe", associations=[PIA, {"practitionerId": ""}]),
+            Bad("dora", "INVALID", {"input": {"clients": []}}),
+            Bad("dora", "INVALID", {"input": {"clients": [{"clientId": "@chloe"}] * 101}}),
+        ],
+    ),
+    "clientsReject": Entry(
+        "dora",
+        {"input": {"clients": [{"clientId": "@chloe", "reason": "Nobody knows her."}]}},
+        {"clients", "sessions"},
+        forbidden=NOT_CLIENTS,
+        bad=[
+            *_decisions("dora", "NOT_PENDING", "@amy", "@gil"),
+            *_decisions("dora", "NOT_FOUND", "@phil", "@dan", "@lakeside.chloe", "nonsense"),
+            *_decisions("dora", "TOO_LONG", "@chloe", reason=LONG),
+            *_decisions("dora", "INVALID", "@chloe", reason="a bell\a"),
+            Bad("dora", "INVALID", {"input": {"clients": []}}),
+            Bad("dora", "INVALID", {"input": {"clients": [{"clientId": "@chloe"}] * 101}}),
+        ],
+    ),
+    "clientsImport": Entry(
+        "dora",
+        {"input": {"clients": [{**NEW, "associations": [PETRA, PIA]}, OTTO]}},
+        {"accounts", "clients", "associations", "links", "letters", "search_words"},
+        ["nora@home.example"],
+        forbidden=NOT_CLIENTS,
+        prepare=_inactive_practitioner,
+        bad=[
+            *_imports("dora", [*BAD_DETAILS, *BAD_BIRTHS]),
+            *_imports(
+                "dora",
+                [
+                    ("TAKEN", {"email": "Amy@riverside.example"}),
+                    ("TAKEN", {"email": "OTTO@home.example"}),
+                    ("OUT_OF_SCOPE", {"departmentId": "@family"}),
+                    ("NOT_FOUND", {"departmentId": "@lakeside.mental"}),
+                    ("OUT_OF_SCOPE", {"associations": [PIA, {**PETRA, "departmentId": "@family"}]}),
+                ],
+            ),
+            *_imports("olivia", [("DEPARTMENT_REQUIRED", {})]),
+            *_imports("olivia", _client_in("@mental", BAD_PRACTITIONERS)),
+            Bad("dora", "INVALID", {"input": {"clients": []}}),
+            Bad("dora", "INVALID", {"input": {"clients": [OTTO] * 501}}),
+            Bad("dora", "BAD_USER_INPUT", {"input": {"clients": [OTTO], "policy": "NEVER"}}),
+            Bad("dora", "done", {"input": {"clients": [OTTO], "validateOnly": True}}),
         ],
     ),
     "clientInvitationResend": Entry(
@@ -1006,11 +1084,13 @@ class Asking:
         """The codes that the answer holds, of the operation's errors or the payload's."""
         types = {one: str(root("mutation", name).args[one].type) for one in args}
         said = _filled(args, self.clinic.ids, self.prepared)
-        text = document("mutation", name, types, set(), 3)[0]
+        text = document("mutation", name, types, set(), 4)[0]
         answer = await self.world.ask(text, said, _token(self.clinic, who))
         if "errors" in answer:
             return [error["extensions"]["code"] for error in answer["errors"]]
-        return [one["code"] for one in answer["data"][name]["userErrors"]] or ["done"]
+        payload = answer["data"][name]
+        told = [payload, *payload.get("rows", ())]
+        return [error["code"] for one in told for error in one["userErrors"]] or ["done"]
 
 
 def _refused_to_all(name: str, entry: Entry) -> list[Bad]:

@@ -51,6 +51,7 @@ HELP = {
     "second-factor-reset": ["--organization", "--username"],
     "encrypt-anew": ["PREVIOUS_SECRET_KEY"],
     "purge": ["--yes", "Count the rows that have served their time"],
+    "import-clients": ["--organization", "--as", "--invite-later", "--check", "A CSV file."],
     "demo": ["--port", "--directory"],
     "populate": ["--organizations", "--clients", "--seed"],
     "schema": ["--check", "--against", "a line a change, and exit 1 if one breaks clients"],
