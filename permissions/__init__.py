@@ -1,18 +1,30 @@
 """Who may: the actor, the roles, the rule on a field, the rows within reach, proof of identity."""
 
-from permissions.actor import ANONYMOUS, Actor, Grant, Shape
+from permissions import service_keys
+from permissions.actor import ANONYMOUS, SHAPES, Actor, Grant, Shape
 from permissions.identity import identify
 from permissions.passwords import Passwords
 from permissions.roles import HOLDS, Permission, Scope
-from permissions.rules import Authenticated, ForStaff, Inherited, Public, Requires, Rule
+from permissions.rules import (
+    Authenticated,
+    ForPeople,
+    ForStaff,
+    Inherited,
+    Public,
+    Requires,
+    RequiresPerson,
+    Rule,
+)
 from permissions.tokens import Tokens
 from permissions.vault import Sealed, Vault
 
 __all__ = [
     "ANONYMOUS",
     "HOLDS",
+    "SHAPES",
     "Actor",
     "Authenticated",
+    "ForPeople",
     "ForStaff",
     "Grant",
     "Inherited",
@@ -20,6 +32,7 @@ __all__ = [
     "Permission",
     "Public",
     "Requires",
+    "RequiresPerson",
     "Rule",
     "Scope",
     "Sealed",
@@ -27,4 +40,5 @@ __all__ = [
     "Tokens",
     "Vault",
     "identify",
+    "service_keys",
 ]

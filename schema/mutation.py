@@ -7,7 +7,15 @@ from strawberry import ID, UNSET, Info
 
 import resolvers
 from models import AccountKind
-from permissions import Authenticated, ForStaff, Permission, Public, Requires, Scope
+from permissions import (
+    ForPeople,
+    ForStaff,
+    Permission,
+    Public,
+    Requires,
+    RequiresPerson,
+    Scope,
+)
 from resolvers import Context
 from schema.declare import mutation, named
 from schema.inputs import (
@@ -24,6 +32,7 @@ from schema.inputs import (
     PasswordResetInput,
     PasswordResetRequestInput,
     SecondFactorInput,
+    ServiceKeyInput,
     StaffAssociationsInput,
     StaffCreateInput,
     StaffRolesInput,
@@ -40,6 +49,8 @@ from schema.payloads import (
     RecoveryCodesPayload,
     RequestPayload,
     SecondFactorBeginPayload,
+    ServiceKeyCreatePayload,
+    ServiceKeyPayload,
     SessionPayload,
     StaffPayload,
 )
@@ -228,7 +239,7 @@ class Mutation:
         done = await resolvers.password_reset(info.context, input.token, input.password)
         return CredentialsPayload(username=done.username, status=done.status)
 
-    @mutation(Authenticated(), credential=True)
+    @mutation(ForPeople(), credential=True)
     async def password_change(
         self,
         info: Asking,
@@ -278,7 +289,7 @@ class Mutation:
         codes = await resolvers.recovery_codes_renew(info.context, input.password, input.code)
         return RecoveryCodesPayload(recovery_codes=codes)
 
-    @mutation(Requires(Permission.STAFF_UPDATE))
+    @mutation(RequiresPerson(Permission.STAFF_UPDATE))
     async def staff_second_factor_reset(
         self,
         info: Asking,
@@ -288,7 +299,7 @@ class Mutation:
         key = await resolvers.staff_second_factor_reset(info.context, id)
         return StaffPayload(staff=named(key))
 
-    @mutation(Authenticated(), credential=True)
+    @mutation(ForPeople(), credential=True)
     async def email_change_request(
         self,
         info: Asking,
@@ -493,3 +504,23 @@ class Mutation:
         """Open a department again."""
         key = await resolvers.department_reactivate(info.context, id)
         return DepartmentPayload(department=named(key))
+
+    @mutation(Requires(Permission.SERVICE_KEY_MANAGE, Scope.ORGANIZATION))
+    async def service_key_create(
+        self,
+        info: Asking,
+        input: Annotated[ServiceKeyInput, strawberry.argument(description="The key.")],
+    ) -> ServiceKeyCreatePayload:
+        """Make a key for a program: its token is answered this once."""
+        issued = await resolvers.service_key_create(info.context, input.typed())
+        return ServiceKeyCreatePayload(service_key=named(issued.key), token=issued.token)
+
+    @mutation(Requires(Permission.SERVICE_KEY_MANAGE, Scope.ORGANIZATION))
+    async def service_key_revoke(
+        self,
+        info: Asking,
+        id: Annotated[ID, strawberry.argument(description="The service key.")],
+    ) -> ServiceKeyPayload:
+        """End a service key at once. Revoked before, it stays as it is."""
+        key = await resolvers.service_key_revoke(info.context, id)
+        return ServiceKeyPayload(service_key=named(key))

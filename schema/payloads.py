@@ -4,12 +4,13 @@ import datetime as dt
 from typing import Any, Self
 
 from strawberry import ID
+from strawberry.utils.str_converters import to_snake_case
 
 import models
 from models import ClientStatus, Surface
 from resolvers import Code, Opened, Problem, Refused
 from schema.declare import about, row, type_
-from schema.types import Client, Department, Organization, Staff
+from schema.types import Client, Department, Organization, ServiceKey, Staff
 
 
 @type_
@@ -69,7 +70,7 @@ class RowPayload(Payload):
     @classmethod
     def shows(cls) -> str:
         """The field of the row: what the payload is named after."""
-        return cls.__name__.removesuffix("Payload").lower()
+        return to_snake_case(cls.__name__.removesuffix("Payload"))
 
 
 def _user_errors() -> Any:
@@ -180,4 +181,25 @@ class OrganizationPayload(RowPayload):
     """The organization."""
 
     organization: Organization | None = row("The organization, as it is now.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@type_
+class ServiceKeyPayload(RowPayload):
+    """A service key."""
+
+    service_key: ServiceKey | None = row("The service key, as it is now.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@type_
+class ServiceKeyCreatePayload(Payload):
+    """A new service key, and its token. It is shown this once."""
+
+    service_key: ServiceKey | None = row("The service key; null where there are errors.")
+    token: str | None = about(
+        "Goes with every request of the program: `Authorization: Bearer …`. Nobody can read it "
+        "again; null where there are errors.",
+        default=None,
+    )
     user_errors: list[UserError] = _user_errors()

@@ -17,8 +17,8 @@ from models import AuditEvent, Client, Staff, Surface, outside
 from permissions import Public
 from schema.declare import DEFINITION, RULE
 from tests.leaks.paths import SCHEMA, root
-from tests.oracle.clinic import CLINIC
-from tests.oracle.served import TOKENS, Caller
+from tests.oracle.clinic import CLINIC, Caller
+from tests.oracle.served import TOKENS
 
 Json = dict[str, Any]
 
