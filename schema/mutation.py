@@ -7,15 +7,7 @@ from strawberry import ID, UNSET, Info
 
 import resolvers
 from models import AccountKind
-from permissions import (
-    ForPeople,
-    ForStaff,
-    Permission,
-    Public,
-    Requires,
-    RequiresPerson,
-    Scope,
-)
+from permissions import ForPeople, ForStaff, Permission, Public, Requires, RequiresPerson, Scope
 from resolvers import Context
 from schema.declare import mutation, named
 from schema.inputs import (
@@ -32,7 +24,6 @@ from schema.inputs import (
     PasswordResetInput,
     PasswordResetRequestInput,
     SecondFactorInput,
-    ServiceKeyInput,
     StaffAssociationsInput,
     StaffCreateInput,
     StaffRolesInput,
@@ -49,17 +40,16 @@ from schema.payloads import (
     RecoveryCodesPayload,
     RequestPayload,
     SecondFactorBeginPayload,
-    ServiceKeyCreatePayload,
-    ServiceKeyPayload,
     SessionPayload,
     StaffPayload,
 )
+from schema.service_keys import ServiceKeyMutation
 
 Asking = Info[Context, None]
 
 
 @strawberry.type(description="What can be done.")
-class Mutation:
+class Mutation(ServiceKeyMutation):
     """The fields of the mutation root."""
 
     @mutation(Public(), credential=True)
@@ -504,23 +494,3 @@ class Mutation:
         """Open a department again."""
         key = await resolvers.department_reactivate(info.context, id)
         return DepartmentPayload(department=named(key))
-
-    @mutation(Requires(Permission.SERVICE_KEY_MANAGE, Scope.ORGANIZATION))
-    async def service_key_create(
-        self,
-        info: Asking,
-        input: Annotated[ServiceKeyInput, strawberry.argument(description="The key.")],
-    ) -> ServiceKeyCreatePayload:
-        """Make a key for a program: its token is answered this once."""
-        issued = await resolvers.service_key_create(info.context, input.typed())
-        return ServiceKeyCreatePayload(service_key=named(issued.key), token=issued.token)
-
-    @mutation(Requires(Permission.SERVICE_KEY_MANAGE, Scope.ORGANIZATION))
-    async def service_key_revoke(
-        self,
-        info: Asking,
-        id: Annotated[ID, strawberry.argument(description="The service key.")],
-    ) -> ServiceKeyPayload:
-        """End a service key at once. Revoked before, it stays as it is."""
-        key = await resolvers.service_key_revoke(info.context, id)
-        return ServiceKeyPayload(service_key=named(key))
