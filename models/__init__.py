@@ -10,6 +10,7 @@ from models.keys import new_id, outside, parse_id
 from models.letter import Letter
 from models.organization import Department, Organization
 from models.second_factor import RecoveryCode, SecondFactor
+from models.service_key import ServiceKey, ServiceKeyGrant
 from models.staff import RoleGrant, Staff
 from models.statement import Query, Record, Rows, Statement, Written, printed
 from models.text import canonical_email, canonical_username, name_key, sort_key, words_of
@@ -24,6 +25,7 @@ from models.words import (
     LinkState,
     OnboardingState,
     Role,
+    ServiceKeyStatus,
     StaffStatus,
     Surface,
 )
@@ -61,6 +63,9 @@ __all__ = [
     "Rows",
     "SearchWord",
     "SecondFactor",
+    "ServiceKey",
+    "ServiceKeyGrant",
+    "ServiceKeyStatus",
     "Session",
     "Staff",
     "StaffStatus",

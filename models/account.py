@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Account(Owned, Base):
     """How a client or a staff member signs in; it has the id of its person.
 
-    Without a username it awaits credentials. One table for both kinds makes a username unique
-    in an organization over clients and staff together (`D16`).
+    Without a username it awaits credentials, or is a service key's, which gets none. One table for
+    all kinds makes a username unique in an organization over clients and staff together (`D16`).
     """
 
     __tablename__ = "accounts"

@@ -113,13 +113,15 @@ class AuditEvent(Owned, Base):
     actor_kind: Mapped[ActorKind] = mapped_column(word(ActorKind), doc="As what somebody acted.")
     actor_id: Mapped[uuid.UUID | None]
     roles: Mapped[list[str]] = mapped_column(
-        AsJson, doc="The roles that who acted held at the time, on that surface."
+        AsJson,
+        doc="The roles that who acted held at the time, on that surface; a service key has none.",
     )
     scope: Mapped[str | None] = mapped_column(
         doc="How far these roles reached; null for who was not signed in."
     )
     surface: Mapped[Surface | None] = mapped_column(
-        word(Surface), doc="Where who acted was signed in, or wanted to be."
+        word(Surface),
+        doc="Where who acted was signed in, or wanted to be; null for a service key.",
     )
     client_id: Mapped[uuid.UUID | None]
     staff_id: Mapped[uuid.UUID | None]
@@ -149,7 +151,8 @@ class AuditEvent(Owned, Base):
     actor: Mapped[Staff | None] = one(
         lambda: Staff,
         lambda: AuditEvent.actor_id,
-        doc="Who acted, of staff. A client acts on nobody but themself: see `client`.",
+        doc="Who acted, of staff and service keys. A client acts on nobody but themself: see "
+        "`client`.",
     )
     client: Mapped[Client | None] = one(
         lambda: Client,
@@ -196,7 +199,7 @@ class ClientRead(Owned, Base):
     client_id: Mapped[uuid.UUID]
     reader_kind: Mapped[ActorKind] = mapped_column(word(ActorKind))
     reader_id: Mapped[uuid.UUID]
-    surface: Mapped[Surface] = mapped_column(word(Surface))
+    surface: Mapped[Surface | None] = mapped_column(word(Surface))
     at: Mapped[dt.datetime]
     source: Mapped[str | None]
     request_id: Mapped[str | None]

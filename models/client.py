@@ -147,8 +147,8 @@ class Client(Owned, Base):
     __table_args__ = (
         belongs("id", "accounts"),
         belongs("department_id", "departments"),
-        belongs("approved_by_id", "staff"),
-        belongs("decided_by_id", "staff"),
+        belongs("approved_by_id", "accounts"),
+        belongs("decided_by_id", "accounts"),
         UniqueConstraint("organization_id", "email_key"),
         CheckConstraint(
             "(status <> 'PENDING') OR (approved_at IS NULL)", name="pending_not_approved"

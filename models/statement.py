@@ -9,7 +9,7 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import orjson
@@ -32,6 +32,9 @@ _DIALECTS: dict[str, Dialect] = {
 _MARKS = {"postgresql": "$", "sqlite": "?"}
 _NAMED = re.compile(r"(?<!:):([a-z_]\w*)")
 _PARAMETER = re.compile(r"\$\((\w+)\)")
+
+_PRINTED = 16_384
+"""How many expressions are kept as text: plans are kept as well, and only new ones print."""
 
 _Convert: TypeAlias = Callable[[Any], Any] | None
 
@@ -99,7 +102,7 @@ class _Selected(Written):
         ]
 
 
-@cache
+@lru_cache(_PRINTED)
 def printed(expression: SQLColumnExpression[Any], dialect: str, table: FromClause) -> str:
     """The expression as text, over this table or alias of its model's; parameters as `$(name)`."""
     plain: Any = getattr(expression, "__clause_element__", lambda: expression)()

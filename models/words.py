@@ -24,6 +24,7 @@ class AccountKind(StrEnum):
 
     CLIENT = "CLIENT"
     STAFF = "STAFF"
+    SERVICE_KEY = "SERVICE_KEY"
 
 
 class ClientStatus(StrEnum):
@@ -39,6 +40,15 @@ class StaffStatus(StrEnum):
 
     ACTIVE = "ACTIVE"
     INACTIVE = "INACTIVE"
+
+
+class ServiceKeyStatus(StrEnum):
+    """Whether a service key is good."""
+
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    EXPIRED = "EXPIRED"
+    REVOKED = "REVOKED"
 
 
 class OnboardingState(StrEnum):
@@ -83,6 +93,7 @@ class ActorKind(StrEnum):
 
     STAFF = "STAFF"
     CLIENT = "CLIENT"
+    SERVICE_KEY = "SERVICE_KEY"
     LINK = "LINK"
     ANONYMOUS = "ANONYMOUS"
     OPERATOR = "OPERATOR"
@@ -133,3 +144,5 @@ class AuditAction(StrEnum):
     ORGANIZATION_CREATED = "ORGANIZATION_CREATED"
     ORGANIZATION_UPDATED = "ORGANIZATION_UPDATED"
     RECORDS_PURGED = "RECORDS_PURGED"
+    SERVICE_KEY_CREATED = "SERVICE_KEY_CREATED"
+    SERVICE_KEY_REVOKED = "SERVICE_KEY_REVOKED"

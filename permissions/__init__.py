@@ -1,10 +1,20 @@
 """Who may: the actor, the roles, the rule on a field, the rows within reach, proof of identity."""
 
-from permissions.actor import ANONYMOUS, Actor, Grant, Shape
+from permissions import service_keys
+from permissions.actor import ANONYMOUS, SHAPES, Actor, Grant, Shape
 from permissions.identity import identify
 from permissions.passwords import Passwords
 from permissions.roles import HOLDS, Permission, Scope
-from permissions.rules import Authenticated, ForStaff, Inherited, Public, Requires, Rule
+from permissions.rules import (
+    Authenticated,
+    ForPeople,
+    ForStaff,
+    Inherited,
+    Public,
+    Requires,
+    RequiresPerson,
+    Rule,
+)
 from permissions.standing_in import stand_in
 from permissions.tokens import Tokens
 from permissions.vault import Sealed, Vault
@@ -12,8 +22,10 @@ from permissions.vault import Sealed, Vault
 __all__ = [
     "ANONYMOUS",
     "HOLDS",
+    "SHAPES",
     "Actor",
     "Authenticated",
+    "ForPeople",
     "ForStaff",
     "Grant",
     "Inherited",
@@ -21,6 +33,7 @@ __all__ = [
     "Permission",
     "Public",
     "Requires",
+    "RequiresPerson",
     "Rule",
     "Scope",
     "Sealed",
@@ -28,5 +41,6 @@ __all__ = [
     "Tokens",
     "Vault",
     "identify",
+    "service_keys",
     "stand_in",
 ]

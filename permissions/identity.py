@@ -1,4 +1,4 @@
-"""From an access token to an actor, anew on every request (`D21`)."""
+"""From an access token, or that of a service key, to an actor: anew on every request (`D21`)."""
 
 import datetime as dt
 import uuid
@@ -16,13 +16,17 @@ from models import (
     Organization,
     Role,
     RoleGrant,
+    ServiceKey,
+    ServiceKeyGrant,
     Session,
     Staff,
     StaffStatus,
     Statement,
     Surface,
 )
-from permissions.actor import Actor, Grant, Shape
+from permissions import service_keys
+from permissions.actor import NOBODY, Actor, Grant, Shape
+from permissions.roles import Permission
 from permissions.tokens import Tokens
 
 GRACE = dt.timedelta(seconds=10)
@@ -79,8 +83,50 @@ SESSION = Statement(
 )
 
 
-class _Found(NamedTuple):
+# One row a grant in an active department (`D13`), and at least one.
+KEY = Statement(
+    select(
+        ServiceKey.organization_id,
+        ServiceKey.digest,
+        ServiceKey.expires_at,
+        ServiceKeyGrant.permission,
+        ServiceKeyGrant.department_id,
+    )
+    .outerjoin(
+        ServiceKeyGrant,
+        and_(
+            ServiceKeyGrant.organization_id == ServiceKey.organization_id,
+            ServiceKeyGrant.service_key_id == ServiceKey.id,
+            or_(
+                ServiceKeyGrant.department_id.is_(None),
+                exists().where(
+                    Department.organization_id == ServiceKeyGrant.organization_id,
+                    Department.id == ServiceKeyGrant.department_id,
+                    Department.active,
+                ),
+            ),
+        ),
+    )
+    .where(
+        ServiceKey.id == bindparam("key", type_=Uuid()),
+        ServiceKey.revoked_at.is_(None),
+        ServiceKey.is_backed,
+    )
+)
+
+
+class _Key(NamedTuple):
     """A row of that statement."""
+
+    organization_id: uuid.UUID
+    digest: bytes
+    expires_at: dt.datetime
+    permission: str | None
+    department_id: uuid.UUID | None
+
+
+class _Found(NamedTuple):
+    """A row of the statement for sessions."""
 
     organization_id: uuid.UUID
     account_id: uuid.UUID
@@ -99,12 +145,15 @@ class _Found(NamedTuple):
 async def identify(
     database: Database, tokens: Tokens, token: str, now: dt.datetime
 ) -> Actor | None:
-    """The actor of a live session, or None.
+    """The actor of a live session, or of a service key that is good; or None.
 
     None for a token that is forged, expired, ended or replaced, and for a person who may not be
     signed in there (any more). A token that a refresh replaced is good for ten more seconds:
     requests may be under way. Who needs a second factor and has none holds nothing until then.
     """
+    key_id = service_keys.key_of(token)
+    if key_id is not None:
+        return await _identify_key(database, key_id, token, now)
     read = tokens.read_access(token)
     if read is None:
         return None
@@ -128,6 +177,38 @@ async def identify(
         session_id=read.id,
         grants=grants,
         second_factor_needed=needed,
+    )
+
+
+async def _identify_key(
+    database: Database, id: uuid.UUID, token: str, now: dt.datetime
+) -> Actor | None:
+    """The actor of a service key; None unless it is good, and so is who made it.
+
+    It holds what was chosen as an administrator would, of the departments or the organization.
+    """
+    rows = [_Key(*row) for row in await database.fetch(KEY, {"key": id})]
+    if not rows or now >= rows[0].expires_at or not service_keys.matches(token, rows[0].digest):
+        return None
+    held = [(Permission(row.permission), row.department_id) for row in rows if row.permission]
+    grants = tuple(
+        Grant(
+            Role.DEPARTMENT_ADMINISTRATOR if department_id else Role.ORGANIZATION_ADMINISTRATOR,
+            department_id,
+        )
+        for department_id in dict.fromkeys(department_id for _, department_id in held)
+    )
+    return Actor(
+        shape=Shape(
+            AccountKind.SERVICE_KEY,
+            None,
+            frozenset(grant.role for grant in grants),
+            frozenset(permission for permission, _ in held),
+        ),
+        organization_id=rows[0].organization_id,
+        id=id,
+        session_id=NOBODY,
+        grants=grants,
     )
 
 

@@ -7,7 +7,7 @@ same predicate.
 
 import uuid
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -36,18 +36,19 @@ from models import (
     Query,
     Role,
     RoleGrant,
+    ServiceKey,
+    ServiceKeyGrant,
     Session,
     Staff,
     StaffStatus,
     within,
 )
 from models.audit import overlaps
-from permissions.actor import Actor, Shape
-from permissions.roles import HOLDS, Permission, Scope
+from permissions.actor import NOBODY, SHAPES, Actor, Shape
+from permissions.roles import HELD_BY, HOLDS, Permission, Scope
 
 _ORGANIZATION = bindparam("reach_organization", type_=Uuid())
 _ACTOR = bindparam("reach_actor", type_=Uuid())
-_NOBODY = uuid.UUID(int=0)
 
 
 class _Way(NamedTuple):
@@ -65,16 +66,12 @@ def _departments(permission: Permission) -> str:
     return _HELD_IN[permission]
 
 
-_HELD_BY = {
-    permission: tuple(role for role in Role if HOLDS[role].get(permission) is Scope.DEPARTMENT)
-    for permission in Permission
-}
 _HELD_IN = {
     permission: "_".join(["reach", *(role.lower() for role in roles)])
-    for permission, roles in _HELD_BY.items()
+    for permission, roles in HELD_BY.items()
 }
-# One permission for each of these parameters.
-_PARAMETERS = {_HELD_IN[one]: one for one in Permission if _HELD_BY[one]}
+# The roles of each of these parameters.
+_PARAMETERS = {_HELD_IN[one]: roles for one, roles in HELD_BY.items() if roles}
 _WALKED = _HELD_IN[Permission.CLIENT_READ]
 
 
@@ -85,10 +82,10 @@ def values(actor: Actor) -> dict[str, Any]:
         "reach_actor": actor.id,
         "reach_session": actor.session_id,
     }
-    for parameter, permission in _PARAMETERS.items():
-        filled[parameter] = actor.departments(permission)
+    for parameter, roles in _PARAMETERS.items():
+        filled[parameter] = actor.departments_as(roles)
     walked = filled[_WALKED]
-    for i, department in enumerate((*walked, *[_NOBODY] * (width(filled) - len(walked)))):
+    for i, department in enumerate((*walked, *[NOBODY] * (width(filled) - len(walked)))):
         filled[f"{_WALKED}_{i}"] = department
     return filled
 
@@ -120,7 +117,7 @@ class Walk(NamedTuple):
         return self.standing.get(name, listed)
 
 
-@cache
+@lru_cache(SHAPES)
 def walks(model: type[Base], shape: Shape, at_least: Scope | None, width: int) -> tuple[Walk, ...]:
     """How the rows that `reading` gives are walked: together they are all of them.
 
@@ -157,7 +154,7 @@ _STANDING: dict[str, Any] = {
 }
 
 
-@cache
+@lru_cache(SHAPES)
 def reading(model: type[Base], shape: Shape, at_least: Scope | None = None) -> ColumnElement[bool]:
     """The rows that callers of this shape read; with `at_least`, only those of that scope or more.
 
@@ -191,7 +188,7 @@ whose session it is: oneself.
 """
 
 
-@cache
+@lru_cache(SHAPES)
 def guard(model: type[Base], shape: Shape, scope: Scope) -> ColumnElement[bool] | None:
     """Where a guarded column is readable: its scope or more, or one's own row.
 
@@ -215,7 +212,7 @@ def changing(model: type[Base], shape: Shape, permission: Permission) -> ColumnE
     return and_(in_organization(model), or_(false(), *ways))
 
 
-@cache
+@lru_cache(SHAPES)
 def rights(
     model: type[Base], shape: Shape
 ) -> tuple[tuple[Permission, ColumnElement[bool] | None], ...]:
@@ -313,7 +310,7 @@ def _grants(*such: ColumnElement[bool]) -> ColumnElement[bool]:
     )
 
 
-@cache
+@lru_cache(SHAPES)
 def in_organization(model: type[Base]) -> ColumnElement[bool]:
     """The rows of the caller's organization, within reach or not."""
     name = "id" if model is Organization else "organization_id"
@@ -321,7 +318,7 @@ def in_organization(model: type[Base]) -> ColumnElement[bool]:
     return column == _ORGANIZATION
 
 
-@cache
+@lru_cache(SHAPES)
 def _ways(model: type[Base], shape: Shape) -> tuple[_Way, ...]:
     if shape.kind is None:
         return ()
@@ -377,17 +374,23 @@ def _ways_to_staff(shape: Shape) -> Iterable[_Way]:
         yield _Way(Scope.DEPARTMENT, _granted_in(Staff.organization_id, Staff.id))
     if shape.kind is AccountKind.STAFF:
         yield _Way(None, Staff.id == _ACTOR)
-    else:
-        theirs = (
-            exists()
-            .where(
-                Association.organization_id == Staff.organization_id,
-                Association.practitioner_id == Staff.id,
-                Association.client_id == _ACTOR,
-            )
-            .correlate_except(Association)
+    elif not scopes:
+        # Of whoever reads associations and no staff: who meets clients there, by name.
+        yield _Way(Scope.OWN, _meets(shape))
+
+
+def _meets(shape: Shape) -> ColumnElement[bool]:
+    """The staff member has an association that the caller reads."""
+    reads = or_(false(), *(way.rows for way in _ways_to_associations(shape)))
+    return (
+        exists()
+        .where(
+            Association.organization_id == Staff.organization_id,
+            Association.practitioner_id == Staff.id,
+            reads,
         )
-        yield _Way(Scope.OWN, theirs)
+        .correlate_except(Association)
+    )
 
 
 def _ways_to_grants(shape: Shape) -> Iterable[_Way]:
@@ -409,12 +412,28 @@ def _ways_to_events(shape: Shape) -> Iterable[_Way]:
         yield _Way(Scope.DEPARTMENT, overlaps(AuditEvent.departments, mine))
 
 
+def _ways_to_keys(shape: Shape) -> Iterable[_Way]:
+    if shape.holds(Permission.SERVICE_KEY_MANAGE, Scope.ORGANIZATION):
+        yield _Way(Scope.ORGANIZATION, true())
+    if shape.kind is AccountKind.SERVICE_KEY:
+        yield _Way(None, ServiceKey.id == _ACTOR)
+
+
+def _ways_to_grants_of_keys(shape: Shape) -> Iterable[_Way]:
+    if shape.holds(Permission.SERVICE_KEY_MANAGE, Scope.ORGANIZATION):
+        yield _Way(Scope.ORGANIZATION, true())
+    if shape.kind is AccountKind.SERVICE_KEY:
+        yield _Way(None, ServiceKeyGrant.service_key_id == _ACTOR)
+
+
 _WAYS = {
     Client: _ways_to_clients,
     Association: _ways_to_associations,
     Staff: _ways_to_staff,
     RoleGrant: _ways_to_grants,
     AuditEvent: _ways_to_events,
+    ServiceKey: _ways_to_keys,
+    ServiceKeyGrant: _ways_to_grants_of_keys,
 }
 
 

@@ -20,6 +20,7 @@ class Permission(StrEnum):
     DEPARTMENT_UPDATE = "DEPARTMENT_UPDATE"
     ORGANIZATION_UPDATE = "ORGANIZATION_UPDATE"
     AUDIT_READ = "AUDIT_READ"
+    SERVICE_KEY_MANAGE = "SERVICE_KEY_MANAGE"
 
 
 class Scope(StrEnum):
@@ -47,6 +48,15 @@ HOLDS: dict[Role, dict[Permission, Scope]] = {
     Role.CARE_COORDINATOR: dict.fromkeys((*_CLIENT, Permission.STAFF_READ), Scope.DEPARTMENT),
     Role.PRACTITIONER: {Permission.CLIENT_READ: Scope.OWN},
 }
+
+HELD_BY = {
+    permission: tuple(role for role in Role if HOLDS[role].get(permission) is Scope.DEPARTMENT)
+    for permission in Permission
+}
+"""The roles that hold a permission in a department, for all rows there."""
+
+PEOPLES_OWN = frozenset({Permission.SERVICE_KEY_MANAGE})
+"""What no service key can hold."""
 
 TITLES = {
     Role.ORGANIZATION_ADMINISTRATOR: "Organizational Administrators",

@@ -5,9 +5,11 @@ sentence at the end of the field's description, and `docs/permissions.md`.
 
     Rule
     ├── Public          everybody, signed in or not
-    ├── Authenticated   everybody who is signed in
+    ├── Authenticated   everybody who is signed in, and service keys
+    │   └── ForPeople   everybody who is signed in, about themselves
     ├── ForStaff        every staff member, about themselves
     ├── Requires        whoever holds a permission at least so far
+    │   └── RequiresPerson   the same, and never a service key
     └── Inherited       whoever came as far as the object that carries the field
 """
 
@@ -99,7 +101,7 @@ class Public(Rule):
 
 
 class Authenticated(Rule):
-    """For everybody who is signed in."""
+    """For everybody who is signed in, and for service keys, which are known without that."""
 
     sentence = "For everybody who is signed in."
 
@@ -109,6 +111,15 @@ class Authenticated(Rule):
     @property
     def schema_directive(self) -> object:
         return AuthenticatedDirective()
+
+
+class ForPeople(Authenticated):
+    """For everybody who is signed in, about how they sign in: service keys do not."""
+
+    sentence = "For everybody who is signed in, about themselves."
+
+    def permits(self, shape: Shape) -> bool:
+        return super().permits(shape) and shape.kind is not AccountKind.SERVICE_KEY
 
 
 class ForStaff(Rule):
@@ -153,6 +164,17 @@ class Requires(Rule):
     def schema_directive(self) -> object:
         assert self.permission and self.scope
         return RequiresDirective(permission=self.permission, scope=self.scope)
+
+
+class RequiresPerson(Requires):
+    """As `Requires`, and never for a service key: it is about how people sign in."""
+
+    def __init__(self, permission: Permission, scope: Scope = Scope.DEPARTMENT) -> None:
+        super().__init__(permission, scope)
+        self.sentence += " No service key."
+
+    def permits(self, shape: Shape) -> bool:
+        return super().permits(shape) and shape.kind is not AccountKind.SERVICE_KEY
 
 
 class Inherited(Rule):

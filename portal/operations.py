@@ -18,7 +18,11 @@ from schema import Api, Response
 
 # What follows the first word of a document. Further inside, it could stand in somebody's text.
 _NAME = re.compile(r"[\s,]*(?:query|mutation|subscription)[\s,]+([_A-Za-z]\w{0,99})", re.ASCII)
-_PREFIXES = {AccountKind.STAFF: "stf_", AccountKind.CLIENT: "cli_"}
+_PREFIXES = {
+    AccountKind.STAFF: "stf_",
+    AccountKind.CLIENT: "cli_",
+    AccountKind.SERVICE_KEY: "key_",
+}
 
 
 class Ran(NamedTuple):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailer import Courier, transport
-from models import Database, Unavailable
+from models import AccountKind, Database, Unavailable
 from models.database import address
 from models.migrate import current, head, migrate
 from permissions import ANONYMOUS, Actor, Passwords, Tokens, Vault, identify
@@ -35,11 +35,14 @@ class Service:
     retention: Retention
 
     async def context(self, token: str | None, source: str | None, request_id: str) -> Context:
-        """The context of a request: the access token that it shows, where it is from, its id."""
+        """The context of a request: the token that it shows, where it is from, its id."""
         services = self.services
         actor: Actor | None = ANONYMOUS
         if token is not None:
-            actor = await identify(services.database, services.tokens, token, services.clock())
+            now = services.clock()
+            actor = await identify(services.database, services.tokens, token, now)
+            if actor and actor.shape.kind is AccountKind.SERVICE_KEY:
+                services.notes.used(actor.organization_id, actor.id, now)
         return Context(services, actor or ANONYMOUS, actor is None, source, request_id)
 
     def anonymous(self) -> Context:

@@ -78,6 +78,12 @@ from resolvers.second_factor import (
     second_factor_remove,
     second_factor_reset,
 )
+from resolvers.service_keys import (
+    NewServiceKey,
+    keys,
+    service_key_create,
+    service_key_revoke,
+)
 from resolvers.sessions import Opened, login, logout, session_refresh
 from resolvers.staff import (
     NewStaff,
@@ -134,6 +140,7 @@ __all__ = [
     "NewClient",
     "NewGrant",
     "NewRegistration",
+    "NewServiceKey",
     "NewStaff",
     "Onboarded",
     "Once",
@@ -178,6 +185,7 @@ __all__ = [
     "email_change_request",
     "encrypt_anew",
     "invitation_accept",
+    "keys",
     "link",
     "link_resend",
     "login",
@@ -196,6 +204,8 @@ __all__ = [
     "second_factor_confirm",
     "second_factor_remove",
     "second_factor_reset",
+    "service_key_create",
+    "service_key_revoke",
     "session_refresh",
     "staff",
     "staff_associations_update",

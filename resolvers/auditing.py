@@ -3,15 +3,25 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, false
 
-from models import AuditAction, AuditEvent, Base, Client, Department, Staff, parse_id, within
+from models import (
+    AuditAction,
+    AuditEvent,
+    Base,
+    Client,
+    Department,
+    ServiceKey,
+    Staff,
+    parse_id,
+    within,
+)
 from models.audit import overlaps
 from models.database import Words
-from permissions import Shape, reach
+from permissions import SHAPES, Shape, reach
 from resolvers.context import Context
 from resolvers.faults import BadArgument
 from resolvers.listing import Listing, Order, attribute
@@ -23,7 +33,11 @@ _SINCE = AuditEvent.at >= bindparam("since", type_=AuditEvent.at.type)
 _UNTIL = AuditEvent.at < bindparam("until", type_=AuditEvent.at.type)
 _NONE = false()
 
-_ACTORS = {"stf_": (Staff, "actor_id"), "cli_": (Client, "actor_id")}
+_ACTORS = {
+    "stf_": (Staff, "actor_id"),
+    "cli_": (Client, "actor_id"),
+    "key_": (ServiceKey, "actor_id"),
+}
 _SUBJECTS = {
     "stf_": (Staff, "staff_id"),
     "cli_": (Client, "client_id"),
@@ -76,7 +90,7 @@ def audit_events(context: Context, wanted: AuditFilter) -> Listing:
     return Listing(AuditEvent, tuple(where), _NEWEST_FIRST, values)
 
 
-@cache
+@lru_cache(SHAPES)
 def _of(shape: Shape, model: type[Base], column: str, parameter: str) -> ColumnElement[bool]:
     """The event names this row there, and the row is within the caller's reach."""
     id = bindparam(parameter, type_=Uuid())

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, false, select, update
@@ -23,7 +23,7 @@ from models import (
     parse_id,
     within,
 )
-from permissions import Actor, Permission, Scope, Shape, reach
+from permissions import SHAPES, Actor, Permission, Scope, Shape, reach
 from resolvers.associations import (
     Deltas,
     active_departments,
@@ -353,7 +353,7 @@ def _is(client: Record) -> Any:
     return and_(Client.organization_id == client.organization_id, Client.id == client.id)
 
 
-@cache
+@lru_cache(SHAPES)
 def _of_practitioner(shape: Shape) -> ColumnElement[bool]:
     """The client has an association, within the caller's reach, with the named practitioner."""
     return (

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import AccountKind, AuditAction, Client, Database
+from models import AuditAction, Client, Database
 from models.database import has_changed
 from permissions import Actor, Passwords, Tokens, Vault
 from resolvers.errors import Code, Refused
-from resolvers.events import On, Request, caller, on_person
+from resolvers.events import On, Request, caller, on_caller
 from resolvers.notes import Notes, Refusal
 from resolvers.repeating import Once
 from resolvers.trail import Trail
@@ -117,7 +117,7 @@ class Context:
         actor = self.actor
         if actor.shape.kind is None:
             return
-        on = on_person(actor.organization_id, AccountKind(actor.shape.kind), actor.id)
+        on = on_caller(actor)
         for code in codes:
             reason = f"{code}: {', '.join(fields[:MOST_NAMED])}"
             refusal = Refusal(AuditAction.OPERATION_REFUSED, caller(actor), reason, on)

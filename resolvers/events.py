@@ -2,13 +2,13 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from models import AccountKind, ActorKind, AuditAction, Record, Role, Surface, outside
-from permissions import Actor, Permission, Scope, Shape
+from permissions import SHAPES, Actor, Permission, Scope, Shape
 from resolvers.checks import camel
 
 VALUES = frozenset(
@@ -70,11 +70,12 @@ def caller(actor: Actor) -> Who:
     shape = actor.shape
     if shape.kind is None:
         return _ANONYMOUS
-    roles = tuple(role for role in Role if role in shape.roles)
+    is_key = shape.kind is AccountKind.SERVICE_KEY
+    roles = () if is_key else tuple(role for role in Role if role in shape.roles)
     return Who(ActorKind(shape.kind), actor.id, roles, _widest(shape), shape.surface)
 
 
-@cache
+@lru_cache(SHAPES)
 def _widest(shape: Shape) -> Scope:
     """How far the roles of these callers reach; everybody reaches what is their own."""
     held = {scope for permission in Permission for scope in shape.scopes(permission)}
@@ -115,6 +116,20 @@ def on_person(organization_id: uuid.UUID, kind: AccountKind, id: uuid.UUID) -> O
     if kind is AccountKind.CLIENT:
         return On(organization_id, client_id=id)
     return On(organization_id, staff_id=id)
+
+
+def on_key(organization_id: uuid.UUID, department_ids: Iterable[uuid.UUID | None]) -> On:
+    """A service key of these departments; of None, the whole organization."""
+    return On(organization_id, departments=frozenset(department_ids))
+
+
+def on_caller(actor: Actor) -> On:
+    """The caller of an operation, who is known."""
+    kind = actor.shape.kind
+    assert kind
+    if kind is AccountKind.SERVICE_KEY:
+        return on_key(actor.organization_id, (grant.department_id for grant in actor.grants))
+    return on_person(actor.organization_id, kind, actor.id)
 
 
 def on_staff(member: Record) -> On:
@@ -169,6 +184,29 @@ def _grants(held: Collection[Grant]) -> list[Change]:
 def registered(id: uuid.UUID) -> Change:
     """Of which registration an event tells; it is not a client (`D1`)."""
     return {"field": "registrationId", "before": None, "after": outside("reg_", id)}
+
+
+def of_key(id: uuid.UUID) -> Change:
+    """Of which service key an event tells."""
+    return {"field": "serviceKeyId", "before": None, "after": outside("key_", id)}
+
+
+def chosen(
+    permissions: Iterable[Permission],
+    department_ids: Iterable[uuid.UUID | None],
+    expires_at: dt.datetime,
+) -> list[Change]:
+    """What a new service key may do and where, and when it ends. A name was typed, too."""
+    departments = [id and outside("dep_", id) for id in department_ids]
+    said = {
+        "permissions": [*permissions],
+        "departmentIds": departments,
+        "expiresAt": expires_at.isoformat(),
+    }
+    return [
+        {"field": "name", "redacted": True},
+        *({"field": name, "before": None, "after": value} for name, value in said.items()),
+    ]
 
 
 class Request(NamedTuple):

@@ -1,4 +1,4 @@
-"""What is written down beside the work, a moment later: opened records, and refusals.
+"""What is written down beside the work, a moment later: opened records, refusals, used keys.
 
 A read stays a read, and what is refused does nothing: neither waits for the database. Notes are
 kept in memory, within bounds, until `run` writes those of a moment in one transaction. While the
@@ -13,10 +13,18 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import AuditAction, ClientRead, Database, Organization, Unavailable, new_id
+from models import (
+    AuditAction,
+    ClientRead,
+    Database,
+    Organization,
+    ServiceKey,
+    Unavailable,
+    new_id,
+)
 from resolvers.events import Event, On, Request, Who, event
 from resolvers.trail import write
 
@@ -27,6 +35,9 @@ MOST_READS = 10_000
 MOST_REFUSALS = 1_000
 MOST_AT_ONCE = 60
 """So many refusals of an organization are told one by one, and one more for each second."""
+
+SELDOM = dt.timedelta(minutes=1)
+"""So long after it was written that a service key was used, it is not written again."""
 
 MANY = "MANY"
 """The reason of an event that stands for refusals which were too many to tell one by one."""
@@ -62,6 +73,8 @@ class Noted(NamedTuple):
 
 
 Refusals = dict[Refusal, Noted]
+Uses = dict[tuple[uuid.UUID, uuid.UUID], dt.datetime]
+"""When service keys were used last, by the ids of organization and key."""
 Read = Mapping[str, Any]
 
 
@@ -85,6 +98,8 @@ class Notes:
         self._complained = 0
         self._reads: list[Read] = []
         self._refusals: Refusals = {}
+        self._used: Uses = {}
+        self._written: Uses = {}
         self._allowances: Mapping[uuid.UUID, Allowance] = {}
         self._noted, self._end = asyncio.Event(), asyncio.Event()
         self._writing = asyncio.Lock()
@@ -106,6 +121,13 @@ class Notes:
     def refused(self, refusal: Refusal, at: dt.datetime, request: Request) -> None:
         """Note that something was refused."""
         self._keep([], {refusal._replace(source=request.source): Noted(at, request.id)})
+
+    def used(self, organization_id: uuid.UUID, key_id: uuid.UUID, at: dt.datetime) -> None:
+        """Note that a service key was used, unless that was written a moment ago."""
+        key = (organization_id, key_id)
+        if key not in self._written or at >= self._written[key] + SELDOM:
+            self._used[key] = at
+            self._noted.set()
 
     async def run(self, database: Database, clock: Callable[[], dt.datetime]) -> None:
         """Write notes, a moment after they are made, until `end`; and then what is left."""
@@ -131,19 +153,23 @@ class Notes:
         async with self._writing:
             reads, self._reads = self._reads, []
             refusals, self._refusals = self._refusals, {}
+            used, self._used = self._used, {}
             try:
                 known = await _known(database, refusals)
                 told, waiting, allowances = _allowed(known, self._allowances, now)
-                if reads or told:
-                    await database.write(lambda connection: _write(connection, reads, told))
+                if reads or told or used:
+                    await database.write(lambda connection: _write(connection, reads, told, used))
             except Unavailable:
                 self._keep(reads, refusals)
+                self._used = used | self._used
             except Exception:
                 log.exception("notes cannot be written")
                 self._lose(len(reads) + len(refusals))
             else:
                 self._allowances = allowances
                 self._keep([], waiting)
+                lately = {key: at for key, at in self._written.items() if now < at + SELDOM}
+                self._written = lately | used
             self._complain()
 
     def _keep(self, reads: Sequence[Read], refusals: Refusals) -> None:
@@ -220,7 +246,20 @@ def _allowed(
     return told, waiting, left
 
 
-async def _write(connection: AsyncConnection, reads: Sequence[Read], told: Sequence[Event]) -> None:
+async def _write(
+    connection: AsyncConnection, reads: Sequence[Read], told: Sequence[Event], used: Uses
+) -> None:
+    # In one order, so that two who write of the same keys do not wait for each other.
+    for (organization_id, key_id), at in sorted(used.items()):
+        await connection.execute(
+            update(ServiceKey)
+            .where(
+                ServiceKey.organization_id == organization_id,
+                ServiceKey.id == key_id,
+                or_(ServiceKey.last_used_at.is_(None), ServiceKey.last_used_at < at),
+            )
+            .values(last_used_at=at)
+        )
     if reads:
         rows = [{**read, "id": new_id()} for read in reads]
         await connection.execute(insert(ClientRead), rows)

@@ -35,6 +35,7 @@ async def read(context: Context, tree: Tree, asked: Asked, pages: Pages) -> str 
     values |= asked.values
     values["public_url"] = context.services.public_url
     values["second_factor_needed"] = actor.second_factor_needed
+    values["now"] = context.now()
     found = await plan.run(database, values, pages)
     if found is not None:
         context.notice(asked)

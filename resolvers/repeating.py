@@ -22,6 +22,7 @@ from models import (
     IdempotencyKey,
     Organization,
     Record,
+    ServiceKey,
     Staff,
     new_id,
 )
@@ -31,7 +32,9 @@ from resolvers.tree import Key
 
 KEPT = dt.timedelta(hours=24)
 
-_MODELS = {model.__tablename__: model for model in (Client, Staff, Department, Organization)}
+_MODELS = {
+    model.__tablename__: model for model in (Client, Staff, Department, Organization, ServiceKey)
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,7 @@ async def logout(context: Context, everywhere: bool, refresh_token: str | None) 
     """
     read = context.services.tokens.read_refresh(refresh_token) if refresh_token else None
     session_ids = [read.id] if read else []
-    if not context.actor.is_anonymous:
+    if context.actor.is_signed_in:
         session_ids.append(context.actor.session_id)
     if not session_ids:
         return

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -33,7 +33,7 @@ from models import (
     new_id,
     parse_id,
 )
-from permissions import Actor, Permission, Scope, Shape, reach
+from permissions import SHAPES, Actor, Permission, Scope, Shape, reach
 from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, conflict, refuse
@@ -341,7 +341,7 @@ async def _free(
         raise refuse(Code.TAKEN, "A staff member has this address already.", *field)
 
 
-@cache
+@lru_cache(SHAPES)
 def _granted(shape: Shape, by_role: bool, by_department: bool) -> ColumnElement[bool]:
     """The staff member holds a grant, within the caller's reach, of the role and department."""
     named = []

@@ -10,11 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer import ClientApproved, post
-from models import AuditAction, Client, ClientStatus, Department, Link, Record, Staff
+from models import (
+    AuditAction,
+    Client,
+    ClientStatus,
+    Department,
+    Link,
+    Record,
+    ServiceKey,
+    Staff,
+)
 from permissions import Actor, Permission, Scope
 from resolvers.associations import (
     Deltas,
@@ -240,16 +249,17 @@ async def _not_pending(connection: AsyncConnection, client: Record) -> Refused:
     message = "This client is not pending any more."
     decided = client.decided_at or client.approved_at
     if decided is not None:
-        rows = await connection.execute(
-            select(Staff.first_name, Staff.last_name).where(
-                Staff.organization_id == client.organization_id,
-                Staff.id == (client.decided_by_id or client.approved_by_id),
-            )
+        decider = client.decided_by_id or client.approved_by_id
+        names = select((Staff.first_name + " " + Staff.last_name).label("name")).where(
+            Staff.organization_id == client.organization_id, Staff.id == decider
         )
-        by = rows.one()
+        names_of_keys = select(ServiceKey.name).where(
+            ServiceKey.organization_id == client.organization_id, ServiceKey.id == decider
+        )
+        by = (await connection.execute(union_all(names, names_of_keys))).scalar_one()
         what = "approved" if client.approved_at else "rejected"
         when = decided.strftime("%Y-%m-%d %H:%M UTC")
-        message = f"This client was {what} already, by {by.first_name} {by.last_name} on {when}."
+        message = f"This client was {what} already, by {by} on {when}."
     return refuse(Code.NOT_PENDING, message, "id", key=Key(Client, client.id))
 
 

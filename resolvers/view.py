@@ -14,6 +14,7 @@ from sqlalchemy import Boolean, ColumnElement, String, bindparam
 from sqlalchemy.types import TypeEngine
 
 from models import Base
+from models.base import Instant
 from models.json_in_sql import (
     Sql,
     Text,
@@ -66,7 +67,7 @@ class Level:
         self._lists: list[str] = []
         self._columns: dict[str, str] = {}
         self._joins: list[str] = []
-        self._joined: dict[tuple[At, str, bool], At] = {}
+        self._joined: dict[tuple[At, str, type[Base], bool], At] = {}
 
     def column(self, said: str) -> str:
         """What the rows have of the table or what is joined to it, as the JSON reads it."""
@@ -185,7 +186,7 @@ class Level:
         self, there: Wanted, model: type[Base], relationship: str, pointed: str, at: At
     ) -> At:
         """Where the row that is pointed at is found, within reach; joined once."""
-        key = (at, relationship, there.bounded)
+        key = (at, relationship, there.model, there.bounded)
         if key not in self._joined:
             joined = self._joined[key] = self._writing.at(there.model)
             on = f"{joined.says(id_of(there.model))} = {pointed}"
@@ -292,7 +293,11 @@ def checked(bounds: Mapping[str, Bound], page: str) -> str:
     return f"CASE {' '.join(checks)} ELSE {page} END" if checks else page
 
 
-GIVEN: dict[str, TypeEngine[Any]] = {"public_url": String(), "second_factor_needed": Boolean()}
+GIVEN: dict[str, TypeEngine[Any]] = {
+    "public_url": String(),
+    "second_factor_needed": Boolean(),
+    "now": Instant(),
+}
 """Values that come with a read, and that computed fields may be made of."""
 
 

@@ -8,6 +8,7 @@ from strawberry import ID, UNSET, Maybe, Some
 
 import resolvers
 from models import Role, Surface
+from permissions import Permission
 from resolvers import (
     Approval,
     ApprovalOf,
@@ -16,6 +17,7 @@ from resolvers import (
     NewClient,
     NewGrant,
     NewRegistration,
+    NewServiceKey,
     NewStaff,
     RejectionOf,
     RowPolicy,
@@ -398,6 +400,30 @@ class OrganizationUpdateInput:
     second_factor_required: Maybe[bool | None] = about(
         "Whether staff need a second factor. Who requires it has one."
     )
+
+
+@input_
+class ServiceKeyInput:
+    """A new service key: what it may do, where, and until when."""
+
+    name: str = about("What it is called, where others see what it did.")
+    permissions: list[Permission] = about("What it may do; none that only people can hold.")
+    department_ids: list[ID] | None = about(
+        "Where: in each of these departments. Null or left out: in the whole organization.",
+        default=UNSET,
+    )
+    expires_at: dt.datetime | None = about(
+        "When it ends, in 366 days at the latest. Null or left out: in 90 days.", default=UNSET
+    )
+
+    def typed(self) -> NewServiceKey:
+        """For the use case."""
+        return NewServiceKey(
+            name=self.name,
+            permissions=self.permissions,
+            department_ids=given(self.department_ids),
+            expires_at=given(self.expires_at),
+        )
 
 
 def changes(said: object) -> dict[str, Any]:

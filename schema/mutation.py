@@ -7,7 +7,7 @@ from strawberry import ID, UNSET, Info
 
 import resolvers
 from models import AccountKind
-from permissions import Authenticated, ForStaff, Permission, Public, Requires, Scope
+from permissions import ForPeople, ForStaff, Permission, Public, Requires, RequiresPerson, Scope
 from resolvers import Context
 from schema.bulk import BulkMutation
 from schema.declare import mutation, named
@@ -44,12 +44,13 @@ from schema.payloads import (
     SessionPayload,
     StaffPayload,
 )
+from schema.service_keys import ServiceKeyMutation
 
 Asking = Info[Context, None]
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(BulkMutation):
+class Mutation(BulkMutation, ServiceKeyMutation):
     """The fields of the mutation root."""
 
     @mutation(Public(), credential=True)
@@ -229,7 +230,7 @@ class Mutation(BulkMutation):
         done = await resolvers.password_reset(info.context, input.token, input.password)
         return CredentialsPayload(username=done.username, status=done.status)
 
-    @mutation(Authenticated(), credential=True)
+    @mutation(ForPeople(), credential=True)
     async def password_change(
         self,
         info: Asking,
@@ -279,7 +280,7 @@ class Mutation(BulkMutation):
         codes = await resolvers.recovery_codes_renew(info.context, input.password, input.code)
         return RecoveryCodesPayload(recovery_codes=codes)
 
-    @mutation(Requires(Permission.STAFF_UPDATE))
+    @mutation(RequiresPerson(Permission.STAFF_UPDATE))
     async def staff_second_factor_reset(
         self,
         info: Asking,
@@ -289,7 +290,7 @@ class Mutation(BulkMutation):
         key = await resolvers.staff_second_factor_reset(info.context, id)
         return StaffPayload(staff=named(key))
 
-    @mutation(Authenticated(), credential=True)
+    @mutation(ForPeople(), credential=True)
     async def email_change_request(
         self,
         info: Asking,

@@ -35,8 +35,7 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import RelationshipProperty
 from strawberry.utils.str_converters import to_camel_case
 
-from models import Base
-from permissions import Public, Requires, Rule, Scope, Shape
+from permissions import SHAPES, Public, Requires, Rule, Scope, Shape
 from resolvers import Asked, Context
 from resolvers.tree import (
     MOST,
@@ -152,6 +151,8 @@ class Operation:
     def denied(self, shape: Shape) -> list[Demand]:
         """The demands that callers of this shape do not meet; decided once a shape."""
         if shape not in self._denied:
+            if len(self._denied) >= SHAPES:
+                self._denied.pop(next(iter(self._denied)))
             self._denied[shape] = [one for one in self.demands if not one.rule.permits(shape)]
         return self._denied[shape]
 
@@ -326,24 +327,18 @@ class _Walk:
         if _is_connection(definition):
             return self._page(key, name, definition, details, path)
         if _is_list(definition):
-            (wanted,) = self._candidates(target.mapper.class_, definition, details, path)
+            (wanted,) = self._candidates(definition, details, path)
             return Many(key, name, wanted)
-        candidates = self._candidates(target.mapper.class_, definition, details, path)
+        candidates = self._candidates(definition, details, path)
         return One(key, name, candidates, is_non_null_type(definition.type), guard)
 
     def _candidates(
-        self,
-        model: type[Base],
-        definition: GraphQLField,
-        details: FieldDetailsList,
-        path: Path,
+        self, definition: GraphQLField, details: FieldDetailsList, path: Path
     ) -> tuple[Wanted, ...]:
-        """The types that read the model, those within the caller's reach first."""
+        """The types of what may be there, those within the caller's reach first."""
         own = bool(_metadata(definition).get(OWN))
         wanted = [
-            self._wanted(possible, details, path, own)
-            for possible in self._possible(definition)
-            if _reads(possible).model is model
+            self._wanted(possible, details, path, own) for possible in self._possible(definition)
         ]
         return tuple(sorted(wanted, key=lambda one: not one.bounded))
 

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from strawberry import ID
+from strawberry.utils.str_converters import to_snake_case
 
 import models
 import resolvers
 from models import ClientStatus, Surface
 from resolvers import Code, Opened, Problem, Refused
 from schema.declare import SIZE, about, row, several, type_
-from schema.types import Client, Department, Organization, Staff
+from schema.types import Client, Department, Organization, ServiceKey, Staff
 
 
 @type_
@@ -71,7 +72,7 @@ class RowPayload(Payload):
     @classmethod
     def shows(cls) -> str:
         """The field of the row: what the payload is named after."""
-        return cls.__name__.removesuffix("Payload").lower()
+        return to_snake_case(cls.__name__.removesuffix("Payload"))
 
 
 def listed(done: Sequence[resolvers.RowResult]) -> Any:
@@ -260,4 +261,25 @@ class OrganizationPayload(RowPayload):
     """The organization."""
 
     organization: Organization | None = row("The organization, as it is now.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@type_
+class ServiceKeyPayload(RowPayload):
+    """A service key."""
+
+    service_key: ServiceKey | None = row("The service key, as it is now.")
+    user_errors: list[UserError] = _user_errors()
+
+
+@type_
+class ServiceKeyCreatePayload(Payload):
+    """A new service key, and its token. It is shown this once."""
+
+    service_key: ServiceKey | None = row("The service key; null where there are errors.")
+    token: str | None = about(
+        "Goes with every request of the program: `Authorization: Bearer …`. Nobody can read it "
+        "again; null where there are errors.",
+        default=None,
+    )
     user_errors: list[UserError] = _user_errors()

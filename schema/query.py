@@ -10,6 +10,7 @@ from strawberry import ID, UNSET, Info
 import models
 import resolvers
 from models import (
+    AccountKind,
     AuditAction,
     ClientStatus,
     LinkPurpose,
@@ -46,6 +47,7 @@ from schema.types import (
     Department,
     Node,
     Organization,
+    ServiceKey,
     Staff,
 )
 
@@ -155,9 +157,29 @@ class Query:
 
     @query(Public(), reads=Viewer | None)
     def viewer(self, info: Info[Context, None]) -> Key | None:
-        """Who is signed in. Null for an anonymous caller."""
+        """Who is signed in. Null for an anonymous caller, and for a service key."""
         actor = info.context.actor
-        return None if actor.is_anonymous else Key(models.Session, actor.session_id)
+        return Key(models.Session, actor.session_id) if actor.is_signed_in else None
+
+    @query(Public(), reads=ServiceKey | None)
+    def service_key(self, info: Info[Context, None]) -> Key | None:
+        """The service key that asks. Null for everybody else."""
+        actor = info.context.actor
+        is_key = actor.shape.kind is AccountKind.SERVICE_KEY
+        return Key(models.ServiceKey, actor.id) if is_key else None
+
+    @query(
+        Requires(Permission.SERVICE_KEY_MANAGE, Scope.ORGANIZATION), reads=Connection[ServiceKey]
+    )
+    def service_keys(
+        self,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> Listing:
+        """The organization's service keys, the newest first; also those that are good no more."""
+        return resolvers.keys()
 
     @query(Requires(Permission.CLIENT_READ), reads=Connection[Client])
     def clients(  # noqa: PLR0917 - GraphQL's arguments have names
@@ -246,7 +268,9 @@ class Query:
         ] = UNSET,
         actor_id: Annotated[
             ID | None,
-            strawberry.argument(description="Only what this staff member, or this client, did."),
+            strawberry.argument(
+                description="Only what this staff member, this client or this service key did."
+            ),
         ] = UNSET,
         subject_id: Annotated[
             ID | None,

@@ -15,6 +15,7 @@ from models import (
     ClientStatus,
     OnboardingState,
     Role,
+    ServiceKeyStatus,
     StaffStatus,
     Surface,
 )
@@ -51,6 +52,21 @@ def staff_onboarding(username: Sql) -> Sql:
     return case(
         (username.is_(None), OnboardingState.AWAITING_CREDENTIALS.value),
         else_=OnboardingState.COMPLETE.value,
+    )
+
+
+def key_name(name: Sql) -> Sql:
+    """What it is called."""
+    return name
+
+
+def key_status(revoked_at: Sql, expires_at: Sql, is_backed: Sql, now: Sql) -> Sql:
+    """Whether it is good."""
+    return case(
+        (revoked_at.is_not(None), ServiceKeyStatus.REVOKED.value),
+        (expires_at <= now, ServiceKeyStatus.EXPIRED.value),
+        (is_backed, ServiceKeyStatus.ACTIVE.value),
+        else_=ServiceKeyStatus.SUSPENDED.value,
     )
 
 
@@ -195,6 +211,38 @@ class Association(Node):
     created_at: dt.datetime
 
 
+@reads(models.ServiceKeyGrant, rule=Inherited())
+class ServiceKeyGrant:
+    """A permission that a service key holds, and where."""
+
+    permission: Permission
+    department: Department | None
+
+
+@reads(models.ServiceKey, "key_", rule=Inherited())
+class ServiceKey(Node, Actor):
+    """A key with which a program acts, within what it was given. Its token is kept nowhere."""
+
+    id: ID
+    display_name: str = computed(key_name)
+    name: str
+    prefix: str
+    status: ServiceKeyStatus = computed(key_status)
+    created_at: dt.datetime
+    created_by: Actor
+    expires_at: dt.datetime
+    last_used_at: dt.datetime | None
+    revoked_at: dt.datetime | None
+    grants: list[ServiceKeyGrant]
+
+
+@reads(models.ServiceKey, rule=Inherited(), bounded=False)
+class NamedServiceKey(Actor):
+    """A service key that the caller does not reach: the name, and nothing more (`D8`)."""
+
+    display_name: str = computed(key_name)
+
+
 @reads(models.AuditEvent, "aud_", rule=Inherited())
 class AuditEvent(Node):
     """Something that happened, or was refused. There is no text in it that somebody typed."""
@@ -217,8 +265,8 @@ class AuditEvent(Node):
     request_id: str | None
 
 
-NODES = (Organization, Department, Staff, Client, Association, AuditEvent)
-ACTORS = (Staff, NamedActor)
+NODES = (Organization, Department, Staff, Client, Association, AuditEvent, ServiceKey)
+ACTORS = (Staff, NamedActor, ServiceKey, NamedServiceKey)
 __all__ = [
     "ACTORS",
     "NODES",
@@ -231,5 +279,6 @@ __all__ = [
     "Node",
     "Organization",
     "RoleGrant",
+    "ServiceKey",
     "Staff",
 ]

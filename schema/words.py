@@ -13,6 +13,7 @@ from models import (
     LinkState,
     OnboardingState,
     Role,
+    ServiceKeyStatus,
     StaffStatus,
     Surface,
 )
@@ -54,6 +55,7 @@ _explain(
     DEPARTMENT_UPDATE="Create and edit departments.",
     ORGANIZATION_UPDATE="Edit the organization.",
     AUDIT_READ="See who did what, and what was refused.",
+    SERVICE_KEY_MANAGE="Make and revoke service keys, and see them. No service key holds it.",
 )
 _explain(
     Scope,
@@ -80,6 +82,14 @@ _explain(
     "Whether a staff member may sign in.",
     ACTIVE="May sign in.",
     INACTIVE="May not.",
+)
+_explain(
+    ServiceKeyStatus,
+    "Whether a service key is good.",
+    ACTIVE="It is good.",
+    SUSPENDED="It is not good while whoever made it is no active Organizational Administrator.",
+    EXPIRED="Its time is over.",
+    REVOKED="It was revoked.",
 )
 _explain(
     OnboardingState,
@@ -163,6 +173,7 @@ _explain(
     "As what somebody acted.",
     STAFF="As a staff member, signed in.",
     CLIENT="As a client, signed in.",
+    SERVICE_KEY="As a program, by a service key.",
     LINK="As whoever held a mailed link; it went to the person whom the event is about.",
     ANONYMOUS="As nobody who was signed in.",
     OPERATOR="At the command line of the server, or by its settings.",
@@ -212,4 +223,6 @@ _explain(
     ORGANIZATION_CREATED="The organization was made.",
     ORGANIZATION_UPDATED="The organization was edited.",
     RECORDS_PURGED="Rows that had served their time went: `times` of the table that is `reason`.",
+    SERVICE_KEY_CREATED="A service key was made.",
+    SERVICE_KEY_REVOKED="A service key was revoked.",
 )

@@ -28,6 +28,8 @@ NEWS: dict[str, list[str]] = {
 }
 """What the trail is told of each mutation."""
 
+_PREFIXES = {"CLIENT": "cli_", "STAFF": "stf_", "SERVICE_KEY": "key_"}
+
 AFTERWARDS = {"passwordResetRequest"}
 """Those that only write down what is asked; who does it afterwards tells the trail."""
 
@@ -76,7 +78,7 @@ def said(event: Record, clinic: Clinic, prepared: dict[str, str]) -> str:
 
     by = event.actor_kind.lower()
     if event.actor_id:
-        by = name("cli_" if event.actor_kind == "CLIENT" else "stf_", event.actor_id)
+        by = name(_PREFIXES[event.actor_kind], event.actor_id)
     how = [*map(short, event.roles), event.scope, event.surface]
     if any(how):
         by += f" ({' '.join(filter(None, how))})"
@@ -109,9 +111,10 @@ def change(one: dict[str, Any], names: dict[str, str]) -> str:
 
 def value(one: Any, names: dict[str, str]) -> str:
     match one:
+        case {"role": role, "departmentId": department}:
+            return f"{short(role)} {value(department, names)}"
         case list():
-            grants = (f"{short(each['role'])} {value(each['departmentId'], names)}" for each in one)
-            return f"[{', '.join(grants)}]"
+            return f"[{', '.join(value(each, names) for each in one)}]"
         case str() if re.fullmatch(r"[a-z]{3}_[0-9a-f]{32}", one):
             return names.get(one, "new")
     return str(one)

@@ -36,6 +36,7 @@ from models import (
     LinkPurpose,
     Role,
     RoleGrant,
+    ServiceKey,
     Session,
     Staff,
     StaffStatus,
@@ -47,6 +48,9 @@ from permissions import Permission, Rule
 from schema import build
 from schema.declare import RULE
 from tests.factors import give, shown
+from tests.keys import CLIENTS as CLIENTS_OF_KEYS
+from tests.keys import EVERYTHING, issue
+from tests.keys import STAFF as STAFF_OF_KEYS
 from tests.world import CLIENTS as CLIENTS_OF_CLINIC
 from tests.world import PASSWORD, START, Clinic, Json, World
 
@@ -89,7 +93,15 @@ CALLERS = (
     Caller("carl@", "carl", "APP", "CC"),
     Caller("dora@", "dora", "APP", "DA"),
     Caller("oliv@", "olivia", "APP", "OA"),
+    Caller("keys", "keys", "", "a service key with all that keys can hold, anywhere"),
+    Caller("keym", "keym", "", "a service key with what a DA holds, for mental"),
+    Caller("keyr", "keyr", "", "a service key that reads clients, of mental"),
 )
+KEYS: Mapping[str, Json] = {
+    "keys": {"permissions": EVERYTHING},
+    "keym": {"permissions": (*CLIENTS_OF_KEYS, *STAFF_OF_KEYS, "AUDIT_READ"), "in": ["mental"]},
+    "keyr": {"permissions": ["CLIENT_READ"], "in": ["mental"]},
+}
 
 DEAD = CALLERS[1]
 
@@ -118,18 +130,27 @@ class Asking:
         self._tokens = {
             caller.head: clinic.token(caller.name, caller.surface)
             for caller in CALLERS
-            if caller.name and caller is not DEAD
+            if caller.name and caller.surface and caller is not DEAD
         }
 
     async def prepare(self) -> None:
-        """A session of gil's, who has become inactive, and nothing of amy's that is null."""
+        """Service keys, a session of gil's, who is inactive, and nothing of amy's that is null."""
+        for name, said in KEYS.items():
+            made = await issue(
+                self.world, self.clinic, *said["permissions"], name=name, departments=said.get("in")
+            )
+            self.clinic.ids[name] = made["serviceKey"]["id"]
+            self._tokens[name] = made["token"]
+        document = 'mutation { clientUpdate(amy, input: {phone: "+1 555 0101"}) { client { id } } }'
+        by_key = next(caller for caller in CALLERS if caller.head == "keym")
+        assert (await self.answer(by_key, document))["data"]["clientUpdate"]["client"]
         await self.renew(DEAD)
         amy = Client.id == self.clinic.key("amy")
         await self.write(update(Client).where(amy).values(status_reason="Moved away for a year."))
 
     async def renew(self, caller: Caller) -> None:
-        """Give the caller another session."""
-        if caller.name:
+        """Give the caller another session; a service key has none."""
+        if caller.name and caller.surface:
             id = await self.session_id(caller.name, caller.surface)
             self._tokens[caller.head] = self.world.service.services.tokens.access(id, 1)
 
@@ -227,6 +248,8 @@ class Way:
 AMY = "{ client(amy) { … } }"
 PETRA = "{ staffMember(petra) { … } }"
 CLIENTS = "{ clients(status: null, first: 100) { … } }"
+SERVICE_KEYS = "{ serviceKeys { … } }"
+KEY_EVENTS = "{ auditEvents(action: CLIENT_UPDATED) { nodes { actor { … } } } }"
 STAFF = "{ staff(first: 100) { … } }"
 EVENTS = (
     "{ auditEvents(action: [DEPARTMENT_CREATED, STAFF_CREATED, CLIENT_APPROVED,"
@@ -321,6 +344,21 @@ WAYS = (
         "auditEvents.nodes.actor"),
     Way("Department", within(EVENTS, "nodes { department { … } }"),
         "auditEvents.nodes.department"),
+    Way("ServiceKey", within(SERVICE_KEYS, "nodes { … }"), "serviceKeys.nodes"),
+    Way("ServiceKey", within(SERVICE_KEYS, "edges { node { … } }"), "serviceKeys.edges.node"),
+    Way("ServiceKey", "{ serviceKey { … } }", "serviceKey"),
+    Way("ServiceKey", "{ node(keym) { ... on ServiceKey { … } } }", "node"),
+    Way("ServiceKey", within(KEY_EVENTS, "... on ServiceKey { … }"), "auditEvents.nodes.actor"),
+    Way("NamedServiceKey", within(KEY_EVENTS, "... on NamedServiceKey { … }"),
+        "auditEvents.nodes.actor"),
+    Way("ServiceKeyGrant", within(SERVICE_KEYS, "nodes { grants { … } }"),
+        "serviceKeys.nodes.grants"),
+    Way("ServiceKeyGrant", "{ serviceKey { grants { … } } }", "serviceKey.grants"),
+    Way("Department", "{ serviceKey { grants { department { … } } } }",
+        "serviceKey.grants.department"),
+    Way("Actor", "{ serviceKey { createdBy { … } } }", "serviceKey.createdBy"),
+    Way("ServiceKeyConnection", SERVICE_KEYS, "serviceKeys"),
+    Way("ServiceKeyEdge", within(SERVICE_KEYS, "edges { … }"), "serviceKeys.edges"),
     Way("AuditEventConnection", EVENTS, "auditEvents"),
     Way("AuditEventEdge", within(EVENTS, "edges { … }"), "auditEvents.edges"),
     Way("Node", "{ node(amy) { … } }", "node"),
@@ -822,9 +860,18 @@ class Deeds:
     async def department_create(self) -> str:
         return f'(input: {{name: "{self._new()}"}})'
 
+    async def service_key_create(self) -> str:
+        return f'(input: {{name: "{self._new()}", permissions: [CLIENT_READ]}})'
+
+    async def service_key_revoke(self) -> str:
+        """One of those who ask, revoked or not."""
+        revoked = update(ServiceKey).where(ServiceKey.id == self._clinic.key("keyr"))
+        await self._asking.write(revoked.values(revoked_at=None))
+        return "(keyr)"
+
     async def _factors(self, *, confirmed: bool) -> str:
         """The code that everybody's app shows."""
-        staff = {caller.name for caller in CALLERS if caller.name} - set(CLIENTS_OF_CLINIC)
+        staff = {one.name for one in CALLERS if one.name and one.surface} - {*CLIENTS_OF_CLINIC}
         await give(self._world, self._clinic, *sorted(staff), confirmed=confirmed)
         return shown(self._world.clock())
 
@@ -974,6 +1021,8 @@ DEEDS = {
     "passwordChange": Deeds.password_change,
     "emailChangeRequest": Deeds.email_change_request,
     "emailChangeConfirm": Deeds.email_change_confirm,
+    "serviceKeyCreate": Deeds.service_key_create,
+    "serviceKeyRevoke": Deeds.service_key_revoke,
 }
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from models import Client, Link, LinkPurpose, Session
 from permissions import ForStaff, Requires
 from tests.factors import RECOVERY, give, shown, wrong
+from tests.keys import REVOKE_KEY, issue
 from tests.leaks.paths import SCHEMA, document, root
 from tests.test_matrix import rule_of
 from tests.world import PASSWORD, Clinic, Json, World
@@ -60,6 +61,7 @@ PRACTITIONER = [{"role": "PRACTITIONER", "departmentId": "@mental"}]
 PERSON = {"firstName": "Nora", "lastName": "Newcomer", "email": "nora@home.example"}
 NEW = {**PERSON, "dateOfBirth": "1990-05-17"}
 FORM = {**NEW, "organization": "riverside"}
+KEY = {"name": "Lab", "permissions": ["CLIENT_READ"], "departmentIds": ["@mental", "@mental"]}
 LONG = "x" * 2001
 NO_DEPARTMENT = "dep_" + "0" * 32
 
@@ -241,6 +243,16 @@ BAD_PRACTITIONERS: list[tuple[str, list[Json]]] = [
     ("DEPARTMENT_REQUIRED", [PIA, {"practitionerId": "@petra"}]),
     ("NOT_ACTIVE", [PIA, {"practitionerId": "@wes", "departmentId": "@family"}]),
 ]
+
+
+async def _keys(world: World, clinic: Clinic) -> Prepared:
+    """A service key that is good, one that is revoked, and one of another organization."""
+    made = {
+        name: (await issue(world, clinic, "CLIENT_READ", by=by))["serviceKey"]["id"]
+        for name, by in (("key", "oscar"), ("revoked", "oscar"), ("theirs", "lakeside.olivia"))
+    }
+    await world.do(REVOKE_KEY, {"id": made["revoked"]}, clinic.token("olivia"))
+    return made
 
 
 def _client_in(department: str, wrong: list[tuple[str, list[Json]]]) -> list[tuple[str, Json]]:
@@ -1038,6 +1050,40 @@ ENTRIES: dict[str, Entry] = {
                 ("SECOND_FACTOR_OFF", {"secondFactorRequired": True}),
             ],
         ),
+    ),
+    "serviceKeyCreate": Entry(
+        "olivia",
+        {"input": KEY},
+        {"accounts", "service_keys", "service_key_grants"},
+        forbidden=ONLY_OA,
+        bad=inputs(
+            "olivia",
+            KEY,
+            [
+                ("REQUIRED", {"name": ""}),
+                ("INVALID", {"name": "www.evil.example"}),
+                ("REQUIRED", {"permissions": []}),
+                ("INVALID", {"permissions": ["SERVICE_KEY_MANAGE"]}),
+                ("INVALID", {"permissions": ["CLIENT_UPDATE"]}),
+                ("INVALID", {"permissions": ["ORGANIZATION_UPDATE"]}),
+                ("BAD_USER_INPUT", {"permissions": ["EVERYTHING"]}),
+                ("REQUIRED", {"departmentIds": []}),
+                ("NOT_FOUND", {"departmentIds": ["@mental", "@lakeside.mental"]}),
+                ("INVALID", {"expiresAt": "2026-11-23T11:59:59Z"}),
+                ("INVALID", {"expiresAt": "2028-01-01T00:00:00Z"}),
+            ],
+        ),
+    ),
+    "serviceKeyRevoke": Entry(
+        "olivia",
+        {"id": "#key"},
+        {"service_keys"},
+        forbidden=ONLY_OA,
+        prepare=_keys,
+        bad=[
+            *of("olivia", "NOT_FOUND", "#theirs"),
+            *of("olivia", "done", "#revoked"),
+        ],
     ),
 }  # fmt: skip
 

@@ -34,6 +34,7 @@ from models import (
     LetterState,
     ResetRequest,
     RoleGrant,
+    ServiceKey,
     Session,
     Staff,
     StaffStatus,
@@ -76,6 +77,11 @@ _CHAIN = ("number", "previous_hash", "hash")
 _EVENTS = select(*(one for one in AuditEvent.__table__.c if one.name not in _CHAIN)).where(
     AuditEvent.action.not_in([AuditAction.SIGN_IN_REFUSED, AuditAction.OPERATION_REFUSED])
 )
+
+_NOT_BESIDE = {
+    "audit_events": _EVENTS,
+    "service_keys": select(*(one for one in ServiceKey.__table__.c if one.name != "last_used_at")),
+}
 
 LOGIN = """
 mutation (
@@ -390,7 +396,7 @@ class World:
             return {
                 table.name: sorted((tuple(row) for row in connection.execute(wanted)), key=repr)
                 for table in Base.metadata.sorted_tables
-                for wanted in (_EVENTS if table.name == "audit_events" else select(table),)
+                for wanted in (_NOT_BESIDE.get(table.name, select(table)),)
                 if table.name not in _BESIDE
             }
 

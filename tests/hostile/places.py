@@ -17,8 +17,8 @@ from models import AuditEvent, Client, Staff, Surface, outside
 from permissions import Public
 from schema.declare import DEFINITION, RULE
 from tests.leaks.paths import SCHEMA, root
-from tests.oracle.clinic import CLINIC
-from tests.oracle.served import TOKENS, Caller
+from tests.oracle.clinic import CLINIC, Caller
+from tests.oracle.served import TOKENS
 
 Json = dict[str, Any]
 
@@ -60,6 +60,9 @@ GOOD: dict[str, Any] = {
     "before": None,
     "search": "ann",
     "departmentId": _id("dep_", "speech"),
+    "departmentIds": _id("dep_", "speech"),
+    "permissions": "CLIENT_READ",
+    "expiresAt": "2026-12-31T23:59:59.5+02:00",
     "practitionerId": _id("stf_", "pr"),
     "clientId": _id("cli_", "cis"),
     "action": "CLIENT_APPROVED",
@@ -88,6 +91,7 @@ _OF_TYPE = {
     "Staff": _id("stf_", "pr"),
     "Department": GOOD["departmentId"],
     "Node": _id("cli_", "anna"),
+    "ServiceKey": _id("key_", "key.all"),
 }
 _VERSIONS = {
     outside(prefix, row["id"]): row["version"]
@@ -98,6 +102,7 @@ _AFTER = {
     "clients": _id("cur_", "ann"),
     "staff": _id("cur_", "pr"),
     "auditEvents": outside("cur_", CLINIC.rows[AuditEvent][0]["id"]),
+    "serviceKeys": _id("cur_", "key.all"),
 }
 
 

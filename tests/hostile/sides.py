@@ -13,8 +13,8 @@ from permissions import Passwords
 from schema import Api
 from tests.conftest import Databases
 from tests.hostile.places import PASSWORD
-from tests.oracle.clinic import CLINIC
-from tests.oracle.served import FREELY, Caller, Recording, Served, serving
+from tests.oracle.clinic import CLINIC, Caller
+from tests.oracle.served import FREELY, Recording, Served, serving
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from models import Database, Department, Surface
 from models.database import address
 from schema import Api, Limits
-from tests.oracle.served import Caller, Served, serving
+from tests.oracle.clinic import Caller
+from tests.oracle.served import Served, serving
 
 OA: Caller = ("oa", Surface.PORTAL)
 STOPPED = "This took longer than 0.3 seconds, and was stopped."

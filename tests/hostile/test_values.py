@@ -227,7 +227,9 @@ async def test_only_true_and_false_are_true_or_false(sides: Sides, place: Place)
     await _bad(sides, place, BOOLEANS, BOOLEAN_LITERALS)
 
 
-@in_places("Surface", "Role", "ClientStatus", "StaffStatus", "ClientOrder", "AuditAction")
+@in_places(
+    *("Surface", "Role", "ClientStatus", "StaffStatus", "ClientOrder", "AuditAction", "Permission")
+)
 async def test_only_words_of_the_schema_are_words(sides: Sides, place: Place) -> None:
     await _bad(sides, place, WORDS, WORD_LITERALS)
 

@@ -139,7 +139,7 @@ def _places(path: Path, type_: Any, of: str) -> Iterator[Place]:
         yield Place(path, ("cur_",))
 
 
-_PREFIX = {"Client": "cli_", "Staff": "stf_", "Department": "dep_"}
+_PREFIX = {"Client": "cli_", "Staff": "stf_", "Department": "dep_", "ServiceKey": "key_"}
 
 
 def _kinds(path: Path, of: str) -> tuple[str, ...]:
@@ -149,9 +149,10 @@ def _kinds(path: Path, of: str) -> tuple[str, ...]:
         return ("asc_", "stf_" if of == "Client" else "cli_")
     return {
         "departmentId": ("dep_",),
+        "departmentIds": ("dep_",),
         "practitionerId": ("stf_",),
         "clientId": ("cli_",),
-        "actorId": ("stf_", "cli_"),
+        "actorId": ("stf_", "cli_", "key_"),
         "subjectId": ("cli_", "stf_", "dep_"),
     }[path[-1]]
 
@@ -163,6 +164,7 @@ _WORDS = {
     "email": "una.vex@example.net",
     "dateOfBirth": "1990-05-17",
     "role": "PRACTITIONER",
+    "permissions": "CLIENT_READ",
     "organization": "east",
 }
 

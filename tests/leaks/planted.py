@@ -23,6 +23,7 @@ from models import (
     Link,
     Organization,
     SearchWord,
+    ServiceKey,
     Session,
     Staff,
     name_key,
@@ -41,6 +42,7 @@ PREFIXES: dict[type[Base], str] = {
     Client: "cli_",
     Association: "asc_",
     AuditEvent: "aud_",
+    ServiceKey: "key_",
 }
 SECRET = re.compile(r"zq[a-p]{10}|1[89]\d\d-\d\d-\d\d|\b0\d{9}\b|[0-9a-f]{32}|[0-9a-f-]{36}")
 """What a secret looks like: a word, a date of birth, a telephone number, an id."""
@@ -69,14 +71,14 @@ def _planted() -> Clinic:
             people[row["id"]] = row
     for row in rows[Association]:
         row["client_name_key"] = people[row["client_id"]]["name_key"]
-    for row in rows[Department]:
+    for row in (*rows[Organization], *rows[Department], *rows[ServiceKey]):
         row["name"] = word(row, "name")
+    for row in rows[Department]:
         row["name_key"] = sort_key(row["name"])
     for row in rows[Organization]:
-        row["name"] = word(row, "name")
         row["contact_email"] = f"{word(row, 'contact')}@example.com"
     rows[SearchWord].clear()
-    for row in rows[Account]:
+    for row in (one for one in rows[Account] if one["id"] in people):
         if row["username"]:
             row["username"] = row["username_key"] = word(row, "username")
         person = people[row["id"]]
@@ -114,17 +116,16 @@ def me(caller: Any) -> Me:
 
 def reads(me: Me, model: type[Base], row: Row) -> bool:
     """Whether the caller reads the row, by any path."""
-    if model is Client:
-        return ROWS.reads_client(me, row)
-    if model is Staff:
-        return ROWS.reads_staff(me, row)
-    if model is Association:
-        return ROWS.reads_association(me, row)
-    if model is AuditEvent:
-        return ROWS.reads_event(me, row)
-    if model is Department:
-        return me.is_of(row)
-    return me.person is not None and row.id == me.person.organization_id
+    if model is Organization:
+        return me.person is not None and row.id == me.person.organization_id
+    return {
+        Client: ROWS.reads_client,
+        Staff: ROWS.reads_staff,
+        Association: ROWS.reads_association,
+        AuditEvent: ROWS.reads_event,
+        ServiceKey: ROWS.reads_key,
+        Department: Me.is_of,
+    }[model](me, row)
 
 
 def rows_of(model: type[Base]) -> list[Row]:
@@ -136,6 +137,7 @@ def rows_of(model: type[Base]) -> list[Row]:
         Client: ROWS.clients,
         Association: ROWS.associations,
         AuditEvent: ROWS.events,
+        ServiceKey: ROWS.keys,
     }[model]
 
 
@@ -161,12 +163,14 @@ def _told(me: Me) -> Iterator[str]:
                 continue
             yield row.id.hex
             said = vars(row)
-            if model in (Department, Organization):
+            if model in (Department, Organization, ServiceKey):
                 yield from (word(said, "name"), word(said, "contact"))
             if model is Client and ROWS.reads_guarded(me, row):
                 yield from (word(said, what) for what in ("email", "username", "reason"))
                 yield from (row.phone, str(row.date_of_birth))
                 yield from _named(row.approved_by_id)
+            if model is ServiceKey:
+                yield from _named(row.created_by_id)
             if model is AuditEvent:
                 yield from _named(row.actor_id)
             if model is Staff and ROWS.reads_details(me, row):
@@ -180,6 +184,9 @@ def _named(id: uuid.UUID | None) -> Iterator[str]:
     by = by_id(ROWS.staff, id)
     if by:
         yield from (word(vars(by), "first"), word(vars(by), "last"))
+    key = by_id(ROWS.keys, id)
+    if key:
+        yield word(vars(key), "name")
 
 
 def _secrets() -> set[str]:

@@ -15,7 +15,7 @@ import orjson
 import pytest
 from graphql import GraphQLEnumType, get_named_type
 
-from models import Base, Client, Database, Department, Staff
+from models import Base, Client, Database, Department, ServiceKey, Staff
 from permissions import ANONYMOUS, Passwords, identify
 from resolvers import Context, Services
 from schema import Api
@@ -36,8 +36,8 @@ from tests.leaks.planted import (
     within_reach,
     word,
 )
-from tests.oracle.clinic import CALLERS, NOW, PUBLIC_URL, named
-from tests.oracle.served import FREELY, TOKENS, VAULT, Caller, Undoing
+from tests.oracle.clinic import CALLERS, NOW, PUBLIC_URL, Caller, named
+from tests.oracle.served import FREELY, TOKENS, VAULT, Undoing, tokens
 
 T = TypeVar("T")
 
@@ -133,8 +133,8 @@ async def _asking(url: str, api: Api) -> AsyncIterator[Asking]:
     await plain.close()
     services = Services(database, TOKENS, VAULT, passwords, PUBLIC_URL, lambda: NOW, lambda: None)
     contexts: dict[Caller, Context] = {None: Context(services, ANONYMOUS)}
-    for caller, session in PLANTED.sessions.items():
-        actor = await identify(database, TOKENS, TOKENS.access(session, 1), NOW)
+    for caller, token in tokens(PLANTED).items():
+        actor = await identify(database, TOKENS, token, NOW)
         assert actor, caller
         contexts[caller] = Context(services, actor)
     try:
@@ -370,7 +370,7 @@ async def test_no_row_of_an_input_tells_of_a_row_out_of_reach(
         depth = 4 if "rows" in paths.output(payload).fields else 3
         bases: list[str | None] = [None]
         if "id" in arguments:
-            model = {"Client": Client, "Staff": Staff, "Department": Department}[of]
+            model = {one.__name__: one for one in (Client, Staff, Department, ServiceKey)}[of]
             bases = [*_bases(who, model)]
         for place in places("mutation", name):
             if place.path == ("id",):
@@ -396,7 +396,7 @@ def _bases(who: Any, model: type[Base]) -> list[str]:
     chosen: dict[Any, list[str]] = {}
     for row in rows_of(model):
         if reads(who, model, row):
-            status = getattr(row, "status", None) or row.active
+            status = getattr(row, "status", None) or getattr(row, "active", None)
             chosen.setdefault(status, []).append(f"{PREFIXES[model]}{row.id.hex}")
     return [id for ids in chosen.values() for id in _evenly(ids, 2)]
 

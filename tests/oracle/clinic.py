@@ -5,7 +5,9 @@ values, associations across departments, clients who were not sure, a department
 roles in several departments, people who approved and whom the caller does not reach.
 """
 
+import base64
 import datetime as dt
+import hashlib
 import uuid
 from typing import Any
 
@@ -32,6 +34,8 @@ from models import (
     RoleGrant,
     SearchWord,
     SecondFactor,
+    ServiceKey,
+    ServiceKeyGrant,
     Session,
     Staff,
     StaffStatus,
@@ -54,6 +58,7 @@ PR = Role.PRACTITIONER
 
 _ORDER = (
     *(Organization, Department, Account, SearchWord, Staff, RoleGrant, Client),
+    *(ServiceKey, ServiceKeyGrant),
     *(SecondFactor, Association, Link, Session, AuditEvent, AuditHead),
 )
 
@@ -65,6 +70,7 @@ class Clinic:
         self.rows: dict[type[Base], list[dict[str, Any]]] = {model: [] for model in _ORDER}
         self.ids: dict[str, uuid.UUID] = {}
         self.sessions: dict[tuple[str, Surface], uuid.UUID] = {}
+        self.keys: dict[tuple[str, None], str] = {}
         self._made = 0
 
     async def write(self, database: Database) -> None:
@@ -183,6 +189,37 @@ class Clinic:
             ended_at=None,
         )
 
+    def key(
+        self, label: str, by: str, permissions: str, *departments: str | None, **more: Any
+    ) -> None:
+        """A service key with these permissions, by words of theirs, in each of the departments."""
+        row = self._row(ServiceKey, label)
+        said = base64.urlsafe_b64encode(row["id"].bytes + b"no chance, but 26 letters!").decode()
+        token = f"vtk_{said}"
+        row.update(
+            name=label.title(),
+            prefix=token[:16],
+            digest=hashlib.sha256(token.encode()).digest(),
+            created_at=NOW - dt.timedelta(days=9),
+            created_by_id=self.ids[by],
+            expires_at=NOW + dt.timedelta(days=9),
+            last_used_at=None,
+            revoked_at=None,
+        )
+        row.update(more)
+        account = {"organization_id": self._id, "id": row["id"], "kind": AccountKind.SERVICE_KEY}
+        nothing = dict.fromkeys(("username", "username_key", "password_hash"))
+        self.rows[Account].append({**account, **nothing, "created_at": NOW})
+        for department in departments:
+            for permission in permissions.split():
+                self._row(ServiceKeyGrant, None).update(
+                    service_key_id=row["id"],
+                    permission=permission,
+                    department_id=self.ids[department] if department else None,
+                )
+        if not more:
+            self.keys[label, None] = token
+
     def link(self, label: str, account: str, purpose: LinkPurpose, **more: Any) -> None:
         row = self._row(Link, label)
         row.update(
@@ -214,6 +251,7 @@ class Clinic:
         if not isinstance(by, ActorKind):
             actor = self.ids[by]
             kind = ActorKind.STAFF if self._is(Staff, actor) else ActorKind.CLIENT
+            kind = ActorKind.SERVICE_KEY if self._is(ServiceKey, actor) else kind
             grants = [one for one in self.rows[RoleGrant] if one["staff_id"] == actor]
             roles = sorted({one["role"] for one in grants})
         row.update(
@@ -306,6 +344,19 @@ def _east(clinic: Clinic) -> None:
         clinic.second_factor(label)
     clinic.second_factor("da.two", confirmed=False)
 
+    clients = "CLIENT_READ CLIENT_CREATE CLIENT_UPDATE CLIENT_APPROVE CLIENT_SET_STATUS"
+    many = f"{clients} CLIENT_ASSOCIATE STAFF_READ STAFF_UPDATE STAFF_SET_ROLES AUDIT_READ"
+    clinic.key("key.all", "oa", f"{many} DEPARTMENT_UPDATE ORGANIZATION_UPDATE", None)
+    clinic.key("key.two", "oa.pr", many, "speech", "adults")
+    clinic.key("key.clients", "oa", clients, "kids", "closed")
+    clinic.key("key.reads", "oa", "CLIENT_READ", "speech")
+    clinic.key("key.staff", "oa", "STAFF_READ STAFF_UPDATE", "adults", "kids")
+    clinic.key("key.audit", "oa", "AUDIT_READ", None)
+    clinic.key("key.closed", "oa", many, "closed")
+    clinic.key("key.former", "former", many, None, last_used_at=NOW)
+    clinic.key("key.revoked", "oa", many, "speech", revoked_at=NOW)
+    clinic.key("key.expired", "oa", many, "speech", expires_at=NOW)
+
     client = clinic.client
     client("ann", "Ann", "Müller", active, "speech", "da.speech", phone="+31 20 123")
     client("anna", "ann", "muller", active, "speech", "oa")
@@ -314,6 +365,8 @@ def _east(clinic: Clinic) -> None:
     client("bea", "Bea", "Özil", active, "kids", "former.bare", username=None)
     client("bo", "Bo", "Ozil", active, "kids", "oa.pr")
     client("cas", "Cas", "Straße", active, "kids", "nobody", status_reason="")
+    client("kit", "Kit", "Sleutel", active, "speech", "key.two", phone="1")
+    client("kim", "Kim", "Sleutel", active, "kids", "key.revoked", username=None)
     client("cis", "Cis", "Strasse", active, "speech", "cc")
     client("dan", "Dan", "Zz", active, "speech", "cc.pr", username=None)
     client("eva", "Éva", "Aalto", active, "adults", "pr.two")
@@ -380,6 +433,8 @@ def _east_events(clinic: Clinic) -> None:
     event(act.REGISTRATION_CONFIRMED, ActorKind.LINK, "kids", client="new.kids")
     event(act.REGISTRATION_CONFIRMED, ActorKind.LINK, client="unsure")
     event(act.CLIENT_APPROVED, "former", "adults", client="ann.two", reason="GIVEN")
+    event(act.CLIENT_APPROVED, "key.two", "speech", client="kit")
+    event(act.SERVICE_KEY_CREATED, "oa", "speech", "adults")
     event(act.CLIENT_UPDATED, "da.two", "speech", "adults", client="bob", changes=[moved])
     event(act.CLIENT_UPDATED, "oa", "adults", client="ann", changes=[moved, {"redacted": True}])
     event(act.ASSOCIATION_CREATED, "da.speech", "speech", client="ann", staff="pr")
@@ -402,6 +457,7 @@ def _west(clinic: Clinic) -> None:
     for label in ("west.oa", "west.pr"):
         clinic.second_factor(label)
     clinic.second_factor("west.late", confirmed=False)
+    clinic.key("west.key", "west.oa", "CLIENT_READ CLIENT_UPDATE STAFF_READ", None)
     clinic.client("west.ann", "Ann", "Müller", ClientStatus.ACTIVE, "west.one", "west.oa")
     clinic.client("west.new", "Nel", "Müller", ClientStatus.PENDING, "west.two")
     clinic.associate("west.ann", "west.pr", "west.one")
@@ -414,10 +470,13 @@ def _west(clinic: Clinic) -> None:
 
 CLINIC = _clinic()
 
-CALLERS: tuple[tuple[str, Surface] | None, ...] = (None, *CLINIC.sessions)
-"""Who asks: a label and a surface; None is the anonymous caller."""
+Caller = tuple[str, Surface | None] | None
+"""A label of the clinic and a surface; of a service key None. None is the anonymous caller."""
+
+CALLERS: tuple[Caller, ...] = (None, *CLINIC.sessions, *CLINIC.keys)
+"""Who asks."""
 
 
-def named(caller: tuple[str, Surface] | None) -> str:
+def named(caller: Caller) -> str:
     """The caller, in the name of a test."""
-    return f"{caller[0]}-{caller[1].lower()}" if caller else "anonymous"
+    return "-".join(filter(None, caller)).lower() if caller else "anonymous"

@@ -12,6 +12,7 @@ PERMISSIONS = (
     "DEPARTMENT_UPDATE",
     "ORGANIZATION_UPDATE",
     "AUDIT_READ",
+    "SERVICE_KEY_MANAGE",
 )
 HOLDERS = {
     "ORGANIZATION_ADMINISTRATOR": ("ORGANIZATION", PERMISSIONS),
@@ -43,27 +44,20 @@ class Me:
         wide_enough = _WIDTHS[_WIDTHS.index(scope) :]
         return not self.scopes(permission).isdisjoint(wide_enough)
 
-    @property
-    def everywhere(self) -> bool:
-        """Whether it is an Organizational Administrator, at the portal."""
-        roles = {grant.role for grant in self.grants}
-        return self.surface == "PORTAL" and "ORGANIZATION_ADMINISTRATOR" in roles
+    def everywhere(self, permission: str) -> bool:
+        """Whether it is held in the whole organization."""
+        return "ORGANIZATION" in self.scopes(permission)
 
-    @property
-    def managed(self) -> set[uuid.UUID]:
-        """The departments that a Department Administrator or Care Coordinator manages."""
+    def managed(self, permission: str) -> set[uuid.UUID]:
+        """The departments in which it is held over all rows."""
         if self.surface != "PORTAL":
             return set()
-        managers = ("DEPARTMENT_ADMINISTRATOR", "CARE_COORDINATOR")
-        return {grant.department_id for grant in self.grants if grant.role in managers}
-
-    @property
-    def administered(self) -> set[uuid.UUID]:
-        """The departments that a Department Administrator administers."""
-        if self.surface != "PORTAL":
-            return set()
-        role = "DEPARTMENT_ADMINISTRATOR"
-        return {grant.department_id for grant in self.grants if grant.role == role}
+        return {
+            grant.department_id
+            for grant in self.grants
+            for scope, held in (HOLDERS[grant.role],)
+            if scope == "DEPARTMENT" and permission in held
+        }
 
     def is_of(self, row: Row) -> bool:
         """Whether the row is of the caller's organization."""
@@ -72,3 +66,20 @@ class Me:
     def is_(self, kind: str, id: uuid.UUID) -> bool:
         """Whether it is this client, or this staff member."""
         return self.person is not None and self.kind == kind and self.person.id == id
+
+
+@dataclass(frozen=True)
+class Program(Me):
+    """A service key: its permissions, each in its departments; in none for the organization."""
+
+    permissions: frozenset[str] = frozenset()
+    departments: frozenset[uuid.UUID | None] = frozenset()
+
+    def scopes(self, permission: str) -> set[str]:
+        if permission not in self.permissions or not self.departments:
+            return set()
+        return {"ORGANIZATION"} if None in self.departments else {"DEPARTMENT"}
+
+    def managed(self, permission: str) -> set[uuid.UUID]:
+        held = permission in self.permissions
+        return {one for one in self.departments if one is not None} if held else set()

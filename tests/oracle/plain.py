@@ -134,13 +134,15 @@ class Plain:
         return resolve
 
     def _type_of(self, value: Row, info: Any, _type: Any) -> str:
-        """The type of a row; staff out of reach are shown by name only (`D8`)."""
+        """The type of a row; who acts and is out of reach is shown by name only (`D8`)."""
         if value.model == "Staff" and not self._rows.reads_staff(info.context, value):
             return "NamedActor"
+        if value.model == "ServiceKey" and not self._rows.reads_key(info.context, value):
+            return "NamedServiceKey"
         return str(value.model)
 
     def _query_viewer(self, me: Me, _: Any) -> Any:
-        if me.person is None:
+        if me.person is None or me.kind == "ServiceKey":
             return None
         return {
             "surface": me.surface,
@@ -150,6 +152,13 @@ class Plain:
             "staff": me.person if me.kind == "Staff" else None,
             "client": me.person if me.kind == "Client" else None,
         }
+
+    def _query_service_key(self, me: Me, _: Any) -> Any:
+        return me.person if me.kind == "ServiceKey" else None
+
+    def _query_service_keys(self, me: Me, _: Any, **page: Any) -> Any:
+        mine = [row for row in self._rows.keys if self._rows.reads_key(me, row)]
+        return _page(mine, mine, _by_id, page, descending=True)
 
     def _query_clients(
         self,
@@ -256,6 +265,7 @@ class Plain:
             ("stf_", rows.staff, rows.reads_staff),
             ("cli_", rows.clients, rows.reads_client),
             ("dep_", rows.departments, Me.is_of),
+            ("key_", rows.keys, rows.reads_key),
         )
         found = [
             row
@@ -274,6 +284,7 @@ class Plain:
             ("cli_", rows.clients, rows.reads_client),
             ("asc_", rows.associations, rows.reads_association),
             ("aud_", rows.events, rows.reads_event),
+            ("key_", rows.keys, rows.reads_key),
         )
         for prefix, all_rows, reads in kinds:
             found = by_shown_id(prefix, all_rows, id)
@@ -395,7 +406,7 @@ class Plain:
         return self._guarded(me, row, row.approved_at)
 
     def _client_approved_by(self, me: Me, row: Row) -> Any:
-        return self._guarded(me, row, by_id(self._rows.staff, row.approved_by_id))
+        return self._guarded(me, row, self._actor(row.approved_by_id))
 
     def _client_department(self, _me: Me, row: Row) -> Any:
         return by_id(self._rows.departments, row.department_id)
@@ -427,7 +438,7 @@ class Plain:
 
     def _audit_event_actor(self, _me: Me, row: Row) -> Any:
         """The name of who acted is told to everybody who reads the event."""
-        return by_id(self._rows.staff, row.actor_id)
+        return self._actor(row.actor_id)
 
     def _audit_event_client(self, me: Me, row: Row) -> Any:
         found = by_id(self._rows.clients, row.client_id)
@@ -438,6 +449,37 @@ class Plain:
         return found if found and self._rows.reads_staff(me, found) else None
 
     def _audit_event_department(self, _me: Me, row: Row) -> Any:
+        return by_id(self._rows.departments, row.department_id)
+
+    def _actor(self, id: uuid.UUID | None) -> Row | None:
+        return by_id((*self._rows.staff, *self._rows.keys), id)
+
+    def _service_key_id(self, _me: Me, row: Row) -> Any:
+        return shown_id("key_", row.id)
+
+    def _service_key_display_name(self, _me: Me, row: Row) -> Any:
+        return row.name
+
+    def _named_service_key_display_name(self, _me: Me, row: Row) -> Any:
+        return row.name
+
+    def _service_key_created_by(self, _me: Me, row: Row) -> Any:
+        return self._actor(row.created_by_id)
+
+    def _service_key_status(self, _me: Me, row: Row) -> Any:
+        if row.revoked_at:
+            return "REVOKED"
+        if row.expires_at <= self._now:
+            return "EXPIRED"
+        maker = by_id(self._rows.staff, row.created_by_id)
+        roles = {one.role for one in self._rows.grants if one.staff_id == row.created_by_id}
+        good = maker and maker.status == "ACTIVE" and "ORGANIZATION_ADMINISTRATOR" in roles
+        return "ACTIVE" if good else "SUSPENDED"
+
+    def _service_key_grants(self, _me: Me, row: Row) -> Any:
+        return self._rows.grants_of(row)
+
+    def _service_key_grant_department(self, _me: Me, row: Row) -> Any:
         return by_id(self._rows.departments, row.department_id)
 
     def _found(self, listed: list[Row], search: str | None) -> list[Row]:

@@ -16,9 +16,11 @@ from models import (
     Organization,
     RoleGrant,
     SecondFactor,
+    ServiceKey,
+    ServiceKeyGrant,
     Staff,
 )
-from tests.oracle.people import PERMISSIONS, Me
+from tests.oracle.people import PERMISSIONS, Me, Program
 
 
 class Rows:
@@ -36,22 +38,44 @@ class Rows:
         self.associations = loaded(Association)
         self.links = loaded(Link)
         self.events = loaded(AuditEvent)
+        self.keys = loaded(ServiceKey)
+        self.key_grants = loaded(ServiceKeyGrant)
         self.accounts = {row.id: row for row in loaded(Account)}
         self.second_factors = {row.id for row in loaded(SecondFactor) if row.confirmed_at}
 
-    def me(self, person: uuid.UUID, surface: str) -> Me:
+    def me(self, person: uuid.UUID, surface: str | None) -> Me:
         """The caller with the account of this id."""
+        key = by_id(self.keys, person)
+        if key:
+            return self._program(key)
         found = by_id((*self.clients, *self.staff), person)
         assert found
         if self.needs_second_factor(found):
             return Me(found, found.model, surface)
-        active = {one.id for one in self.departments if one.active}
         grants = tuple(
-            one
-            for one in self.grants
-            if one.staff_id == person and (one.department_id is None or one.department_id in active)
+            one for one in self.grants if one.staff_id == person and one.department_id in self._open
         )
         return Me(found, found.model, surface, grants)
+
+    def _program(self, key: Row) -> Program:
+        """The service key; what it was given in a department that is closed does not count."""
+        given = [one for one in self.grants_of(key) if one.department_id in self._open]
+        permissions = frozenset(one.permission for one in given)
+        departments = frozenset(one.department_id for one in given)
+        return Program(key, key.model, permissions=permissions, departments=departments)
+
+    @property
+    def _open(self) -> set[uuid.UUID | None]:
+        """Where grants count: in active departments, and in none."""
+        return {None, *(one.id for one in self.departments if one.active)}
+
+    def grants_of(self, key: Row) -> list[Row]:
+        return [one for one in self.key_grants if one.service_key_id == key.id]
+
+    def reads_key(self, me: Me, key: Row) -> bool:
+        """Who manages keys, and the key itself."""
+        manages = me.is_of(key) and me.everywhere("SERVICE_KEY_MANAGE")
+        return manages or me.is_("ServiceKey", key.id)
 
     def needs_second_factor(self, person: Row) -> bool:
         """Whether it is staff of an organization that requires one, and has none."""
@@ -68,7 +92,10 @@ class Rows:
         if not me.is_of(client):
             return False
         departments = {one.department_id for one in self.associations_of(client)}
-        return me.everywhere or not me.managed.isdisjoint({client.department_id, *departments})
+        mine = me.managed("CLIENT_READ")
+        return me.everywhere("CLIENT_READ") or not mine.isdisjoint(
+            {client.department_id, *departments}
+        )
 
     def reads_guarded(self, me: Me, client: Row) -> bool:
         """The details of a client: who manages it, and the client themself."""
@@ -85,28 +112,30 @@ class Rows:
         """An OA all; a DA and a CC in their departments; one's own, if the client is ACTIVE."""
         if not me.is_of(association):
             return False
-        if me.everywhere or association.department_id in me.managed:
+        mine = me.managed("CLIENT_READ")
+        if me.everywhere("CLIENT_READ") or association.department_id in mine:
             return True
         client = by_id(self.clients, association.client_id)
         assert client
-        mine = me.is_("Staff", association.practitioner_id) and client.status == "ACTIVE"
-        return mine or me.is_("Client", client.id)
+        met = me.is_("Staff", association.practitioner_id) and client.status == "ACTIVE"
+        return met or me.is_("Client", client.id)
 
     def manages_staff(self, me: Me, staff: Row) -> bool:
         """An OA all; a DA and a CC those with a grant in a department of theirs."""
         if not me.is_of(staff):
             return False
         departments = {one.department_id for one in self.grants if one.staff_id == staff.id}
-        return me.everywhere or not me.managed.isdisjoint(departments)
+        mine = me.managed("STAFF_READ")
+        return me.everywhere("STAFF_READ") or not mine.isdisjoint(departments)
 
     def reads_details(self, me: Me, staff: Row) -> bool:
         """More than the name of a staff member: who manages them, and themself."""
         return self.manages_staff(me, staff) or me.is_("Staff", staff.id)
 
     def reads_staff(self, me: Me, staff: Row) -> bool:
-        """Who reads the details; a client their practitioners."""
-        meets = any(
-            one.practitioner_id == staff.id and me.is_("Client", one.client_id)
+        """Who reads the details; a client their practitioners, as does a key its clients'."""
+        meets = me.kind != "Staff" and any(
+            one.practitioner_id == staff.id and self.reads_association(me, one)
             for one in self.associations
         )
         return self.reads_details(me, staff) or meets
@@ -114,7 +143,8 @@ class Rows:
     def reads_event(self, me: Me, event: Row) -> bool:
         """An OA all; a DA what concerned a department of theirs."""
         return me.is_of(event) and (
-            me.everywhere or not me.administered.isdisjoint(event.departments)
+            me.everywhere("AUDIT_READ")
+            or not me.managed("AUDIT_READ").isdisjoint(event.departments)
         )
 
     def rights_over_client(self, me: Me, client: Row) -> list[str]:
@@ -124,12 +154,15 @@ class Rows:
         department that counts there is the association's.
         """
         rights = set()
-        if me.kind == "Staff" and self.reads_client(me, client):
+        if me.kind != "Client" and self.reads_client(me, client):
             rights = {"CLIENT_READ"}
-        if self.manages_client(me, client):
+        if self.manages_client(me, client) and me.holds("CLIENT_ASSOCIATE", "DEPARTMENT"):
             rights |= {"CLIENT_ASSOCIATE"}
-        if me.is_of(client) and (me.everywhere or client.department_id in me.managed):
-            rights |= {f"CLIENT_{what}" for what in ("CREATE", "UPDATE", "APPROVE", "SET_STATUS")}
+        for what in ("CREATE", "UPDATE", "APPROVE", "SET_STATUS"):
+            one = f"CLIENT_{what}"
+            theirs = me.everywhere(one) or client.department_id in me.managed(one)
+            if me.is_of(client) and theirs:
+                rights |= {one}
         return [one for one in PERMISSIONS if one in rights]
 
     def rights_over_staff(self, me: Me, staff: Row) -> list[str]:
@@ -141,12 +174,16 @@ class Rows:
         """
         rights = set()
         if self.manages_staff(me, staff):
-            rights = {"STAFF_READ", "CLIENT_ASSOCIATE"}
-            if me.everywhere or (me.administered and not me.is_("Staff", staff.id)):
+            rights = {"STAFF_READ"}
+            if me.holds("CLIENT_ASSOCIATE", "DEPARTMENT"):
+                rights |= {"CLIENT_ASSOCIATE"}
+            others = me.managed("STAFF_SET_ROLES") and not me.is_("Staff", staff.id)
+            if me.everywhere("STAFF_SET_ROLES") or others:
                 rights |= {"STAFF_SET_ROLES"}
         if me.is_of(staff) and not me.is_("Staff", staff.id):
             grants = [one.department_id for one in self.grants if one.staff_id == staff.id]
-            if me.everywhere or (grants and me.administered.issuperset(grants)):
+            mine = me.managed("STAFF_UPDATE")
+            if me.everywhere("STAFF_UPDATE") or (grants and mine.issuperset(grants)):
                 rights |= {"STAFF_UPDATE"}
         return [one for one in PERMISSIONS if one in rights]
 

@@ -8,19 +8,16 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import Database, Rows, Statement, Surface, Written
+from models import Database, Rows, Statement, Written
 from models.statement import Values
 from permissions import ANONYMOUS, Passwords, Tokens, Vault, identify
 from resolvers import Context, Services
 from schema import Api, Limits, Response
 from schema.limits import NESTED_LISTS, Amounts, Bounds
 from tests.hostile import told
-from tests.oracle.clinic import CLINIC, NOW, PUBLIC_URL, SECRET
+from tests.oracle.clinic import CLINIC, NOW, PUBLIC_URL, SECRET, Caller, Clinic
 
 T = TypeVar("T")
-
-Caller = tuple[str, Surface] | None
-"""A label of the clinic and a surface; None is the anonymous caller."""
 
 TOKENS = Tokens(SECRET)
 VAULT = Vault(SECRET)
@@ -92,6 +89,14 @@ class Served:
         return answer
 
 
+def tokens(clinic: Clinic) -> dict[Caller, str]:
+    """What everybody shows who is known."""
+    shown: dict[Caller, str] = {}
+    shown.update((caller, TOKENS.access(id, 1)) for caller, id in clinic.sessions.items())
+    shown.update(clinic.keys.items())
+    return shown
+
+
 @asynccontextmanager
 async def serving(url: str, api: Api, kind: type[Recording] = Recording) -> AsyncIterator[Served]:
     """The API over the clinic, which is written into this empty database."""
@@ -101,8 +106,8 @@ async def serving(url: str, api: Api, kind: type[Recording] = Recording) -> Asyn
     database, passwords = kind(url), Passwords(memory=64, rounds=1)
     services = Services(database, TOKENS, VAULT, passwords, PUBLIC_URL, lambda: NOW, lambda: None)
     contexts: dict[Caller, Context] = {None: Context(services, ANONYMOUS)}
-    for caller, session in CLINIC.sessions.items():
-        actor = await identify(database, TOKENS, TOKENS.access(session, 1), NOW)
+    for caller, token in tokens(CLINIC).items():
+        actor = await identify(database, TOKENS, token, NOW)
         assert actor, caller
         contexts[caller] = Context(services, actor)
     try:

@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from models import outside
 from schema import Api
 from tests.conftest import Databases
-from tests.oracle.clinic import CALLERS, CLINIC, NOW, PUBLIC_URL, named
+from tests.oracle.clinic import CALLERS, CLINIC, NOW, PUBLIC_URL, Caller, named
 from tests.oracle.documents import Document, Pool, documents
 from tests.oracle.people import Me
 from tests.oracle.plain import Plain
 from tests.oracle.rows import Rows
-from tests.oracle.served import FREELY, TOKENS, Caller, Served, serving
+from tests.oracle.served import FREELY, TOKENS, Served, serving
 from tests.oracle.written import IDS, WRITTEN
 
 EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "100"))
@@ -99,6 +99,7 @@ def _pool() -> Pool:
             "StaffConnection": _cursors("stf_"),
             "AssociationConnection": _cursors("asc_"),
             "AuditEventConnection": _cursors("aud_"),
+            "ServiceKeyConnection": _cursors("key_"),
             "": [*_cursors(""), *odd],
         },
         slugs=["east", "west", "north", "", "EAST", "east/"],

@@ -32,6 +32,7 @@ _PREFIXES = {
     "clients": "cli_",
     "associations": "asc_",
     "audit_events": "aud_",
+    "service_keys": "key_",
 }
 IDS = [
     outside(_PREFIXES[model.__tablename__], row["id"])

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, insert, update
+from sqlalchemy import Table, delete, insert, update
 
 from models import (
     AccountKind,
@@ -19,13 +19,14 @@ from models import (
     Role,
     RoleGrant,
     SecondFactor,
+    ServiceKey,
     Session,
     Staff,
     StaffStatus,
     Surface,
     new_id,
 )
-from permissions import Actor, Tokens, identify
+from permissions import Actor, Permission, Scope, Shape, Tokens, identify
 from tests.conftest import Databases
 from tests.oracle.clinic import CLINIC, NOW, SECRET
 
@@ -89,7 +90,7 @@ async def test_an_actor_has_who_where_and_what(database: Database) -> None:
 async def test_a_client_is_an_actor_without_roles(database: Database) -> None:
     actor = await who(database, "ann")
     assert actor
-    assert actor.shape == (AccountKind.CLIENT, PORTAL, frozenset())
+    assert actor.shape == Shape(AccountKind.CLIENT, PORTAL, frozenset())
     assert actor.grants == ()
 
 
@@ -197,7 +198,7 @@ async def test_who_needs_a_second_factor_holds_nothing_until_there_is_one(
     """Whatever roles there are, and whatever was begun; west requires one, east does not."""
     late = await who(database, "west.late")
     assert late and late.second_factor_needed
-    assert late.shape == (AccountKind.STAFF, PORTAL, frozenset())
+    assert late.shape == Shape(AccountKind.STAFF, PORTAL, frozenset())
     assert late.grants == ()
     ready = await who(database, "west.oa")
     assert ready and not ready.second_factor_needed
@@ -239,3 +240,54 @@ async def test_that_an_organization_requires_a_second_factor_counts_at_once(
 )
 async def test_no_other_text_is_anybody(database: Database, token: str) -> None:
     assert await identify(database, TOKENS, token, NOW) is None
+
+
+async def key(database: Database, label: str, now: dt.datetime = NOW) -> Actor | None:
+    return await identify(database, TOKENS, CLINIC.keys[label, None], now)
+
+
+async def test_a_key_is_an_actor_with_what_was_chosen_where_departments_are_open(
+    database: Database,
+) -> None:
+    two = await key(database, "key.two")
+    assert two
+    assert (two.id, two.organization_id) == (CLINIC.ids["key.two"], CLINIC.ids["east"])
+    assert (two.shape.kind, two.shape.surface) == (AccountKind.SERVICE_KEY, None)
+    assert two.departments(Permission.CLIENT_READ) == {CLINIC.ids["speech"], CLINIC.ids["adults"]}
+    kids = await key(database, "key.clients")
+    assert kids and kids.departments(Permission.CLIENT_READ) == {CLINIC.ids["kids"]}
+    assert kids.shape.chosen == frozenset(
+        one
+        for one in Permission
+        if one.startswith("CLIENT_") and one is not Permission.CLIENT_ASSOCIATE
+    )
+    everywhere = await key(database, "key.audit")
+    assert everywhere and everywhere.shape.scopes(Permission.AUDIT_READ) == {Scope.ORGANIZATION}
+    closed = await key(database, "key.closed")
+    assert closed and closed.grants == () and closed.shape.chosen == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("model", "label", "values"),
+    [
+        (ServiceKey, "key.all", {"revoked_at": NOW}),
+        (ServiceKey, "key.all", {"expires_at": NOW}),
+        (ServiceKey, "key.all", {"digest": b"another"}),
+        (Staff, "oa", {"status": StaffStatus.INACTIVE}),
+    ],
+)
+async def test_a_key_that_is_no_good_is_nobody(
+    database: Database, model: type[Base], label: str, values: dict[str, Any]
+) -> None:
+    assert await key(database, "key.all")
+    await change(database, model, CLINIC.ids[label], **values)
+    assert await key(database, "key.all") is None
+
+
+async def test_a_key_of_who_is_no_administrator_any_more_is_nobody(database: Database) -> None:
+    held = delete(RoleGrant).where(
+        RoleGrant.staff_id == CLINIC.ids["oa.pr"], RoleGrant.department_id.is_(None)
+    )
+    assert await key(database, "key.two")
+    await database.write(lambda c: c.execute(held))
+    assert await key(database, "key.two") is None

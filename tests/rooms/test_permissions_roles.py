@@ -6,7 +6,7 @@ import pytest
 
 from models import AccountKind, Role, Surface
 from permissions import ANONYMOUS, HOLDS, Actor, Grant, Permission, Scope, Shape
-from permissions.roles import holders, sentence
+from permissions.roles import HELD_BY, holders, sentence
 
 OA = Role.ORGANIZATION_ADMINISTRATOR
 DA = Role.DEPARTMENT_ADMINISTRATOR
@@ -27,6 +27,7 @@ TABLE = """
     DEPARTMENT_UPDATE    O - - -
     ORGANIZATION_UPDATE  O - - -
     AUDIT_READ           O D - -
+    SERVICE_KEY_MANAGE   O - - -
 """
 SCOPES = {"O": Scope.ORGANIZATION, "D": Scope.DEPARTMENT, "w": Scope.OWN, "-": None}
 LINES = [line.split() for line in TABLE.split("\n") if line.strip()]
@@ -101,6 +102,27 @@ def test_departments_are_those_whose_role_holds_the_permission_for_all_rows() ->
     assert portal.departments(Permission.DEPARTMENT_UPDATE) == frozenset()
     assert actor(Surface.APP, *grants).departments(Permission.CLIENT_READ) == frozenset()
     assert actor(Surface.PORTAL, Grant(OA, None)).departments(Permission.CLIENT_READ) == frozenset()
+
+
+def test_a_service_key_holds_of_its_grants_only_what_was_chosen() -> None:
+    one, nobody = uuid.uuid4(), uuid.uuid4()
+    chosen = frozenset({Permission.CLIENT_READ})
+    for grant, scope in ((Grant(DA, one), Scope.DEPARTMENT), (Grant(OA, None), Scope.ORGANIZATION)):
+        key = Shape(AccountKind.SERVICE_KEY, None, frozenset({grant.role}), chosen)
+        actor = Actor(key, nobody, nobody, nobody, (grant,))
+        assert key.scopes(Permission.CLIENT_READ) == {scope}
+        assert not any(key.scopes(one) for one in Permission if one not in chosen)
+        assert actor.departments(Permission.CLIENT_READ) == {grant.department_id} - {None}
+        assert actor.departments(Permission.CLIENT_UPDATE) == frozenset()
+        assert not actor.is_anonymous and not actor.is_signed_in
+
+
+def test_whoever_makes_service_keys_holds_all_that_a_key_can() -> None:
+    makers = [role for role in Role if Permission.SERVICE_KEY_MANAGE in HOLDS[role]]
+    assert makers == [OA]
+    assert HOLDS[OA] == dict.fromkeys(Permission, Scope.ORGANIZATION)
+    held_there = {one for one in Permission if HELD_BY[one]}
+    assert held_there == HOLDS[DA].keys()
 
 
 def actor(surface: Surface, *grants: Grant) -> Actor:

@@ -18,6 +18,7 @@ from models import (
     Database,
     Organization,
     Record,
+    ServiceKey,
     Surface,
     new_id,
 )
@@ -25,6 +26,7 @@ from resolvers import notes as noting
 from resolvers import verify
 from resolvers.events import On, Request, Who
 from resolvers.notes import MANY, MOST_AT_ONCE, MOST_READS, MOST_REFUSALS, Notes, Refusal
+from tests.oracle.clinic import CLINIC
 from tests.rooms.test_models_constraints import NOW
 
 STAFF = Who(ActorKind.STAFF, new_id(), surface=Surface.PORTAL)
@@ -244,3 +246,40 @@ async def test_what_cannot_be_written_at_the_end_is_counted(
             notes.read(STAFF, On(east, new_id()), NOW, HERE)
     assert notes.lost == 1
     assert "notes lost: 1, in all: 1" in caplog.text
+
+
+async def test_when_keys_were_used_waits_for_the_database_and_is_written_once_a_minute(
+    database: Database, away: Database
+) -> None:
+    await CLINIC.write(database)
+    notes = Notes()
+    key = CLINIC.ids["east"], CLINIC.ids["key.all"]
+    other = CLINIC.ids["west"], CLINIC.ids["west.key"]
+    wanted = select(ServiceKey.id, ServiceKey.last_used_at).where(
+        ServiceKey.id.in_([key[1], other[1]])
+    )
+
+    async def used() -> dict[uuid.UUID, dt.datetime | None]:
+        return {
+            row.id: row.last_used_at
+            for row in await database.read(lambda c: c.execute(wanted).all())
+        }
+
+    def later(seconds: int) -> dt.datetime:
+        return NOW + dt.timedelta(seconds=seconds)
+
+    notes.used(*key, NOW)
+    notes.used(*key, later(1))
+    await notes.flush(away, later(1))
+    notes.used(*other, later(2))
+    assert await used() == {key[1]: None, other[1]: None}
+    await notes.flush(database, later(2))
+    assert await used() == {key[1]: later(1), other[1]: later(2)}
+    for seconds, written in ((30, 1), (60, 1), (61, 61)):
+        notes.used(*key, later(seconds))
+        await notes.flush(database, later(seconds))
+        assert (await used())[key[1]] == later(written)
+    elsewhere = Notes()  # another process, which was slow
+    elsewhere.used(*key, later(59))
+    await elsewhere.flush(database, later(62))
+    assert (await used())[key[1]] == later(61)

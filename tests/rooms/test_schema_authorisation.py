@@ -11,8 +11,8 @@ from permissions import ANONYMOUS, Permission, Requires
 from schema import Api
 from schema.declare import DEFINITION, RULE
 from tests.conftest import Databases
-from tests.oracle.clinic import CLINIC
-from tests.oracle.served import Caller, Served, serving
+from tests.oracle.clinic import CLINIC, Caller
+from tests.oracle.served import Served, serving
 
 PORTAL, APP = Surface.PORTAL, Surface.APP
 OA: Caller = ("oa", PORTAL)

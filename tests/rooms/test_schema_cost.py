@@ -19,8 +19,8 @@ from schema.limits import ANONYMOUS, SIGNED_IN, WORDS, Amounts
 from schema.measure import Meter
 from schema.root import build
 from tests.conftest import Databases
-from tests.oracle.clinic import CLINIC
-from tests.oracle.served import Caller, Served, serving
+from tests.oracle.clinic import CLINIC, Caller
+from tests.oracle.served import Served, serving
 
 OA: Caller = ("oa", Surface.PORTAL)
 NOBODY: Caller = None
