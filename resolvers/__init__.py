@@ -8,6 +8,7 @@ raises as `Refused`, and nothing is done.
 from resolvers.associations import Deltas, NewAssociation
 from resolvers.auditing import AuditFilter, audit_events
 from resolvers.chain import Verdict, verify
+from resolvers.changes import ChangeFilter, client_changes, latest, since
 from resolvers.clients import (
     ClientFilter,
     ClientOrder,
@@ -87,7 +88,7 @@ from resolvers.statuses import (
     client_reject,
 )
 from resolvers.sweeping import sweep
-from resolvers.tree import Key
+from resolvers.tree import Key, Number
 from resolvers.view import GIVEN
 
 __all__ = [
@@ -97,6 +98,7 @@ __all__ = [
     "AuditFilter",
     "BadArgument",
     "Begun",
+    "ChangeFilter",
     "Choice",
     "ClientFilter",
     "ClientOrder",
@@ -113,6 +115,7 @@ __all__ = [
     "NewGrant",
     "NewRegistration",
     "NewStaff",
+    "Number",
     "Onboarded",
     "Once",
     "Opened",
@@ -128,6 +131,7 @@ __all__ = [
     "client",
     "client_approve",
     "client_associations_update",
+    "client_changes",
     "client_create",
     "client_deactivate",
     "client_invitation_resend",
@@ -147,6 +151,7 @@ __all__ = [
     "email_change_request",
     "encrypt_anew",
     "invitation_accept",
+    "latest",
     "link",
     "link_resend",
     "login",
@@ -166,6 +171,7 @@ __all__ = [
     "second_factor_remove",
     "second_factor_reset",
     "session_refresh",
+    "since",
     "staff",
     "staff_associations_update",
     "staff_create",
