@@ -3,6 +3,7 @@
 from models.account import Account, Link, ResetRequest, SearchWord, Session
 from models.audit import AuditEvent, AuditHead, ClientRead
 from models.base import Base
+from models.change import ClientChange
 from models.client import Association, Client, Notice, Registration
 from models.database import Database, Unavailable, within
 from models.idempotency import IdempotencyKey
@@ -40,6 +41,7 @@ __all__ = [
     "AuditHead",
     "Base",
     "Client",
+    "ClientChange",
     "ClientRead",
     "ClientStatus",
     "Database",

@@ -41,6 +41,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from models.base import NO_NEWS
 from models.reads import AWAY_WORDS, CUT, PostgresqlReads, Reads, SqliteReads
+from models.signals import SIGNAL, listening
 from models.statement import Rows, Statement, Values, Written
 
 T = TypeVar("T")
@@ -185,7 +186,8 @@ class Database:
             **pool,
         )
         event.listen(self._writes.sync_engine, "after_cursor_execute", _notice)
-        self._planned = _planned_reads(parsed, arguments, connections)
+        self._said = _said(parsed, arguments)
+        self._planned = _planned_reads(parsed, self._said, connections)
         if self.dialect == "sqlite":
             _prepare_sqlite(self._reads, self._writes)
 
@@ -245,6 +247,20 @@ class Database:
                 await asyncio.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
+    async def signal(self) -> None:
+        """Tell the processes that are `listening`. SQLite has no way to. Raises `Unavailable`."""
+        if self.dialect == "postgresql":
+            await self.fetch(SIGNAL, {})
+
+    @asynccontextmanager
+    async def listening(self, heard: Callable[[], None]) -> AsyncIterator[None]:
+        """`heard` is called meanwhile, after another process, or this one, has given a signal."""
+        if self.dialect == "sqlite":
+            yield
+            return
+        async with listening(self._said, heard):
+            yield
+
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
         """A transaction to change the tables in; one process at a time on PostgreSQL."""
@@ -284,10 +300,15 @@ def _notice(connection: Connection, cursor: Any, *said: Any) -> None:
         connection.info[_CHANGED] = True
 
 
-def _planned_reads(url: URL, arguments: dict[str, Any], connections: int) -> Reads:
+def _planned_reads(url: URL, said: dict[str, Any], connections: int) -> Reads:
     if url.drivername.startswith("sqlite"):
         assert url.database
         return SqliteReads(url.database, SQLITE_READERS, BUSY_SECONDS)
+    return PostgresqlReads(said, connections, CONNECT_SECONDS)
+
+
+def _said(url: URL, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What asyncpg is told of where PostgreSQL is."""
     said = {
         "host": url.host,
         "port": url.port,
@@ -297,8 +318,7 @@ def _planned_reads(url: URL, arguments: dict[str, Any], connections: int) -> Rea
         **url.query,
         **arguments,
     }
-    given = {name: value for name, value in said.items() if value is not None}
-    return PostgresqlReads(given, connections, CONNECT_SECONDS)
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _prepare_sqlite(reads: AsyncEngine, writes: AsyncEngine) -> None:

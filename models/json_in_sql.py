@@ -58,13 +58,16 @@ def value(dialect: str, type_: TypeEngine[object], sql: str, *, nullable: bool) 
     return [Sql(f"coalesce({together(_value(dialect, type_, sql))}, 'null')")]
 
 
-def identity(dialect: str, prefix: str, sql: str) -> Text:
+def identity(dialect: str, prefix: str, type_: TypeEngine[object], sql: str) -> Text:
     """A key as it looks outside (`models.outside`)."""
-    return ['"' + prefix, Sql(hexadecimal(dialect, sql)), '"']
+    return ['"' + prefix, Sql(hexadecimal(dialect, type_, sql)), '"']
 
 
-def hexadecimal(dialect: str, sql: str) -> str:
-    """The 32 digits of a key."""
+def hexadecimal(dialect: str, type_: TypeEngine[object], sql: str) -> str:
+    """The 32 digits of a key, which may be a number."""
+    if isinstance(type_, Integer):
+        number = f"lpad(to_hex({sql}), 32, '0')"
+        return number if dialect == "postgresql" else f"printf('%032x', {sql})"
     return f"encode(uuid_send({sql}), 'hex')" if dialect == "postgresql" else sql
 
 
@@ -95,7 +98,7 @@ def _value(  # noqa: PLR0911 - one for each type
         case Integer():
             return [Sql(f"CAST({sql} AS TEXT)")]
         case Uuid():
-            return ['"', Sql(hexadecimal(dialect, sql)), '"']
+            return ['"', Sql(hexadecimal(dialect, written, sql)), '"']
         case Enum():
             return ['"', Sql(sql), '"']
         case DateTime() if isinstance(type_, Instant):

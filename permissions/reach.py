@@ -29,6 +29,7 @@ from models import (
     AuditEvent,
     Base,
     Client,
+    ClientChange,
     ClientStatus,
     Department,
     Notice,
@@ -44,6 +45,7 @@ from models import (
     within,
 )
 from models.audit import overlaps
+from models.change import CHANGES
 from permissions.actor import NOBODY, SHAPES, Actor, Shape
 from permissions.roles import HELD_BY, HOLDS, Permission, Scope
 
@@ -176,6 +178,7 @@ IMPLIED = frozenset(
     {
         (Association, "client"),
         (Association, "practitioner"),
+        (ClientChange, "client"),
         (Session, "staff"),
         (Session, "client"),
     }
@@ -183,8 +186,8 @@ IMPLIED = frozenset(
 """What is within reach of whoever reads the row that points at it.
 
 Both ends of an association: managers reach clients and staff by their departments, and it is in one
-of these; a practitioner reads associations of active clients, and a client their own (`D7`). And
-whose session it is: oneself.
+of these; a practitioner reads associations of active clients, and a client their own (`D7`). The
+client to whom something happened. And whose session it is: oneself.
 """
 
 
@@ -426,6 +429,23 @@ def _ways_to_grants_of_keys(shape: Shape) -> Iterable[_Way]:
         yield _Way(None, ServiceKeyGrant.service_key_id == _ACTOR)
 
 
+def _ways_to_changes(shape: Shape) -> Iterable[_Way]:
+    """Whoever manages the client now, sees what happened to them."""
+    happened = or_(*(ClientChange.action == action for action in CHANGES))
+    for way in _ways_to_clients(shape):
+        if way.scope is not None and way.scope is not Scope.OWN:
+            client = (
+                exists()
+                .where(
+                    Client.organization_id == ClientChange.organization_id,
+                    Client.id == ClientChange.client_id,
+                    way.rows,
+                )
+                .correlate_except(Client)
+            )
+            yield _Way(way.scope, and_(happened, client))
+
+
 _WAYS = {
     Client: _ways_to_clients,
     Association: _ways_to_associations,
@@ -434,6 +454,7 @@ _WAYS = {
     AuditEvent: _ways_to_events,
     ServiceKey: _ways_to_keys,
     ServiceKeyGrant: _ways_to_grants_of_keys,
+    ClientChange: _ways_to_changes,
 }
 
 

@@ -4,7 +4,7 @@ import contextlib
 import datetime as dt
 import gc
 from collections.abc import AsyncIterator, Callable, Iterable
-from functools import cache
+from functools import cache, partial
 
 from starlette.applications import Starlette
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from portal import built, logs
 from portal.edge import Edge
+from portal.following import Following
 from portal.gate import Gate
 from portal.health import Health
 from portal.life import take_signals
@@ -22,6 +23,7 @@ from portal.operations import Operations
 from portal.pages import Desk, assets
 from portal.service import delivering, noting, service, utc_now
 from portal.settings import Settings
+from portal.socket import Socket
 from schema import Api, printed
 
 
@@ -40,7 +42,8 @@ class Portal(Starlette):
         api = Api()
         self._operations = Operations(api, settings.operations_at_once)
         desk = Desk(self._operations, api.schema, settings.public_url, settings.password_length)
-        self._edge = Edge(self._operations, desk)
+        self._following = Following(self._operations, self._health, settings.live_at_once)
+        self._edge = Edge(self._operations, desk, self._following)
         routes = [
             *self._health.routes(),
             Route("/schema.graphql", _schema),
@@ -54,7 +57,8 @@ class Portal(Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         rest = ExceptionMiddleware(self.router)
-        return Gate(self._settings, self._health, self._edge, rest)
+        sockets = partial(Socket, self._operations, self._following)
+        return Gate(self._settings, self._health, self._edge, sockets, rest)
 
     @contextlib.asynccontextmanager
     async def _live(self) -> AsyncIterator[None]:
@@ -62,6 +66,7 @@ class Portal(Starlette):
             service(self._settings, self._clock) as made,
             noting(made.services),
             delivering(made),
+            made.feed.alive(),
         ):
             self._operations.service = self._health.service = self.state.service = made
             take_signals(self._health, self._settings.notice_seconds)

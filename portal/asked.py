@@ -35,7 +35,7 @@ async def asked(headers: dict[bytes, bytes], receive: Receive) -> Asked:
     kind = headers.get(b"content-type", b"")
     if kind != _JSON and not _is_json(kind):
         raise bad(415, "The content type must be application/json.")
-    return _understood(await body(headers, receive, MOST_BYTES))
+    return understood(_read(await body(headers, receive, MOST_BYTES)))
 
 
 async def body(headers: dict[bytes, bytes], receive: Receive, most: int) -> bytearray:
@@ -68,11 +68,15 @@ def _too_large(most: int) -> Exception:
     return bad(413, f"The body is larger than {most} bytes.")
 
 
-def _understood(read: bytearray) -> Asked:
+def _read(text: bytearray) -> Any:
     try:
-        said = orjson.loads(read)
+        return orjson.loads(text)
     except orjson.JSONDecodeError:
         raise bad(400, "The body is not JSON in UTF-8.") from None
+
+
+def understood(said: Any) -> Asked:
+    """The operation that this JSON asks for. Raises `Refusal`."""
     if not isinstance(said, dict):
         raise bad(400, "The body must be an object with a query.")
     query, variables = said.get("query"), said.get("variables")

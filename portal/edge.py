@@ -2,7 +2,8 @@
 
 `POST` with a JSON body. The answer is `application/graphql-response+json` for who accepts that,
 with a status that tells what became of the operation; for others it is `application/json`, and 200
-for whatever was an operation. `GET` is for people with a browser, who get a page.
+for whatever was an operation. Who accepts `text/event-stream` gets one answer after the other.
+`GET` is for people with a browser, who get a page.
 """
 
 from typing import Any
@@ -15,11 +16,13 @@ from portal import explorer
 from portal.answers import GRAPHQL, JSON, RETRY, Answer, Headers, bad
 from portal.asked import asked
 from portal.call import Call
+from portal.following import Following
 from portal.media import accepted
-from portal.operations import Operations
+from portal.operations import Operations, bearer
 from portal.pages import Desk
+from portal.stream import EVENTS, Stream, single
 from resolvers import Context
-from schema import ErrorCode, Response
+from schema import ErrorCode, Live, Response
 
 PARTIAL = 294
 """Data and errors: "Partial Success", a status of the specification's own."""
@@ -40,14 +43,17 @@ _CHALLENGE = ((b"www-authenticate", b"Bearer"),)
 class Edge:
     """What is at `/graphql`."""
 
-    def __init__(self, operations: Operations, desk: Desk) -> None:
+    def __init__(self, operations: Operations, desk: Desk, following: Following) -> None:
         self._operations = operations
         self._desk = desk
+        self._following = following
 
-    async def __call__(self, call: Call, scope: Scope, receive: Receive) -> Answer:
+    async def __call__(self, call: Call, scope: Scope, receive: Receive) -> Answer | Stream:
         """The answer to one request. Raises `Refusal`, `Unavailable` and `Gone`."""
         if scope["method"] != "POST":
             return self._page(call, scope)
+        if EVENTS in call.headers.get(b"accept", b"").lower():
+            return await self._stream(call, scope, receive)
         facts = call.begin()
         kind = accepted(call.headers.get(b"accept"))
         if kind is None:
@@ -65,9 +71,22 @@ class Edge:
             return Answer(200, call.kind, found.body)
         return _with_errors(call.kind, found, failed)
 
+    async def _stream(self, call: Call, scope: Scope, receive: Receive) -> Answer | Stream:
+        """What is answered as a stream of events; what does not run is answered as ever."""
+        facts = call.begin()
+        call.kind = GRAPHQL
+        said = await asked(call.headers, receive)
+        with self._operations.place():
+            found = await self._operations.follow(facts, lambda: self._context(call, scope), said)
+        if isinstance(found, Live):
+            return Stream(self._following.responses(found), receive)
+        if found.ran:
+            return Stream(single(found), receive)
+        return _with_errors(GRAPHQL, found, found.json)
+
     async def _context(self, call: Call, scope: Scope) -> Context:
         """Who asks: by the token that is shown, and only without one by a page's cookie."""
-        token = _token(call.headers.get(b"authorization"))
+        token = bearer(call.headers.get(b"authorization"))
         form_token = call.headers.get(FORM_TOKEN)
         if token is not None or form_token is None:
             return await self._operations.context(call, token)
@@ -101,11 +120,3 @@ def _with_errors(kind: bytes, found: Response, said: dict[str, Any]) -> Answer:
 
 def _wait(error: dict[str, Any]) -> Headers:
     return ((b"retry-after", b"%d" % error["extensions"]["retryAfter"]),)
-
-
-def _token(header: bytes | None) -> str | None:
-    """The access token that the request shows; an odd header counts as one that is no good."""
-    if header is None:
-        return None
-    scheme, _, token = header.partition(b" ")
-    return token.strip().decode("latin-1") if scheme.lower() == b"bearer" else ""

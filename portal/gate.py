@@ -16,7 +16,9 @@ from portal.answers import HTTPS_ONLY, SAFE, Answer, Headers, Refusal, added, aw
 from portal.call import Call, Gone
 from portal.health import Health
 from portal.settings import Settings
+from portal.socket import Facts, Socket
 from portal.source import source
+from portal.stream import Stream
 from schema import ErrorCode
 
 _ONCE = (
@@ -33,30 +35,43 @@ _HANG_UP = (b"connection", b"close")
 
 _logger = logging.getLogger(__name__)
 
-Endpoint = Callable[[Call, Scope, Receive], Awaitable[Answer]]
+Endpoint = Callable[[Call, Scope, Receive], Awaitable[Answer | Stream]]
+Sockets = Callable[[Call, Callable[[Facts], None], Receive, Send], Socket]
 
 
 class Gate:
     """An ASGI app before all others: `graphql` has the requests to `/graphql`, `rest` the others.
+
+    `sockets` has those that want a WebSocket there.
 
     `/graphql/` is the same place: who forgets a slash, or adds one, must not be sent wherever the
     Host header says.
     """
 
     def __init__(
-        self, settings: Settings, health: Health, graphql: Endpoint, rest: ASGIApp
+        self,
+        settings: Settings,
+        health: Health,
+        graphql: Endpoint,
+        sockets: Sockets,
+        rest: ASGIApp,
     ) -> None:
         self._hosts = frozenset(name.encode() for name in settings.hosts)
         self._origins = frozenset(origin.encode() for origin in settings.cors_origins)
+        self._home = settings.public_url.lower().encode()
         self._proxies = settings.trusted_proxies
         self._more = SAFE + HTTPS_ONLY if settings.public_url.startswith("https:") else SAFE
         self._health = health
         self._graphql = graphql
+        self._sockets = sockets
         self._rest = rest
         self._tell = logs.operations()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request in, and see to it that it is answered."""
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._rest(scope, receive, send)
             return
@@ -70,6 +85,25 @@ class Gate:
             milliseconds = round((time.perf_counter() - started) * 1000, 2)
             for facts in call.facts:
                 self._log(call, facts, milliseconds)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one socket in, if it comes from nowhere else than where requests may come from."""
+        call = self._call(scope)
+        origin = call.headers.get(b"origin", self._home).lower()
+        if (
+            scope["path"] not in ("/graphql", "/graphql/")
+            or not self._is_ours(call.headers.get(b"host", b""))
+            or origin not in (self._home, *self._origins)
+        ):
+            await send({"type": "websocket.close"})
+            return
+        call.status = 101
+        started = time.perf_counter()
+
+        def log(facts: Facts) -> None:
+            self._log(call, facts, round((time.perf_counter() - started) * 1000, 2))
+
+        await self._sockets(call, log, receive, send).run(scope["subprotocols"])
 
     def _call(self, scope: Scope) -> Call:
         headers = dict(scope["headers"])
@@ -85,7 +119,7 @@ class Gate:
 
     async def _answered(
         self, call: Call, scope: Scope, receive: Receive, send: Send
-    ) -> Answer | None:
+    ) -> Answer | Stream | None:
         """The answer; None when there is none to send (any more)."""
         try:
             return await self._let_in(call, scope, receive, send)
@@ -108,7 +142,7 @@ class Gate:
 
     async def _let_in(
         self, call: Call, scope: Scope, receive: Receive, send: Send
-    ) -> Answer | None:
+    ) -> Answer | Stream | None:
         headers, path = call.headers, scope["path"]
         if len(headers) < len(scope["headers"]):
             names = [name for name, _ in scope["headers"]]

@@ -18,6 +18,7 @@ import uvicorn
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from portal import logs
+from portal.asked import MOST_BYTES
 from portal.health import Health
 from portal.protocol import MOST_CONNECTIONS, Deadlines
 from portal.settings import Settings
@@ -50,7 +51,9 @@ def serve(
         port=port,
         workers=workers,
         http=Deadlines,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MOST_BYTES,
+        ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
         server_header=False,

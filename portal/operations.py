@@ -14,7 +14,7 @@ from portal.asked import Asked
 from portal.call import Call
 from portal.service import Service
 from resolvers import Context
-from schema import Api, Response
+from schema import Api, Enter, Live, Response
 
 # What follows the first word of a document. Further inside, it could stand in somebody's text.
 _NAME = re.compile(r"[\s,]*(?:query|mutation|subscription)[\s,]+([_A-Za-z]\w{0,99})", re.ASCII)
@@ -57,6 +57,23 @@ class Operations:
         """Who asks, by the access token that came along."""
         return await self.service.context(token, call.source, call.id)
 
+    async def follow(self, facts: dict[str, Any], enter: Enter, said: Asked) -> Response | Live:
+        """What goes on being answered, or the response; `enter` as in `Api.follow`."""
+        facts["document"] = said.digest
+
+        async def entered() -> Context:
+            context = await enter()
+            facts["caller"] = _caller(context.actor)
+            return context
+
+        found = await self._api.follow(entered, *said)
+        if isinstance(found, Live):
+            facts["operation"], facts["outcome"] = _name(said, ran=True), ["OK"]
+        else:
+            facts["operation"] = _name(said, found.ran)
+            facts["outcome"] = _outcome(_failed(found.body))
+        return found
+
     async def run(
         self, facts: dict[str, Any], context: Context, said: Asked, key: str | None = None
     ) -> Ran:
@@ -66,9 +83,21 @@ class Operations:
         found = await self._api.execute(context, *said, idempotency_key=key)
         facts["operation"] = _name(said, found.ran)
         failed = _failed(found.body)
-        errors = failed["errors"] if failed else []
-        facts["outcome"] = [error["extensions"]["code"] for error in errors] or ["OK"]
+        facts["outcome"] = _outcome(failed)
         return Ran(found, failed)
+
+
+def bearer(header: bytes | None) -> str | None:
+    """The access token that a header shows; an odd header counts as one that is no good."""
+    if header is None:
+        return None
+    scheme, _, token = header.partition(b" ")
+    return token.strip().decode("latin-1") if scheme.lower() == b"bearer" else ""
+
+
+def _outcome(failed: dict[str, Any] | None) -> list[str]:
+    errors = failed["errors"] if failed else []
+    return [error["extensions"]["code"] for error in errors] or ["OK"]
 
 
 def _failed(body: bytes) -> dict[str, Any] | None:

@@ -64,6 +64,10 @@ class Deadlines(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except HttpParserUpgrade as offered:
+            if self._should_upgrade():
+                self._watching.cancel()
+                self.handle_websocket_upgrade()
+                return
             self._read_on(data[offered.args[0] :])
             return
         except HttpParserError:
@@ -86,6 +90,7 @@ class Deadlines(HttpToolsProtocol):
         if self._has_too_much:
             raise HttpParserError
         if self.parser.should_upgrade():
+            self.scope["method"] = self.parser.get_method().decode("ascii")
             return
         self._in_headers = False
         self._due = self.loop.time() + self.BODY_SECONDS
@@ -98,7 +103,7 @@ class Deadlines(HttpToolsProtocol):
         self._due = math.inf
 
     def _read_on(self, rest: bytes) -> None:
-        """Read the request anew, without its offer of another protocol: we speak no other.
+        """Read the request anew, without its offer of a protocol that we do not speak.
 
         The parser stops where that other one would begin, and were it only at the request's body.
         """

@@ -13,6 +13,7 @@ from models.database import address
 from models.migrate import current, head, migrate
 from permissions import ANONYMOUS, Actor, Passwords, Tokens, Vault, identify
 from portal.clerk import attend
+from portal.feed import Feed
 from portal.settings import Settings
 from resolvers import Context, Retention, Services
 
@@ -24,13 +25,14 @@ def utc_now() -> dt.datetime:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The services of use cases, the courier that carries what they post, and what the clerk needs.
+    """The services of use cases, the courier of what they post, the feed, what the clerk needs.
 
     `asked` is set when the clerk has something to answer; `retention` says what it lets go.
     """
 
     services: Services
     courier: Courier
+    feed: Feed
     asked: asyncio.Event
     retention: Retention
 
@@ -69,7 +71,13 @@ async def service(
         clock=clock,
         lease_seconds=settings.courier_lease,
     )
+    feed = Feed(database)
     asked = asyncio.Event()
+
+    def posted() -> None:
+        courier.wake()
+        feed.stir()
+
     services = Services(
         database=database,
         tokens=tokens,
@@ -77,14 +85,14 @@ async def service(
         passwords=passwords,
         public_url=settings.public_url,
         clock=clock,
-        posted=courier.wake,
+        posted=posted,
         throttle=settings.throttle,
         asked=asked.set,
     )
     try:
         if await current(database) != head():
             await migrate(database)
-        yield Service(services, courier, asked, settings.retention)
+        yield Service(services, courier, feed, asked, settings.retention)
     finally:
         await post.close()
         passwords.close()

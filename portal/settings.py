@@ -125,6 +125,12 @@ class Settings(BaseSettings):
         ge=1,
         description="How many operations a process works on at once; more are asked to come again.",
     )
+    live_at_once: int = Field(
+        default=1000,
+        ge=1,
+        description="How many subscriptions a process serves at once; more are asked to come "
+        "again.",
+    )
     drain_seconds: int = Field(
         default=20,
         ge=1,

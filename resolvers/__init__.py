@@ -8,6 +8,7 @@ raises as `Refused`, and nothing is done.
 from resolvers.associations import Deltas, NewAssociation
 from resolvers.auditing import AuditFilter, audit_events
 from resolvers.chain import Verdict, verify
+from resolvers.changes import ChangeFilter, client_changes, latest, since
 from resolvers.checks import username_key
 from resolvers.clients import (
     ClientFilter,
@@ -110,7 +111,7 @@ from resolvers.statuses import (
     client_reject,
 )
 from resolvers.sweeping import BATCH, Retention, count_over, sweep
-from resolvers.tree import Key
+from resolvers.tree import Key, Number
 from resolvers.view import GIVEN
 
 __all__ = [
@@ -124,6 +125,7 @@ __all__ = [
     "AuditFilter",
     "BadArgument",
     "Begun",
+    "ChangeFilter",
     "Choice",
     "ClientFilter",
     "ClientOrder",
@@ -142,6 +144,7 @@ __all__ = [
     "NewRegistration",
     "NewServiceKey",
     "NewStaff",
+    "Number",
     "Onboarded",
     "Once",
     "Opened",
@@ -161,6 +164,7 @@ __all__ = [
     "client",
     "client_approve",
     "client_associations_update",
+    "client_changes",
     "client_create",
     "client_deactivate",
     "client_invitation_resend",
@@ -186,6 +190,7 @@ __all__ = [
     "encrypt_anew",
     "invitation_accept",
     "keys",
+    "latest",
     "link",
     "link_resend",
     "login",
@@ -207,6 +212,7 @@ __all__ = [
     "service_key_create",
     "service_key_revoke",
     "session_refresh",
+    "since",
     "staff",
     "staff_associations_update",
     "staff_create",

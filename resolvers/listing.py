@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, inspect
+from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, inspect
 from sqlalchemy.orm import ColumnProperty, InstrumentedAttribute, RelationshipProperty
 
 from models import Base
@@ -63,6 +63,11 @@ class Listing:
 def id_of(model: type[Base]) -> ColumnElement[Any]:
     """The id of every row that is listed."""
     return attribute(model, "id")
+
+
+def is_numbered(model: type[Base]) -> bool:
+    """Whether a row's key is its place in the list, as of what is only ever added to."""
+    return isinstance(id_of(model).type, Integer)
 
 
 @cache

@@ -7,6 +7,7 @@ parameters. Sizes of pages are part of the text, so that PostgreSQL, which plans
 knows how few rows it is after.
 """
 
+import uuid
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
@@ -17,10 +18,12 @@ from permissions import Scope, reach
 from permissions.reach import Walk
 from resolvers.connection import CURSOR
 from resolvers.faults import sound
-from resolvers.listing import Listing, id_of
+from resolvers.listing import Listing, id_of, is_numbered
 from resolvers.tree import Page, PageArguments, Wanted
 from resolvers.view import Level, checked, reach_of
 from resolvers.writing import At, Bound, Writing
+
+_MOST_NUMBERS = 2**63
 
 Values = dict[str, Any]
 _Part = tuple[Walk, str | None]
@@ -101,9 +104,16 @@ class PageOfListing(_Plan):
         """The connection."""
         arguments = pages[self._page]
         for name in arguments.bounds:
-            values[name] = parse_id(CURSOR, getattr(arguments, name))
+            values[name] = self._place(getattr(arguments, name))
         ((text,),) = await self._rows(database, values, pages)
         return sound(text)
+
+    def _place(self, cursor: str) -> uuid.UUID | int | None:
+        """Where the cursor is; None for what is none."""
+        id = parse_id(CURSOR, cursor)
+        if id is None or not is_numbered(self._listing.model):
+            return id
+        return id.int if id.int < _MOST_NUMBERS else None
 
     def _walked(self, width: int) -> list[_Part]:
         """The parts of the list. Where there are filters, they find the rows, not the walks."""

@@ -4,13 +4,13 @@ from permissions import Actor, reach
 from resolvers.context import Context
 from resolvers.listing import Listing
 from resolvers.plan import ById, Listed, PageOfListing, Pages
-from resolvers.tree import Key, Page, Row, Rows, Tree
+from resolvers.tree import Key, Number, Page, Row, Rows, Tree
 from resolvers.writing import Writing
 
 PLANS = 64
 """How many plans are kept with a tree: one for each shape of caller and size of its pages."""
 
-Asked = Listing | Key | None
+Asked = Listing | Key | Number | None
 Plan = ById | Listed | PageOfListing
 
 
@@ -43,12 +43,12 @@ async def read(context: Context, tree: Tree, asked: Asked, pages: Pages) -> str 
 
 
 def _planned(
-    dialect: str, tree: Tree, asked: Listing | Key, actor: Actor, width: int, pages: Pages
+    dialect: str, tree: Tree, asked: Listing | Key | Number, actor: Actor, width: int, pages: Pages
 ) -> Plan:
     inside = {page: pages[page] for page in tree.pages}
     writing = Writing(dialect, actor.shape, inside)
     match tree.top, asked:
-        case Row(wanted), Key(model, _, at_least):
+        case Row(wanted), Key(model, _, at_least) | Number(model, _, at_least):
             return ById(writing, next(one for one in wanted if one.model is model), at_least)
         case Rows(wanted), Listing() as listing:
             return Listed(writing, wanted, listing)

@@ -187,6 +187,25 @@ class Key:
         return {"key": self.id}
 
 
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A row of a numbered model, as `Key`."""
+
+    model: type[Base]
+    number: int
+    at_least: Scope | None = None
+
+    @property
+    def form(self) -> object:
+        """What its statement depends on: all but the number."""
+        return self.model, self.at_least
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What its statement is given."""
+        return {"key": self.number}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
     """One row, of one of these models: whichever the key names."""

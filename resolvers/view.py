@@ -103,7 +103,8 @@ class Level:
 
     def _key(self) -> str:
         """The digits of the row's id."""
-        return hexadecimal(self._writing.dialect, self.column(self.at.says(id_of(self.model))))
+        key = id_of(self.model)
+        return hexadecimal(self._writing.dialect, key.type, self.column(self.at.says(key)))
 
     def _of_edge(self, page: Page, part: Part) -> Text:
         if part.name == "node":
@@ -155,7 +156,7 @@ class Level:
         column = attribute(model, field.attribute)
         said, dialect = self.column(at.says(column)), self._writing.dialect
         if field.prefix:
-            return identity(dialect, field.prefix, said)
+            return identity(dialect, field.prefix, column.type, said)
         return value(dialect, column.type, said, nullable=getattr(column, "nullable", True))
 
     def _rights(self, model: type[Base], at: At) -> Text:

@@ -8,7 +8,7 @@ from sqlalchemy import SQLColumnExpression
 
 from models import Base, printed
 from permissions import Shape, reach
-from resolvers.listing import Order, id_of
+from resolvers.listing import Order, id_of, is_numbered
 from resolvers.tree import Page, PageArguments
 
 
@@ -57,9 +57,16 @@ class Writing:
 
 
 class Bound:
-    """The place of a cursor's row in an order, looked up within reach."""
+    """The place of a cursor's row in an order, looked up within reach.
+
+    Of a numbered model the cursor says its place, whether there is, or was, such a row or not.
+    """
 
     def __init__(self, writing: Writing, model: type[Base], order: Order, parameter: str) -> None:
+        if is_numbered(model):
+            place = f"CAST({parameter} AS BIGINT)"
+            self.text = f"SELECT {place} WHERE {place} IS NOT NULL"
+            return
         at = writing.at(model)
         places = ", ".join(at.says(column) for column in order.columns)
         within = at.says(reach.reading(model, writing.shape))

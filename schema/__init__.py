@@ -3,7 +3,7 @@
 from schema import words  # first: they are explained before any type shows them
 from schema.changes import Weight, differences
 from schema.errors import ErrorCode
-from schema.execution import Api, Response
+from schema.execution import Api, Enter, Live, Response
 from schema.limits import Limits
 from schema.matrix import permissions_page
 from schema.pages import errors_page, events_page, limits_page
@@ -11,8 +11,10 @@ from schema.root import build, printed
 
 __all__ = [
     "Api",
+    "Enter",
     "ErrorCode",
     "Limits",
+    "Live",
     "Response",
     "Weight",
     "build",

@@ -246,7 +246,10 @@ def _inheriting(cls: type[T]) -> type[T]:
 
 
 def query(rule: Rule, reads: Any = None) -> Callable[[Callable[..., Any]], Any]:
-    """A field of Query. `reads`: its type, where the resolver only names rows for a plan."""
+    """A field of Query or Subscription.
+
+    `reads`: its type, where the resolver only names rows for a plan.
+    """
 
     def decorate(resolver: Callable[..., Any]) -> Any:
         options: dict[str, Any] = {"graphql_type": reads} if reads else {}

@@ -7,8 +7,9 @@ are graphql-core's.
 
 import asyncio
 import logging
+import uuid
 from collections import OrderedDict
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,6 +22,7 @@ from graphql import (
     GraphQLError,
     GraphQLObjectType,
     GraphQLSchema,
+    OperationType,
     is_non_null_type,
 )
 from graphql.error import located_error
@@ -30,7 +32,17 @@ from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from models import Unavailable, new_id
-from resolvers import BadArgument, Context, Missing, Stopped, read
+from resolvers import (
+    BadArgument,
+    Context,
+    Listing,
+    Missing,
+    Number,
+    Stopped,
+    latest,
+    read,
+    since,
+)
 from resolvers.tree import Page, PageArguments
 from schema.declare import DEFINITION, SOURCE, Planned
 from schema.document import parsed, problems
@@ -44,6 +56,11 @@ from schema.root import build
 _DOCUMENTS = 1000
 _TOKENS = 200_000
 _OPERATIONS = 16
+
+_HOW_TO_FOLLOW = (
+    "A subscription is answered again and again: ask over graphql-transport-ws, or with "
+    "Accept: text/event-stream."
+)
 
 log = logging.getLogger("portal.graphql")
 
@@ -164,6 +181,25 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             )
         return self._read(parent_type, source, field_details_list, path)
 
+    @property
+    def is_subscription(self) -> bool:
+        """Whether it is not one answer that is asked for, but one after the other."""
+        return self.operation.operation is OperationType.SUBSCRIPTION
+
+    @property
+    def followed(self) -> Root:
+        """The field of a subscription."""
+        assert self.plan.roots
+        (root,) = self.plan.roots.values()
+        assert root
+        return root
+
+    async def read_change(self, row: Number) -> bytes | None:
+        """The answer that tells of the row; None if it is out of the caller's reach by now."""
+        root = self.followed
+        text = await read(self.context_value, self.plan.trees[root.key,], row, self.pages)
+        return None if text is None else f'{{"data":{{"{root.key}":{text}}}}}'.encode()
+
     async def read_roots(self, roots: Mapping[str, Root | None]) -> bytes:
         """The answer to a query of planned fields: all of them are read at once."""
         reads = [self._read_root(root) for root in roots.values() if root]
@@ -273,6 +309,68 @@ class Response:
         return Response(self.body[:-1] + told.encode(), self.ran)
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An operation that can be run, or why not, and its cost of the `most` that it may have."""
+
+    prepared: Prepared
+    executor: Executor | list[GraphQLError]
+    cost: int | None
+    most: int
+
+    def costing(self, answer: Response) -> Response:
+        """The answer, and it tells the cost where that is known."""
+        return answer if self.cost is None else answer.costing(self.cost, self.most)
+
+
+Enter = Callable[[], Awaitable[Context]]
+
+
+class Live:
+    """A subscription under way: whoever drives it says when to look for news.
+
+    `enter` gives the caller's context anew for each look, and each look and each answer may take so
+    many seconds; `number` is that of the last thing that happened before.
+    """
+
+    def __init__(self, executor: Executor, enter: Enter, seconds: float, number: int) -> None:
+        self._executor = executor
+        self._enter = enter
+        self._seconds = seconds
+        self._number = number
+        self.organization_id: uuid.UUID = executor.context_value.actor.organization_id
+
+    async def news(self) -> AsyncIterator[Response]:
+        """What there is to tell since the last look, as the caller reaches it now.
+
+        A response that did not run is the end: the session is over, or something is not allowed any
+        more. While the database is away, there is no news.
+        """
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(self._seconds):
+                executor, changes = await self._look()
+            if isinstance(executor, list):
+                yield _refused(executor)
+                return
+            for change in changes:
+                async with asyncio.timeout(self._seconds):
+                    body = await executor.read_change(change)
+                self._number = change.number
+                if body is not None:
+                    yield Response(body, ran=True)
+
+    async def _look(self) -> tuple[Executor | list[GraphQLError], list[Number]]:
+        context = await self._enter()
+        if context.actor.is_anonymous:
+            return [_session_over()], []
+        executor = self._executor.again(context).ready()
+        if isinstance(executor, list):
+            return executor, []
+        listing = executor.followed.asked(context, executor.variable_values)
+        assert isinstance(listing, Listing)
+        return executor, await since(context, listing, self._number)
+
+
 class Api:
     """The schema, ready to answer.
 
@@ -299,39 +397,66 @@ class Api:
 
         With an `idempotency_key`, a mutation that was done already is answered as it was then.
         """
-        bounds = self._limits.anonymous if context.actor.is_anonymous else self._limits.signed_in
-        prepared = self._prepared(text, bounds)
-        cost, most = prepared.measured.cost(operation_name, variables), bounds.cost
-        over = too_costly("cost", cost, most) if cost is not None and cost > most else None
-        said = text, variables, operation_name
+        begun = self._begin(context, text, variables, operation_name)
+        executor = begun.executor
         try:
             async with asyncio.timeout(self._limits.seconds):
-                answer = await self._answer(context, prepared, said, over, idempotency_key)
+                if isinstance(executor, list):
+                    answer = _refused(executor)
+                elif executor.is_subscription:
+                    answer = _refused([failure(ErrorCode.BAD_USER_INPUT, _HOW_TO_FOLLOW)])
+                elif idempotency_key is not None:
+                    said = text, variables, operation_name
+                    answer = await self._once(executor, idempotency_key, *said)
+                else:
+                    answer = await self._run(executor)
         except TimeoutError:
-            answer = self._too_slow(prepared)
-        return answer if cost is None else answer.costing(cost, most)
+            answer = self._too_slow(begun.prepared)
+        return begun.costing(answer)
 
-    async def _answer(
+    async def follow(
+        self,
+        enter: Enter,
+        text: str,
+        variables: dict[str, Any] | None = None,
+        operation_name: str | None = None,
+    ) -> Response | Live:
+        """What goes on being answered; for all else than a subscription, its response.
+
+        `enter` gives the caller's context anew each time that something is told.
+        """
+        context = await enter()
+        begun = self._begin(context, text, variables, operation_name)
+        if isinstance(begun.executor, list):
+            return begun.costing(_refused(begun.executor))
+        if not begun.executor.is_subscription:
+            return await self.execute(context, text, variables, operation_name)
+        try:
+            return Live(begun.executor, enter, self._limits.seconds, await latest(context))
+        except Unavailable as cause:
+            return begun.costing(_refused([located_error(cause)]))
+
+    def _begin(
         self,
         context: Context,
-        prepared: Prepared,
-        said: tuple[str, dict[str, Any] | None, str | None],
-        over: GraphQLError | None,
-        idempotency_key: str | None,
-    ) -> Response:
-        _, variables, operation_name = said
+        text: str,
+        variables: dict[str, Any] | None,
+        operation_name: str | None,
+    ) -> _Begun:
+        """Who runs the operation, or the errors for which nobody does; and what it costs."""
+        bounds = self._limits.anonymous if context.actor.is_anonymous else self._limits.signed_in
+        prepared = self._prepared(text, bounds)
+        cost = prepared.measured.cost(operation_name, variables)
+        executor: Executor | list[GraphQLError]
         if context.expired and any(map(is_too_costly, prepared.errors)):
-            return _refused([_session_over()])
-        if prepared.document is None or prepared.errors:
-            return _refused(prepared.errors)
-        executor = prepared.executor(self.schema, context, variables, operation_name)
-        if isinstance(executor, list):
-            return _refused(executor)
-        if over:
-            return _refused([over])
-        if idempotency_key is not None:
-            return await self._once(executor, idempotency_key, *said)
-        return await self._run(executor)
+            executor = [_session_over()]
+        elif prepared.document is None or prepared.errors:
+            executor = prepared.errors
+        else:
+            executor = prepared.executor(self.schema, context, variables, operation_name)
+        if isinstance(executor, Executor) and cost is not None and cost > bounds.cost:
+            executor = [too_costly("cost", cost, bounds.cost)]
+        return _Begun(prepared, executor, cost, bounds.cost)
 
     async def _once(self, executor: Executor, key: str, *said: Any) -> Response:
         context: Context = executor.context_value

@@ -56,7 +56,7 @@ def _reach(role: Role, permission: Permission) -> str:
 
 def _rules(schema: GraphQLSchema) -> list[str]:
     lines = []
-    roots = [schema.query_type, schema.mutation_type]
+    roots = [schema.query_type, schema.mutation_type, schema.subscription_type]
     others = [type_ for name, type_ in sorted(schema.type_map.items()) if type_ not in roots]
     for type_ in [*roots, *others]:
         if not isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType)):

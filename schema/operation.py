@@ -113,7 +113,7 @@ class Asking(NamedTuple):
 
 
 class Root:
-    """A planned field of the query root: what its resolver names is read without a detour."""
+    """A planned field of a root: what its resolver names is read without a detour."""
 
     def __init__(self, key: str, definition: GraphQLField, details: FieldDetailsList) -> None:
         self.key = key
@@ -137,8 +137,8 @@ class Root:
 class Operation:
     """What the walk found: demands, the tree of each planned field by its path, its pages.
 
-    `roots` are the fields of a query that asks for nothing but planned fields and `__typename`
-    (None in their place); None for every other operation.
+    `roots` are the fields of a query, or the one of a subscription, that asks for nothing but
+    planned fields and `__typename` (None in their place); None for every other operation.
     """
 
     demands: list[Demand] = field(default_factory=list)
@@ -199,7 +199,7 @@ class _Walk:
             executor.operation,
         )
         roots: dict[str, Root | None] = dict.fromkeys(selected.grouped_field_set)
-        planned = root is executor.schema.query_type
+        planned = root is not executor.schema.mutation_type
         for key, definition, details in self._fields(root, selected.grouped_field_set):
             rule = _rule(definition)
             self._found.public &= isinstance(rule, Public)

@@ -21,7 +21,7 @@ from models import (
     outside,
 )
 from permissions import HOLDS, Authenticated, Inherited, Permission, Public, Requires, Scope
-from resolvers import AuditFilter, ClientFilter, ClientOrder, Context, Key, Listing
+from resolvers import AuditFilter, ChangeFilter, ClientFilter, ClientOrder, Context, Key, Listing
 from schema.declare import (
     READS,
     After,
@@ -43,6 +43,7 @@ from schema.types import (
     NODES,
     AuditEvent,
     Client,
+    ClientChange,
     Connection,
     Department,
     Node,
@@ -57,6 +58,14 @@ Search = Annotated[
         description="Only who has, for each of these words, one that begins so: of their names, "
         "e-mail address and username. Case and accents do not count."
     ),
+]
+
+Status = Annotated[
+    ClientStatus | None,
+    strawberry.argument(description="Only of clients who have this status now."),
+]
+OfDepartment = Annotated[
+    ID | None, strawberry.argument(description="Only of clients of this department.")
 ]
 
 
@@ -221,6 +230,23 @@ class Query:
     ) -> Key | None:
         """A client whom the caller manages. Null for an unknown id."""
         return resolvers.client(id)
+
+    @query(Requires(Permission.CLIENT_READ), reads=Connection[ClientChange])
+    def client_changes(
+        self,
+        status: Status = UNSET,
+        department_id: OfDepartment = UNSET,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> Listing:
+        """What happened to the clients whom the caller manages, the oldest first.
+
+        For who polls: ask for what comes after the last cursor that you have. `last: 1` is where it
+        ends now.
+        """
+        return resolvers.client_changes(ChangeFilter(given(status), given(department_id)))
 
     @query(Requires(Permission.STAFF_READ), reads=Connection[Staff])
     def staff(  # noqa: PLR0917 - GraphQL's arguments have names

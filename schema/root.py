@@ -13,6 +13,7 @@ from schema.declare import DEFINITION, RULE
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
+from schema.subscription import Subscription
 from schema.types import ACTORS, NODES
 
 
@@ -46,7 +47,13 @@ def printed() -> str:
 
 
 def _schema(config: StrawberryConfig) -> strawberry.Schema:
-    return strawberry.Schema(query=Query, mutation=Mutation, types=[*NODES, *ACTORS], config=config)
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[*NODES, *ACTORS],
+        config=config,
+    )
 
 
 def has_rule(field: object) -> bool:

@@ -20,6 +20,7 @@ from models import (
     Surface,
 )
 from permissions import Inherited, Permission, Requires, Scope
+from resolvers.connection import CURSOR
 from schema.declare import about, computed, guarded, interface, pages, reads, rights, type_
 
 # Who reads the row, reads its fields; these are for managers of the row, and for its own person.
@@ -265,6 +266,16 @@ class AuditEvent(Node):
     request_id: str | None
 
 
+@reads(models.ClientChange, CURSOR, rule=Inherited())
+class ClientChange:
+    """Something happened to a client, who is not what they were before."""
+
+    id: ID
+    at: dt.datetime
+    action: AuditAction
+    client: Client
+
+
 NODES = (Organization, Department, Staff, Client, Association, AuditEvent, ServiceKey)
 ACTORS = (Staff, NamedActor, ServiceKey, NamedServiceKey)
 __all__ = [
@@ -274,6 +285,7 @@ __all__ = [
     "Association",
     "AuditEvent",
     "Client",
+    "ClientChange",
     "Connection",
     "Department",
     "Node",

@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 
+from portal.asked import MOST_BYTES
 from portal.protocol import Deadlines
 
 SECONDS = 30
@@ -91,7 +92,14 @@ def post(body: bytes = WHO, *more: bytes, host: bytes = b"127.0.0.1") -> bytes:
 async def served(app: Any, protocol: type[Deadlines] = Hurried) -> AsyncIterator[int]:
     """The port at which uvicorn serves an app whose life is somebody else's."""
     config = uvicorn.Config(
-        app, port=0, http=protocol, ws="none", lifespan="off", log_config=None, proxy_headers=False
+        app,
+        port=0,
+        http=protocol,
+        ws="websockets-sansio",
+        ws_max_size=MOST_BYTES,
+        lifespan="off",
+        log_config=None,
+        proxy_headers=False,
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())

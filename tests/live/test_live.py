@@ -1,0 +1,370 @@
+"""Following what happens to clients: by polling, over WebSockets, as server-sent events."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from portal import feed
+from portal import socket as sockets
+from tests.crash.programs import environment, server
+from tests.edge.wire import served
+from tests.live.following import CHANGED, SECONDS, events, socket
+from tests.world import LOGIN, PASSWORD, PUBLIC_URL, Clinic, World, refusal
+
+CHANGES = """query ($after: String, $first: Int, $last: Int, $status: ClientStatus, $in: ID) {
+  clientChanges(after: $after, first: $first, last: $last, status: $status, departmentId: $in) {
+    nodes { id action client { firstName status } }
+    pageInfo { endCursor hasNextPage }
+  }
+}"""
+DEACTIVATE = """mutation ($id: ID!) { clientDeactivate(id: $id) { userErrors { code } } }"""
+REACTIVATE = """mutation ($id: ID!) { clientReactivate(id: $id) { userErrors { code } } }"""
+
+
+@pytest.fixture
+async def port(world: World) -> AsyncIterator[int]:
+    """Where the portal is served."""
+    async with served(world.app) as port:
+        yield port
+
+
+async def told(world: World, clinic: Clinic, who: str, **said: Any) -> list[tuple[str, str]]:
+    """What the polled list tells somebody."""
+    found = await world.do(CHANGES, said, clinic.token(who))
+    return [(one["action"], one["client"]["firstName"]) for one in found["nodes"]]
+
+
+async def do(world: World, clinic: Clinic, mutation: str, name: str) -> None:
+    done = await world.do(mutation, {"id": clinic.ids[name]}, clinic.token("olivia"))
+    assert done["userErrors"] == []
+
+
+async def cursor(world: World, clinic: Clinic) -> str:
+    """Where the list ends now."""
+    found = await world.do(CHANGES, {"last": 1}, clinic.token("olivia"))
+    return str(found["pageInfo"]["endCursor"])
+
+
+# --- by polling ---------------------------------------------------------------------------------
+
+
+async def test_what_came_after_a_cursor_is_told_in_its_order(world: World, clinic: Clinic) -> None:
+    after = await cursor(world, clinic)
+    await do(world, clinic, DEACTIVATE, "amy")
+    await world.approve(clinic.ids["chloe"], clinic.token("carl"))
+    await do(world, clinic, REACTIVATE, "amy")
+    amy_out, chloe, amy_in = (
+        ("CLIENT_DEACTIVATED", "Amy"),
+        ("CLIENT_APPROVED", "Chloe"),
+        ("CLIENT_REACTIVATED", "Amy"),
+    )
+    assert await told(world, clinic, "olivia", after=after) == [amy_out, chloe, amy_in]
+    first = await world.do(CHANGES, {"after": after, "first": 1}, clinic.token("olivia"))
+    assert first["pageInfo"]["hasNextPage"] is True
+    assert first["pageInfo"]["endCursor"] == first["nodes"][0]["id"]
+    rest = await told(world, clinic, "olivia", after=first["pageInfo"]["endCursor"])
+    assert rest == [chloe, amy_in]
+    assert await told(world, clinic, "olivia", after=after, status="ACTIVE") == [
+        amy_out,
+        chloe,
+        amy_in,
+    ]
+    assert await told(world, clinic, "olivia", after=after, status="INACTIVE") == []
+
+
+async def test_only_what_is_within_reach_now_is_told(world: World, clinic: Clinic) -> None:
+    after = await cursor(world, clinic)
+    for name in ("amy", "ben", "bea"):
+        await do(world, clinic, DEACTIVATE, name)
+    seen = {name: await told(world, clinic, name, after=after) for name in ("dora", "carl", "fay")}
+    mental = [("CLIENT_DEACTIVATED", "Amy"), ("CLIENT_DEACTIVATED", "Bea")]
+    assert seen == {
+        "dora": mental,
+        "carl": mental,
+        "fay": [("CLIENT_DEACTIVATED", "Ben"), ("CLIENT_DEACTIVATED", "Bea")],
+    }
+    assert await told(world, clinic, "lakeside.olivia", last=100) != []
+    ids = {clinic.ids[name] for name in clinic.ids if name.startswith("lakeside.")}
+    every = await world.do(CHANGES, {"last": 100}, clinic.token("olivia"))
+    assert not ids & {node["id"] for node in every["nodes"]}
+    in_mental = await told(world, clinic, "olivia", after=after, **{"in": clinic.ids["mental"]})
+    assert in_mental == [("CLIENT_DEACTIVATED", "Amy")]
+    elsewhere = {"in": clinic.ids["lakeside.mental"]}
+    assert await told(world, clinic, "olivia", after=after, **elsewhere) == []
+
+
+async def test_practitioners_and_clients_follow_nobody(world: World, clinic: Clinic) -> None:
+    for name in ("petra", "amy", "norma"):
+        assert refusal(await world.ask(CHANGES, token=clinic.token(name))) == "FORBIDDEN"
+    assert refusal(await world.ask(CHANGES)) == "UNAUTHENTICATED"
+
+
+async def test_a_subscription_is_not_answered_once(world: World, clinic: Clinic) -> None:
+    answer = await world.ask(CHANGED, token=clinic.token("olivia"))
+    assert refusal(answer) == "BAD_USER_INPUT"
+    assert "text/event-stream" in answer["errors"][0]["message"]
+    assert refusal(await world.ask(CHANGED)) == "UNAUTHENTICATED"
+
+
+# --- over a WebSocket ---------------------------------------------------------------------------
+
+
+async def test_each_is_told_what_they_reach_as_it_happens(
+    world: World, clinic: Clinic, port: int
+) -> None:
+    async with socket(port) as carl, socket(port) as fay:
+        for who, name in ((carl, "carl"), (fay, "fay")):
+            await who.init(clinic.token(name))
+            await who.follow("1")
+        await do(world, clinic, DEACTIVATE, "amy")
+        await do(world, clinic, DEACTIVATE, "ben")
+        await do(world, clinic, DEACTIVATE, "bea")
+        heard = {
+            name: [(await who.next("1"))["client"]["firstName"] for _ in range(2)]
+            for who, name in ((carl, "carl"), (fay, "fay"))
+        }
+    assert heard == {"carl": ["Amy", "Bea"], "fay": ["Ben", "Bea"]}
+
+
+async def test_a_cursor_from_the_stream_is_one_for_the_list(
+    world: World, clinic: Clinic, port: int
+) -> None:
+    async with socket(port) as olivia:
+        await olivia.init(clinic.token("olivia"))
+        await olivia.follow("1", status="INACTIVE")
+        await do(world, clinic, DEACTIVATE, "amy")
+        heard = await olivia.next("1")
+        assert heard == {
+            "id": heard["id"],
+            "action": "CLIENT_DEACTIVATED",
+            "client": {"id": clinic.ids["amy"], "firstName": "Amy", "status": "INACTIVE"},
+        }
+    await do(world, clinic, REACTIVATE, "amy")
+    missed = await told(world, clinic, "olivia", after=heard["id"])
+    assert missed == [("CLIENT_REACTIVATED", "Amy")]
+
+
+async def test_who_is_made_inactive_is_closed_out_at_once(
+    world: World, clinic: Clinic, port: int
+) -> None:
+    async with socket(port) as carl:
+        await carl.init(clinic.token("carl"))
+        await carl.follow("1")
+        deactivate = "mutation ($id: ID!) { staffDeactivate(id: $id) { userErrors { code } } }"
+        await world.do(deactivate, {"id": clinic.ids["carl"]}, clinic.token("olivia"))
+        heard = await carl.hear()
+        assert (heard["type"], heard["id"]) == ("error", "1")
+        assert heard["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+        assert await carl.closed() == (4403, "Forbidden")
+
+
+async def test_who_loses_the_permission_hears_no_more(
+    world: World, clinic: Clinic, port: int
+) -> None:
+    async with socket(port) as carl:
+        await carl.init(clinic.token("carl"))
+        await carl.follow("1")
+        revoke = """mutation ($id: ID!, $in: ID!) {
+          staffRolesUpdate(id: $id, input: {
+            revoke: [{role: CARE_COORDINATOR, departmentId: $in}]
+          }) { userErrors { code } }
+        }"""
+        ids = {"id": clinic.ids["carl"], "in": clinic.ids["mental"]}
+        await world.do(revoke, ids, clinic.token("olivia"))
+        heard = await carl.hear()
+        assert (heard["type"], heard["id"]) == ("error", "1")
+        assert heard["payload"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_a_session_that_runs_out_is_closed_though_nothing_happens(
+    world: World, clinic: Clinic, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "CHECK_SECONDS", 0.1)
+    async with socket(port) as carl:
+        await carl.init(clinic.token("carl"))
+        world.clock.advance(hours=1)
+        assert await carl.closed() == (4403, "Forbidden")
+
+
+async def test_queries_and_mutations_are_answered_too(
+    world: World, clinic: Clinic, port: int
+) -> None:
+    async with socket(port, headers={"authorization": f"Bearer {clinic.token('carl')}"}) as carl:
+        await carl.init()
+        await carl.subscribe("1", "{ viewer { staff { displayName } } }")
+        assert await carl.next("1") == {"staff": {"displayName": "Carl Staff"}}
+        assert await carl.hear() == {"id": "1", "type": "complete"}
+        await carl.subscribe("2", "{ nothing }")
+        assert (await carl.hear())["type"] == "error"
+        await carl.say("ping")
+        assert await carl.hear() == {"type": "pong"}
+        await carl.subscribe("3")
+        await carl.say("complete", id="3")
+        await carl.say("ping")
+        assert await carl.hear() == {"type": "pong"}
+
+
+# --- whoever means ill --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"headers": {"host": "evil.example"}},
+    ],
+)
+async def test_c11_a_socket_from_elsewhere_is_refused(port: int, where: dict[str, Any]) -> None:
+    with pytest.raises(InvalidStatus, match="403"):
+        async with socket(port, **where):
+            pass
+
+
+async def test_c11_a_page_of_ours_may_open_one(port: int) -> None:
+    async with socket(port, origin=PUBLIC_URL) as guest:
+        await guest.init()
+
+
+@pytest.mark.parametrize("protocols", [(), ("graphql-ws",)])
+async def test_c11_another_protocol_is_not_spoken(port: int, protocols: tuple[str, ...]) -> None:
+    async with socket(port, protocols=protocols) as guest:
+        assert await guest.closed() == (4406, "Subprotocol not acceptable")
+
+
+async def test_c11_who_does_not_begin_is_let_go(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "INIT_SECONDS", 0.1)
+    async with socket(port) as guest:
+        assert await guest.closed() == (4408, "Connection initialisation timeout")
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ([{"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }"}}], 4401),
+        ([{"type": "connection_init"}, {"type": "connection_init"}], 4429),
+        ([{"type": "connection_init", "payload": {"authorization": "Bearer x"}}], 4403),
+        ([{"type": "connection_init", "payload": {"authorization": 5}}], 4400),
+        ([{"type": "connection_init"}, {"type": "what"}], 4400),
+        ([{"type": "connection_init"}, []], 4400),
+        ([{"type": "connection_init"}, {"type": "subscribe", "id": "", "payload": {}}], 4400),
+        ([{"type": "connection_init"}, {"type": "subscribe", "id": "1", "payload": {}}], 4400),
+        (
+            [
+                {"type": "connection_init"},
+                {"type": "subscribe", "id": "1" * 101, "payload": {"query": "{ __typename }"}},
+            ],
+            4400,
+        ),
+    ],
+)
+async def test_c11_what_is_no_message_ends_the_socket(
+    port: int, said: list[Any], code: int
+) -> None:
+    async with socket(port) as guest:
+        for message in said:
+            await guest.connection.send(json.dumps(message))
+        assert (await guest.closed())[0] == code
+
+
+async def test_c11_bytes_and_megabytes_end_the_socket(port: int) -> None:
+    async with socket(port) as guest:
+        await guest.connection.send(b"\xff")
+        assert (await guest.closed())[0] == 4400
+    async with socket(port) as guest:
+        await guest.connection.send("x" * 2_000_000)
+        assert (await guest.closed())[0] == 1009
+
+
+async def test_c11_one_id_is_used_once_and_a_hundred_at_a_time(clinic: Clinic, port: int) -> None:
+    async with socket(port) as carl:
+        await carl.init(clinic.token("carl"))
+        await carl.subscribe("1")
+        await carl.subscribe("1")
+        assert (await carl.closed())[0] == 4409
+    async with socket(port) as carl:
+        await carl.init(clinic.token("carl"))
+        for number in range(sockets.MOST_OPERATIONS + 1):
+            await carl.subscribe(str(number))
+        assert (await carl.closed())[0] == 4400
+
+
+# --- as server-sent events ----------------------------------------------------------------------
+
+
+async def test_events_tell_the_same(world: World, clinic: Clinic, port: int) -> None:
+    async with events(port, clinic.token("carl")) as carl:
+        assert carl.answer.status_code == 200
+        assert carl.answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert carl.answer.headers["cache-control"] == "no-store"
+        await do(world, clinic, DEACTIVATE, "amy")
+        kind, heard = await carl.next()
+        assert (kind, heard["data"]["clientChanged"]["client"]["firstName"]) == ("next", "Amy")
+        end = 'mutation { logout(input: {refreshToken: "x", everywhere: true}) { success } }'
+        await world.ask(end, token=clinic.token("carl"))
+        deactivate = "mutation ($id: ID!) { staffDeactivate(id: $id) { userErrors { code } } }"
+        await world.do(deactivate, {"id": clinic.ids["carl"]}, clinic.token("olivia"))
+        kind, heard = await carl.next()
+        assert (kind, heard["errors"][0]["extensions"]["code"]) == ("next", "UNAUTHENTICATED")
+        assert await carl.next() == ("complete", None)
+
+
+async def test_what_does_not_run_is_answered_as_ever(clinic: Clinic, port: int) -> None:
+    for token, status in ((None, 401), (clinic.token("petra"), 403)):
+        async with events(port, token) as refused:
+            assert refused.answer.status_code == status
+    async with events(port, clinic.token("carl"), "{ __typename }") as once:
+        assert await once.next() == ("next", {"data": {"__typename": "Query"}, **COSTS})
+        assert await once.next() == ("complete", None)
+
+
+COSTS = {"extensions": {"cost": {"requested": 0, "limit": 20_000}}}
+
+
+async def test_more_than_may_be_followed_are_asked_to_come_again(
+    world: World, clinic: Clinic, port: int
+) -> None:
+    world.app._following._at_once = 1  # type: ignore[attr-defined]
+    async with events(port, clinic.token("carl")) as first:
+        assert first.answer.status_code == 200
+        async with asyncio.timeout(SECONDS):
+            while not world.app._following._running:  # type: ignore[attr-defined]  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        async with events(port, clinic.token("fay")) as second:
+            assert second.answer.status_code == 503
+
+
+# --- across processes ---------------------------------------------------------------------------
+
+
+async def test_what_happens_on_one_server_is_told_on_another(
+    world: World, clinic: Clinic, tmp_path: Path
+) -> None:
+    # SQLite has no signals: whoever is not told looks by and by.
+    known = world.settings
+    env = environment(known.database_url, tmp_path, SECRET_KEY=known.secret_key.get_secret_value())
+    async with server(env, tmp_path) as other:
+        who = {"organization": "riverside", "username": "carl", "password": PASSWORD}
+        opened = await other.ask(LOGIN, **who, surface="PORTAL")
+        port = other.client.base_url.port
+        assert port
+        async with socket(port) as carl:
+            await carl.init(opened["login"]["session"]["accessToken"])
+            await carl.follow("1")
+            await world.approve(clinic.ids["chloe"], clinic.token("dora"))
+            heard = await carl.next("1")
+            assert (heard["action"], heard["client"]["firstName"]) == ("CLIENT_APPROVED", "Chloe")
+
+
+async def test_a_server_that_ends_lets_go_of_those_who_follow(
+    world: World, clinic: Clinic, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "CHECK_SECONDS", 0.1)
+    async with events(port, clinic.token("carl")) as carl:
+        world.app._health.draining = True  # type: ignore[attr-defined]
+        assert await carl.next() == ("complete", None)
