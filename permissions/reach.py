@@ -30,6 +30,7 @@ from models import (
     Base,
     Client,
     ClientStatus,
+    Delivery,
     Department,
     Notice,
     Organization,
@@ -39,6 +40,7 @@ from models import (
     Session,
     Staff,
     StaffStatus,
+    Webhook,
     within,
 )
 from models.audit import overlaps
@@ -409,12 +411,37 @@ def _ways_to_events(shape: Shape) -> Iterable[_Way]:
         yield _Way(Scope.DEPARTMENT, overlaps(AuditEvent.departments, mine))
 
 
+def _ways_to_webhooks(shape: Shape) -> Iterable[_Way]:
+    scopes = shape.scopes(Permission.WEBHOOK_MANAGE)
+    if Scope.ORGANIZATION in scopes:
+        yield _Way(Scope.ORGANIZATION, true())
+    if Scope.DEPARTMENT in scopes:
+        mine = _departments(Permission.WEBHOOK_MANAGE)
+        yield _Way(Scope.DEPARTMENT, within(Webhook.department_id, mine))
+
+
+def _ways_to_deliveries(shape: Shape) -> Iterable[_Way]:
+    scopes = shape.scopes(Permission.WEBHOOK_MANAGE)
+    if Scope.ORGANIZATION in scopes:
+        yield _Way(Scope.ORGANIZATION, true())
+    if Scope.DEPARTMENT in scopes:
+        theirs = _some(
+            Webhook,
+            Webhook.organization_id == Delivery.organization_id,
+            Webhook.id == Delivery.webhook_id,
+            within(Webhook.department_id, _departments(Permission.WEBHOOK_MANAGE)),
+        )
+        yield _Way(Scope.DEPARTMENT, theirs)
+
+
 _WAYS = {
     Client: _ways_to_clients,
     Association: _ways_to_associations,
     Staff: _ways_to_staff,
     RoleGrant: _ways_to_grants,
     AuditEvent: _ways_to_events,
+    Webhook: _ways_to_webhooks,
+    Delivery: _ways_to_deliveries,
 }
 
 

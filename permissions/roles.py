@@ -20,6 +20,7 @@ class Permission(StrEnum):
     DEPARTMENT_UPDATE = "DEPARTMENT_UPDATE"
     ORGANIZATION_UPDATE = "ORGANIZATION_UPDATE"
     AUDIT_READ = "AUDIT_READ"
+    WEBHOOK_MANAGE = "WEBHOOK_MANAGE"
 
 
 class Scope(StrEnum):
@@ -42,7 +43,7 @@ _STAFF = tuple(permission for permission in Permission if permission.startswith(
 HOLDS: dict[Role, dict[Permission, Scope]] = {
     Role.ORGANIZATION_ADMINISTRATOR: dict.fromkeys(Permission, Scope.ORGANIZATION),
     Role.DEPARTMENT_ADMINISTRATOR: dict.fromkeys(
-        (*_CLIENT, *_STAFF, Permission.AUDIT_READ), Scope.DEPARTMENT
+        (*_CLIENT, *_STAFF, Permission.AUDIT_READ, Permission.WEBHOOK_MANAGE), Scope.DEPARTMENT
     ),
     Role.CARE_COORDINATOR: dict.fromkeys((*_CLIENT, Permission.STAFF_READ), Scope.DEPARTMENT),
     Role.PRACTITIONER: {Permission.CLIENT_READ: Scope.OWN},

@@ -6,7 +6,7 @@ import logging
 import random
 
 from models import Unavailable
-from resolvers import Context, answer_resets, sweep
+from resolvers import Context, answer_resets, pause_unreachable, sweep
 
 POLL_SECONDS = 5
 """How long what a killed server left behind may go unseen, once it is due."""
@@ -36,6 +36,7 @@ async def attend(context: Context, asked: asyncio.Event) -> None:
             await answer_resets(context)
             if clock() >= swept_at + SWEEP_SECONDS:
                 await sweep(context)
+                await pause_unreachable(context)
                 swept_at = clock()
         except Unavailable:
             continue  # whoever asks is told so, and the next time it may be back

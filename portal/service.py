@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailer import Courier, transport
+from mailer import Courier, Events, Mail, Receivers, TakenEvent, TakenLetter, transport
 from models import Database, Unavailable
 from models.database import address
 from models.migrate import current, head, migrate
@@ -24,13 +24,15 @@ def utc_now() -> dt.datetime:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The services of use cases, the courier that carries what they post, and `asked`.
+    """The services of use cases, the couriers that carry what they post, and `asked`.
 
-    That is set when the clerk has something to answer.
+    `courier` carries letters and `webhooks` events. `asked` is set when the clerk has something to
+    answer.
     """
 
     services: Services
-    courier: Courier
+    courier: Courier[TakenLetter]
+    webhooks: Courier[TakenEvent]
     asked: asyncio.Event
 
     async def context(self, token: str | None, source: str | None, request_id: str) -> Context:
@@ -56,31 +58,38 @@ async def service(
     post = transport(settings.mail_url.get_secret_value())
     passwords = Passwords(shortest=settings.password_length)
     tokens = Tokens(*settings.secrets)
-    courier = Courier(
-        database,
-        post,
-        public_url=settings.public_url,
-        sender=settings.mail_from,
-        link_token=tokens.link,
-        clock=clock,
-        lease_seconds=settings.courier_lease,
+    vault = Vault(*settings.secrets)
+    mail = Mail(
+        post, public_url=settings.public_url, sender=settings.mail_from, link_token=tokens.link
     )
+    events = Events(
+        Receivers(allow_private=settings.webhooks_allow_private), opened=vault.decrypt, clock=clock
+    )
+    lease = settings.courier_lease
+    courier = Courier(database, mail, clock=clock, lease_seconds=lease)
+    webhooks = Courier(database, events, clock=clock, lease_seconds=lease)
+
+    def posted() -> None:
+        courier.wake()
+        webhooks.wake()
+
     asked = asyncio.Event()
     services = Services(
         database=database,
         tokens=tokens,
-        vault=Vault(*settings.secrets),
+        vault=vault,
         passwords=passwords,
         public_url=settings.public_url,
         clock=clock,
-        posted=courier.wake,
+        posted=posted,
         throttle=settings.throttle,
+        private_webhooks=settings.webhooks_allow_private,
         asked=asked.set,
     )
     try:
         if await current(database) != head():
             await migrate(database)
-        yield Service(services, courier, asked)
+        yield Service(services, courier, webhooks, asked)
     finally:
         await post.close()
         passwords.close()
@@ -110,10 +119,11 @@ async def noting(services: Services) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def delivering(made: Service) -> AsyncIterator[None]:
-    """Clerk and courier at work meanwhile."""
+    """Clerk and couriers at work meanwhile."""
     tasks = [
         asyncio.create_task(attend(made.anonymous(), made.asked), name="clerk"),
         asyncio.create_task(made.courier.run(), name="courier"),
+        asyncio.create_task(made.webhooks.run(), name="webhooks"),
     ]
     try:
         yield

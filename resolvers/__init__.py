@@ -28,6 +28,7 @@ from resolvers.departments import (
     department_update,
     departments,
 )
+from resolvers.encrypting import encrypt_anew
 from resolvers.errors import Choice, Code, Problem, Refused, Stopped
 from resolvers.faults import BadArgument, Missing
 from resolvers.grants import NewGrant
@@ -54,7 +55,6 @@ from resolvers.resending import link_resend
 from resolvers.resets import answer_resets, password_reset_request
 from resolvers.second_factor import (
     Begun,
-    encrypt_anew,
     recovery_codes_renew,
     second_factor_begin,
     second_factor_confirm,
@@ -89,6 +89,19 @@ from resolvers.statuses import (
 from resolvers.sweeping import sweep
 from resolvers.tree import Key
 from resolvers.view import GIVEN
+from resolvers.webhooks import (
+    NewWebhook,
+    Revealed,
+    pause_unreachable,
+    webhook_create,
+    webhook_delivery_replay,
+    webhook_end,
+    webhook_pause,
+    webhook_resume,
+    webhook_secret_rotate,
+    webhook_update,
+    webhooks,
+)
 
 __all__ = [
     "GIVEN",
@@ -113,12 +126,14 @@ __all__ = [
     "NewGrant",
     "NewRegistration",
     "NewStaff",
+    "NewWebhook",
     "Onboarded",
     "Once",
     "Opened",
     "Problem",
     "Profile",
     "Refused",
+    "Revealed",
     "RoleChanges",
     "Services",
     "Stopped",
@@ -157,6 +172,7 @@ __all__ = [
     "password_change",
     "password_reset",
     "password_reset_request",
+    "pause_unreachable",
     "portal_url",
     "read",
     "recovery_codes_renew",
@@ -178,4 +194,12 @@ __all__ = [
     "staff_update",
     "sweep",
     "verify",
+    "webhook_create",
+    "webhook_delivery_replay",
+    "webhook_end",
+    "webhook_pause",
+    "webhook_resume",
+    "webhook_secret_rotate",
+    "webhook_update",
+    "webhooks",
 ]

@@ -18,11 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models import (
     Client,
     Database,
+    Delivery,
     Department,
     IdempotencyKey,
     Organization,
     Record,
     Staff,
+    Webhook,
     new_id,
 )
 from permissions import Actor
@@ -31,7 +33,10 @@ from resolvers.tree import Key
 
 KEPT = dt.timedelta(hours=24)
 
-_MODELS = {model.__tablename__: model for model in (Client, Staff, Department, Organization)}
+_MODELS = {
+    model.__tablename__: model
+    for model in (Client, Staff, Department, Organization, Webhook, Delivery)
+}
 
 
 @dataclass(frozen=True, slots=True)

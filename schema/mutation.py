@@ -43,12 +43,13 @@ from schema.payloads import (
     SessionPayload,
     StaffPayload,
 )
+from schema.webhooks import WebhookMutations
 
 Asking = Info[Context, None]
 
 
 @strawberry.type(description="What can be done.")
-class Mutation:
+class Mutation(WebhookMutations):
     """The fields of the mutation root."""
 
     @mutation(Public(), credential=True)

@@ -27,7 +27,7 @@ async def begin(executor: Any, key: str, *said: Any) -> Once:
     if not _answers_a_row(executor):
         message = (
             "An Idempotency-Key goes with a single mutation that answers a client, a staff member, "
-            "a department or the organization."
+            "a department, the organization, a webhook or a delivery."
         )
         raise Stopped(ErrorCode.BAD_USER_INPUT, message)
     context = executor.context_value

@@ -13,10 +13,13 @@ from models import (
     ActorKind,
     AuditAction,
     ClientStatus,
+    DeliveryState,
     OnboardingState,
     Role,
     StaffStatus,
     Surface,
+    WebhookEvent,
+    WebhookState,
 )
 from permissions import Inherited, Permission, Requires, Scope
 from schema.declare import about, computed, guarded, interface, pages, reads, rights, type_
@@ -217,7 +220,47 @@ class AuditEvent(Node):
     request_id: str | None
 
 
-NODES = (Organization, Department, Staff, Client, Association, AuditEvent)
+@reads(models.Delivery, "dlv_", rule=Inherited())
+class WebhookDelivery(Node):
+    """An event on its way to a webhook, or arrived: a line of the delivery log."""
+
+    id: ID
+    event: WebhookEvent
+    at: dt.datetime
+    client: Client | None
+    payload: JSON
+    state: DeliveryState
+    attempts: int
+    due_at: dt.datetime
+    done_at: dt.datetime | None
+    error: str | None
+
+
+@reads(models.Webhook, "hok_", rule=Inherited())
+class Webhook(Node):
+    """An address to which events are sent, of the whole organization or of one department."""
+
+    id: ID
+    name: str
+    url: str
+    events: list[WebhookEvent]
+    department: Department | None
+    state: WebhookState
+    previous_secret_until: dt.datetime | None
+    created_at: dt.datetime
+    deliveries: "Connection[WebhookDelivery]" = pages()
+
+
+NODES = (
+    Organization,
+    Department,
+    Staff,
+    Client,
+    Association,
+    AuditEvent,
+    Webhook,
+    WebhookDelivery,
+)
 ACTORS = (Staff, NamedActor)
 __all__ = [
     "ACTORS",
@@ -232,4 +275,6 @@ __all__ = [
     "Organization",
     "RoleGrant",
     "Staff",
+    "Webhook",
+    "WebhookDelivery",
 ]

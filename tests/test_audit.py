@@ -109,6 +109,8 @@ def change(one: dict[str, Any], names: dict[str, str]) -> str:
 
 def value(one: Any, names: dict[str, str]) -> str:
     match one:
+        case [str(), *_]:
+            return f"[{', '.join(one)}]"
         case list():
             grants = (f"{short(each['role'])} {value(each['departmentId'], names)}" for each in one)
             return f"[{', '.join(grants)}]"

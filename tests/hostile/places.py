@@ -68,6 +68,9 @@ GOOD: dict[str, Any] = {
     "actorId": _id("stf_", "oa"),
     "subjectId": _id("cli_", "cis"),
     "remove": _id("asc_", "anna+pr.two"),
+    "url": "https://partner.example.net/events",
+    "events": "CLIENT_APPROVED",
+    "state": "ACTIVE",
 }
 """What each argument and each field of an input can be; what `id` and `after` are follows."""
 
@@ -88,6 +91,9 @@ _OF_TYPE = {
     "Staff": _id("stf_", "pr"),
     "Department": GOOD["departmentId"],
     "Node": _id("cli_", "anna"),
+    "Webhook": _id("hok_", "hook"),
+    "WebhookSecret": _id("hok_", "hook"),
+    "WebhookDelivery": _id("dlv_", "hook+ann"),
 }
 _VERSIONS = {
     outside(prefix, row["id"]): row["version"]
@@ -98,6 +104,7 @@ _AFTER = {
     "clients": _id("cur_", "ann"),
     "staff": _id("cur_", "pr"),
     "auditEvents": outside("cur_", CLINIC.rows[AuditEvent][0]["id"]),
+    "webhooks": _id("cur_", "hook"),
 }
 
 

@@ -9,7 +9,7 @@ import copy
 import datetime as dt
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace as Row
 from typing import Any
 
@@ -19,12 +19,14 @@ from models import (
     AuditEvent,
     Base,
     Client,
+    Delivery,
     Department,
     Link,
     Organization,
     SearchWord,
     Session,
     Staff,
+    Webhook,
     name_key,
     outside,
     sort_key,
@@ -41,6 +43,8 @@ PREFIXES: dict[type[Base], str] = {
     Client: "cli_",
     Association: "asc_",
     AuditEvent: "aud_",
+    Webhook: "hok_",
+    Delivery: "dlv_",
 }
 SECRET = re.compile(r"zq[a-p]{10}|1[89]\d\d-\d\d-\d\d|\b0\d{9}\b|[0-9a-f]{32}|[0-9a-f-]{36}")
 """What a secret looks like: a word, a date of birth, a telephone number, an id."""
@@ -75,6 +79,7 @@ def _planted() -> Clinic:
     for row in rows[Organization]:
         row["name"] = word(row, "name")
         row["contact_email"] = f"{word(row, 'contact')}@example.com"
+    _plant_webhooks(rows)
     rows[SearchWord].clear()
     for row in rows[Account]:
         if row["username"]:
@@ -86,6 +91,15 @@ def _planted() -> Clinic:
             for one in words_of(*texts)
         ]
     return clinic
+
+
+def _plant_webhooks(rows: dict[type[Base], list[dict[str, Any]]]) -> None:
+    for row in rows[Webhook]:
+        row["name"] = word(row, "name")
+        row["url"] = f"https://{word(row, 'url')}.example.com"
+    for row in rows[Delivery]:
+        row["error"] = word(row, "error")
+        row["payload"] = {"type": "client.approved", "data": {"clientId": word(row, "data")}}
 
 
 PLANTED = _planted()
@@ -112,19 +126,22 @@ def me(caller: Any) -> Me:
     return ROWS.me(PLANTED.ids[caller[0]], caller[1]) if caller else Me()
 
 
+_READS: dict[type[Base], Callable[[Me, Row], bool]] = {
+    Client: ROWS.reads_client,
+    Staff: ROWS.reads_staff,
+    Association: ROWS.reads_association,
+    AuditEvent: ROWS.reads_event,
+    Webhook: ROWS.reads_webhook,
+    Delivery: ROWS.reads_delivery,
+    Department: Me.is_of,
+}
+
+
 def reads(me: Me, model: type[Base], row: Row) -> bool:
     """Whether the caller reads the row, by any path."""
-    if model is Client:
-        return ROWS.reads_client(me, row)
-    if model is Staff:
-        return ROWS.reads_staff(me, row)
-    if model is Association:
-        return ROWS.reads_association(me, row)
-    if model is AuditEvent:
-        return ROWS.reads_event(me, row)
-    if model is Department:
-        return me.is_of(row)
-    return me.person is not None and row.id == me.person.organization_id
+    if model is Organization:
+        return me.person is not None and row.id == me.person.organization_id
+    return _READS[model](me, row)
 
 
 def rows_of(model: type[Base]) -> list[Row]:
@@ -136,6 +153,8 @@ def rows_of(model: type[Base]) -> list[Row]:
         Client: ROWS.clients,
         Association: ROWS.associations,
         AuditEvent: ROWS.events,
+        Webhook: ROWS.webhooks,
+        Delivery: ROWS.deliveries,
     }[model]
 
 
@@ -169,6 +188,8 @@ def _told(me: Me) -> Iterator[str]:
                 yield from _named(row.approved_by_id)
             if model is AuditEvent:
                 yield from _named(row.actor_id)
+            if model in (Webhook, Delivery):
+                yield from (word(said, what) for what in ("name", "url", "error", "data"))
             if model is Staff and ROWS.reads_details(me, row):
                 yield from (word(said, what) for what in ("email", "username"))
             if model in (Client, Staff):
@@ -184,7 +205,8 @@ def _named(id: uuid.UUID | None) -> Iterator[str]:
 
 def _secrets() -> set[str]:
     every = {row["id"].hex for rows in PLANTED.rows.values() for row in rows if "id" in row}
-    whats = ("first", "last", "email", "username", "reason", "name", "contact")
+    people = ("first", "last", "email", "username", "reason")
+    whats = (*people, "name", "contact", "url", "error", "data")
     for model in PREFIXES:
         for row in PLANTED.rows[model]:
             every |= {word(row, what) for what in whats}

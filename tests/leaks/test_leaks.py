@@ -15,7 +15,7 @@ import orjson
 import pytest
 from graphql import GraphQLEnumType, get_named_type
 
-from models import Base, Client, Database, Department, Staff
+from models import Base, Client, Database, Staff
 from permissions import ANONYMOUS, Passwords, identify
 from resolvers import Context, Services
 from schema import Api
@@ -368,7 +368,7 @@ async def test_no_row_of_an_input_tells_of_a_row_out_of_reach(
         of = get_named_type(root("mutation", name).type).name.removesuffix("Payload")
         bases: list[str | None] = [None]
         if "id" in arguments:
-            model = {"Client": Client, "Staff": Staff, "Department": Department}[of]
+            model = MODELS[paths.PREFIX[of]]
             bases = [*_bases(who, model)]
         for place in places("mutation", name):
             if place.path == ("id",):

@@ -11,12 +11,14 @@ from models import (
     AuditEvent,
     Base,
     Client,
+    Delivery,
     Department,
     Link,
     Organization,
     RoleGrant,
     SecondFactor,
     Staff,
+    Webhook,
 )
 from tests.oracle.people import PERMISSIONS, Me
 
@@ -36,6 +38,8 @@ class Rows:
         self.associations = loaded(Association)
         self.links = loaded(Link)
         self.events = loaded(AuditEvent)
+        self.webhooks = loaded(Webhook)
+        self.deliveries = loaded(Delivery)
         self.accounts = {row.id: row for row in loaded(Account)}
         self.second_factors = {row.id for row in loaded(SecondFactor) if row.confirmed_at}
 
@@ -116,6 +120,15 @@ class Rows:
         return me.is_of(event) and (
             me.everywhere or not me.administered.isdisjoint(event.departments)
         )
+
+    def reads_webhook(self, me: Me, webhook: Row) -> bool:
+        """An OA all; a DA those of a department of theirs."""
+        return me.is_of(webhook) and (me.everywhere or webhook.department_id in me.administered)
+
+    def reads_delivery(self, me: Me, delivery: Row) -> bool:
+        """Who reads the webhook."""
+        webhook = by_id(self.webhooks, delivery.webhook_id)
+        return webhook is not None and self.reads_webhook(me, webhook)
 
     def rights_over_client(self, me: Me, client: Row) -> list[str]:
         """What the caller may do with this client; clients have no permissions (D31).

@@ -99,6 +99,8 @@ def _pool() -> Pool:
             "StaffConnection": _cursors("stf_"),
             "AssociationConnection": _cursors("asc_"),
             "AuditEventConnection": _cursors("aud_"),
+            "WebhookConnection": _cursors("hok_"),
+            "WebhookDeliveryConnection": _cursors("dlv_"),
             "": [*_cursors(""), *odd],
         },
         slugs=["east", "west", "north", "", "EAST", "east/"],

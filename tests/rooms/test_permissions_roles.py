@@ -27,6 +27,7 @@ TABLE = """
     DEPARTMENT_UPDATE    O - - -
     ORGANIZATION_UPDATE  O - - -
     AUDIT_READ           O D - -
+    WEBHOOK_MANAGE       O D - -
 """
 SCOPES = {"O": Scope.ORGANIZATION, "D": Scope.DEPARTMENT, "w": Scope.OWN, "-": None}
 LINES = [line.split() for line in TABLE.split("\n") if line.strip()]
