@@ -393,7 +393,8 @@ def _bases(who: Any, model: type[Base]) -> list[str]:
     chosen: dict[Any, list[str]] = {}
     for row in rows_of(model):
         if reads(who, model, row):
-            status = getattr(row, "status", None) or row.active
+            names = ("status", "state", "active")
+            status = next(getattr(row, name) for name in names if hasattr(row, name))
             chosen.setdefault(status, []).append(f"{PREFIXES[model]}{row.id.hex}")
     return [id for ids in chosen.values() for id in _evenly(ids, 2)]
 
