@@ -20,13 +20,17 @@ from mailer.letters import (
     SecondFactorOn,
     SecondFactorReset,
     StaffInvitation,
+    WebhookPaused,
     WrongCodes,
 )
+from mailer.mail import Addressed, Mail, TakenLetter, post, post_all
 from mailer.message import Message, compose, mailbox
-from mailer.outbox import Addressed, post, post_all
+from mailer.outbox import Rejected, TryAgain, Undelivered, Void
+from mailer.receivers import Receivers, receiver
 from mailer.rendering import Rendered, render
 from mailer.showcase import showcase
-from mailer.transports import Rejected, Transport, TryAgain, Undelivered, transport
+from mailer.transports import Transport, transport
+from mailer.webhooks import Events, Happening, TakenEvent, announce, listening
 
 __all__ = [
     "LETTERS",
@@ -40,10 +44,14 @@ __all__ = [
     "Contents",
     "Courier",
     "EmailChanged",
+    "Events",
+    "Happening",
     "Linked",
+    "Mail",
     "Message",
     "PasswordChanged",
     "PasswordReset",
+    "Receivers",
     "RecoveryCodeUsed",
     "RecoveryCodesRenewed",
     "Rejected",
@@ -52,14 +60,21 @@ __all__ = [
     "SecondFactorOn",
     "SecondFactorReset",
     "StaffInvitation",
+    "TakenEvent",
+    "TakenLetter",
     "Transport",
     "TryAgain",
     "Undelivered",
+    "Void",
+    "WebhookPaused",
     "WrongCodes",
+    "announce",
     "compose",
+    "listening",
     "mailbox",
     "post",
     "post_all",
+    "receiver",
     "render",
     "showcase",
     "transport",

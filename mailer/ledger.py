@@ -1,16 +1,17 @@
-"""The ledger: what became of letters, written down in few transactions."""
+"""The ledger: what became of what was delivered, written down in few transactions."""
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import Any
 
-from mailer.outbox import Outcome, settle
+from mailer.outbox import Outcome, Post
 from models import Database, Unavailable
 
 GATHER_SECONDS = 0.05
-"""How long outcomes are gathered after a transaction for the next. Letters whose courier dies
-meanwhile are sent again."""
+"""How long outcomes are gathered after a transaction for the next. What a courier that dies
+meanwhile has sent is sent again."""
 
 ENOUGH = 64
 """How many outcomes are written down without waiting for more."""
@@ -26,8 +27,9 @@ class Ledger:
     `written` is called after every transaction. What cannot be written is left to its lease.
     """
 
-    def __init__(self, database: Database, written: Callable[[], None]) -> None:
+    def __init__(self, database: Database, post: Post[Any], written: Callable[[], None]) -> None:
         self._database = database
+        self._post = post
         self._written = written
         self._open: list[Outcome] = []
         self._enough = asyncio.Event()
@@ -62,8 +64,8 @@ class Ledger:
                 except Exception as failure:  # noqa: BLE001 - their leases end by themselves
                     name = type(failure).__name__
                     for each in outcomes:
-                        id = each.letter.id.hex
-                        _logger.warning("letter %s: left to its lease, %s", id, name)
+                        kind, id = self._post.kind, each.taken.id.hex
+                        _logger.warning("%s %s: left to its lease, %s", kind, id, name)
                 self._written()
                 await self._gather()
         finally:
@@ -81,7 +83,7 @@ class Ledger:
         """Write through a short absence of the database; after a long one the leases have ended."""
         for pause in PAUSES_SECONDS:
             try:
-                return await self._database.write(lambda connection: settle(connection, outcomes))
+                return await self._database.write(lambda c: self._post.settle(c, outcomes))
             except Unavailable:
                 await asyncio.sleep(pause)
-        return await self._database.write(lambda connection: settle(connection, outcomes))
+        return await self._database.write(lambda c: self._post.settle(c, outcomes))

@@ -12,6 +12,7 @@
     ├── RecoveryCodesRenewed
     ├── RecoveryCodeUsed
     ├── WrongCodes
+    ├── WebhookPaused
     └── Linked                 its link carries a token, works once, and ends
         ├── ConfirmRegistration
         ├── ClientInvitation
@@ -223,6 +224,17 @@ class WrongCodes(Contents):
     name: ClassVar[str] = "wrong_codes"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookPaused(Contents):
+    """To Organizational Administrators: a webhook's receiver has been away, and it was paused."""
+
+    name: ClassVar[str] = "webhook_paused"
+
+    webhook_name: str = field(metadata={"sample": "Billing partner"})
+    webhook_id: str = field(metadata={"sample": "hok_0190b5a47c3e7d1f8a2b6c5d4e3f2a1b"})
+    days: int = field(metadata={"sample": 3})
+
+
 LETTERS: dict[str, type[Contents]] = {
     letter.name: letter
     for letter in (
@@ -242,5 +254,6 @@ LETTERS: dict[str, type[Contents]] = {
         RecoveryCodesRenewed,
         RecoveryCodeUsed,
         WrongCodes,
+        WebhookPaused,
     )
 }

@@ -1,236 +1,202 @@
-"""The outbox: a letter is put in by the transaction of what it tells, and taken out to be sent."""
+"""The outbox: what the transaction of what it tells puts in, and a courier takes out to deliver.
+
+There are two kinds of post, letters and events to webhooks, each with a table of its own. Taking
+out, leases, and writing down what came of it are the same for both, and are here; a `Post` says
+what is different: what must be known to send one, and how that is done.
+"""
 
 import datetime as dt
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
 
-from mailer.letters import Contents, Linked
-from mailer.message import mailbox
-from mailer.rendering import render
-from models import Letter, LetterState, Link, Registration, new_id, within
+from models import Delivery, Letter, LetterState, new_id
 
 ERROR_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A letter taken out under a lease that ends at `until`; after that another may take it.
+    """A row taken out under a lease that ends at `until`; after that another may take it.
 
     `attempts` are those before this one that came to an end, good or bad: one whose courier was
-    killed says nothing of the letter. `link_ended` says that its link was used, superseded or ran
-    out.
+    killed says nothing of the row. `since` is when the first could have been.
     """
 
     organization_id: uuid.UUID
     id: uuid.UUID
-    name: str
-    recipient: str
-    contents: dict[str, Any]
-    link_id: uuid.UUID | None
-    created_at: dt.datetime
+    since: dt.datetime
     attempts: int
     lease: uuid.UUID
     until: dt.datetime
-    link_ended: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a letter: done with at `at`, or QUEUED and due again then; `error` says why.
+    """What became of a row: done with at `at`, or QUEUED and due again then; `error` says why.
 
-    An error holds no address, link or password.
+    An error holds no address, link or password. `tried`: whether it was an attempt.
     """
 
-    letter: Taken
+    taken: Taken
     state: LetterState
     at: dt.datetime
     error: str | None = None
+    tried: bool = True
 
 
-async def post(
-    connection: AsyncConnection,
-    contents: Contents,
-    *,
-    organization_id: uuid.UUID,
-    recipient: str,
-    now: dt.datetime,
-    link_id: uuid.UUID | None = None,
-) -> uuid.UUID:
-    """Put the letter into the outbox, due at once; the id of its row.
+class Undelivered(Exception):
+    """It did not leave; the text says why, in words that may be stored and logged."""
 
-    It goes when the caller's transaction commits, and not at all when that rolls back (`D22`).
-    Whatever could keep it from being written fails here, in the mutation: a `ValueError` for an
-    address, or a link given or missing against the letter's kind; Jinja's errors for the rest.
+
+class Void(Undelivered):
+    """Nobody is to have it any more."""
+
+
+class Rejected(Undelivered):
+    """It will never be taken there."""
+
+
+class TryAgain(Undelivered):
+    """It may leave another time, after `wait` where one is given.
+
+    `tried`: whether this was an attempt at all.
     """
-    row = _queued(Addressed(contents, recipient, link_id), organization_id, now)
-    await connection.execute(insert(Letter), row)
-    return row["id"]  # type: ignore[no-any-return]
+
+    def __init__(self, why: str, wait: dt.timedelta | None = None, *, tried: bool = True) -> None:
+        super().__init__(why)
+        self.wait = wait
+        self.tried = tried
 
 
-class Addressed(NamedTuple):
-    """A letter to somebody, and the link that it is written with."""
-
-    contents: Contents
-    recipient: str
-    link_id: uuid.UUID | None = None
+T = TypeVar("T", bound=Taken)
 
 
-async def post_all(
-    connection: AsyncConnection,
-    letters: Iterable[Addressed],
-    *,
-    organization_id: uuid.UUID,
-    now: dt.datetime,
-) -> None:
-    """Put these letters into the outbox at once, each as `post` does one."""
-    rows = [_queued(letter, organization_id, now) for letter in letters]
-    if rows:
-        await connection.execute(insert(Letter), rows)
+class Post(ABC, Generic[T]):
+    """A kind of post. `kind` is what logs and errors call one."""
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    async def take(
+        self,
+        connection: AsyncConnection,
+        most: int,
+        *,
+        due: dt.datetime,
+        now: dt.datetime,
+        until: dt.datetime,
+    ) -> list[T]:
+        """Take out at most so many of those that are due at `due`, under a lease until `until`."""
+
+    @abstractmethod
+    async def settle(self, connection: AsyncConnection, outcomes: Collection[Outcome]) -> None:
+        """Write down what became of some, save those that were taken by another meanwhile."""
+
+    @abstractmethod
+    async def send(self, taken: T) -> None:
+        """Let it leave, however long it takes. Raises `Void`, `Rejected` or `TryAgain`."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of what is kept for the next; `send` may be called again."""
 
 
-def _queued(letter: Addressed, organization_id: uuid.UUID, now: dt.datetime) -> dict[str, Any]:
-    """The letter's row, if it can be written."""
-    contents, recipient, link_id = letter
-    if isinstance(contents, Linked) != (link_id is not None):
-        raise ValueError(f"{contents.name} is written {'without' if link_id else 'with'} a link")
-    mailbox(recipient)
-    if contents.organization_contact is not None:
-        mailbox(contents.organization_contact)
-    render(contents, contents.link("https://portal.example", "token"))
-    return {
-        "organization_id": organization_id,
-        "id": new_id(),
-        "name": contents.name,
-        "recipient": recipient,
-        "contents": contents.to_json(),
-        "link_id": link_id,
-        "state": LetterState.QUEUED,
-        "attempts": 0,
-        "created_at": now,
-        "due_at": now,
-    }
+class Outbox:
+    """The statements over one kind's table. `told` are the columns that must be known to send one.
 
-
-async def take(
-    connection: AsyncConnection,
-    most: int,
-    *,
-    due: dt.datetime,
-    now: dt.datetime,
-    until: dt.datetime,
-) -> list[Taken]:
-    """Take out at most so many of the letters that are due at `due`, under a lease until `until`.
-
-    No two transactions take the same letter: PostgreSQL skips locked rows, and SQLite has one
-    writer at a time. A letter whose lease ran out is simply due again.
+    `since` is the column from which on it is tried, and `forgotten` are those of which nothing is
+    kept of what is done with.
     """
-    lease = new_id()
-    taken = await connection.execute(
-        _TAKE, {"due": due, "most": most, "new_lease": lease, "until": until}
-    )
-    rows = taken.mappings().all()
-    links = [row["link_id"] for row in rows if row["link_id"]]
-    ended = set(await connection.scalars(_ENDED, {"links": links, "now": now})) if links else set()
-    return [
-        Taken(**row, lease=lease, until=until, link_ended=row["link_id"] in ended) for row in rows
-    ]
 
+    def __init__(
+        self,
+        model: type[Letter | Delivery],
+        since: InstrumentedAttribute[dt.datetime],
+        told: Iterable[InstrumentedAttribute[Any]],
+        forgotten: Iterable[str] = (),
+    ) -> None:
+        columns = model.__table__.c
+        due = (
+            select(model.organization_id, model.id)
+            .where(columns.state == "QUEUED", model.due_at <= bindparam("due"))
+            .order_by(model.due_at)
+            .limit(bindparam("most"))
+            .with_for_update(skip_locked=True)
+            .cte("due")
+        )
+        self._take = (
+            update(model)
+            .where(model.organization_id == due.c.organization_id, model.id == due.c.id)
+            .values(lease=bindparam("new_lease"), due_at=bindparam("until"))
+            .returning(model.organization_id, model.id, since.label("since"), model.attempts, *told)
+        )
+        mine: ColumnElement[bool] = and_(
+            model.organization_id == bindparam("its_organization_id"),
+            model.id == bindparam("its_id"),
+            model.lease == bindparam("my_lease"),
+        )
+        attempts = model.attempts + bindparam("attempted", type_=Integer())
+        self._done = (
+            update(model)
+            .where(mine)
+            .values(
+                state=bindparam("new_state"),
+                attempts=attempts,
+                lease=None,
+                done_at=bindparam("its_at"),
+                error=bindparam("new_error"),
+                **dict.fromkeys(forgotten),
+            )
+        )
+        self._again = (
+            update(model)
+            .where(mine)
+            .values(
+                attempts=attempts,
+                lease=None,
+                due_at=bindparam("its_at"),
+                error=bindparam("new_error"),
+            )
+        )
+        self._states = columns.state.type.python_type
 
-async def settle(connection: AsyncConnection, outcomes: Collection[Outcome]) -> None:
-    """Write down what became of letters, save those that were taken by another meanwhile.
+    async def take(
+        self, connection: AsyncConnection, most: int, *, due: dt.datetime, until: dt.datetime
+    ) -> list[dict[str, Any]]:
+        """The rows that are taken out, as `Taken` is told them.
 
-    A letter that is done with keeps nothing of its contents.
-    """
-    done = [_row(each) for each in outcomes if each.state is not LetterState.QUEUED]
-    again = [_row(each) for each in outcomes if each.state is LetterState.QUEUED]
-    if done:
-        await connection.execute(_DONE, done)
-    if again:
-        await connection.execute(_AGAIN, again)
+        No two transactions take the same row: PostgreSQL skips locked ones, and SQLite has one
+        writer at a time. A row whose lease ran out is simply due again.
+        """
+        lease = new_id()
+        taken = await connection.execute(
+            self._take, {"due": due, "most": most, "new_lease": lease, "until": until}
+        )
+        return [{**row, "lease": lease, "until": until} for row in taken.mappings()]
 
+    async def settle(self, connection: AsyncConnection, outcomes: Collection[Outcome]) -> None:
+        """Write down the outcomes of those that are still under their lease."""
+        done = [self._row(each) for each in outcomes if each.state is not LetterState.QUEUED]
+        again = [self._row(each) for each in outcomes if each.state is LetterState.QUEUED]
+        if done:
+            await connection.execute(self._done, done)
+        if again:
+            await connection.execute(self._again, again)
 
-def _row(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "letter_organization_id": outcome.letter.organization_id,
-        "letter_id": outcome.letter.id,
-        "my_lease": outcome.letter.lease,
-        "new_state": outcome.state,
-        "at": outcome.at,
-        "new_error": outcome.error and outcome.error[:ERROR_LENGTH],
-    }
-
-
-_due = (
-    select(Letter.organization_id, Letter.id)
-    .where(Letter.state == LetterState.QUEUED, Letter.due_at <= bindparam("due"))
-    .order_by(Letter.due_at)
-    .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)
-    .cte("due")
-)
-_TAKE = (
-    update(Letter)
-    .where(Letter.organization_id == _due.c.organization_id, Letter.id == _due.c.id)
-    .values(lease=bindparam("new_lease"), due_at=bindparam("until"))
-    .returning(
-        Letter.organization_id,
-        Letter.id,
-        Letter.name,
-        Letter.recipient,
-        Letter.contents,
-        Letter.link_id,
-        Letter.created_at,
-        Letter.attempts,
-    )
-)
-_ENDED = (
-    select(Link.id)
-    .outerjoin(
-        Registration,
-        and_(
-            Registration.organization_id == Link.organization_id,
-            Registration.id == Link.registration_id,
-        ),
-    )
-    .where(
-        within(Link.id, "links"),
-        or_(
-            Link.used_at.is_not(None),
-            Link.superseded_at.is_not(None),
-            Link.expires_at <= bindparam("now"),
-            Registration.ended_at.is_not(None),
-        ),
-    )
-)
-_mine = and_(
-    Letter.organization_id == bindparam("letter_organization_id"),
-    Letter.id == bindparam("letter_id"),
-    Letter.lease == bindparam("my_lease"),
-)
-_DONE = (
-    update(Letter)
-    .where(_mine)
-    .values(
-        state=bindparam("new_state"),
-        attempts=Letter.attempts + 1,
-        lease=None,
-        contents=None,
-        done_at=bindparam("at"),
-        error=bindparam("new_error"),
-    )
-)
-_AGAIN = (
-    update(Letter)
-    .where(_mine)
-    .values(
-        attempts=Letter.attempts + 1,
-        lease=None,
-        due_at=bindparam("at"),
-        error=bindparam("new_error"),
-    )
-)
+    def _row(self, outcome: Outcome) -> dict[str, Any]:
+        return {
+            "its_organization_id": outcome.taken.organization_id,
+            "its_id": outcome.taken.id,
+            "my_lease": outcome.taken.lease,
+            "new_state": self._states(outcome.state),
+            "its_at": outcome.at,
+            "attempted": int(outcome.tried),
+            "new_error": outcome.error and outcome.error[:ERROR_LENGTH],
+        }

@@ -1,8 +1,7 @@
 """How a letter leaves: over SMTP, or into a directory.
 
-Undelivered         it did not leave; the text says why, in words that may be stored and logged
-├── Rejected        the server will never take this letter
-└── TryAgain        the server may take it later, or took it and could not say so
+`Rejected` is what the server will never take; with `TryAgain` it may take the letter later, or took
+it and could not say so.
 """
 
 import asyncio
@@ -30,6 +29,7 @@ from aiosmtplib import (
 )
 
 from mailer.message import Message
+from mailer.outbox import Rejected, TryAgain, Undelivered
 
 CONNECT_SECONDS = 10
 QUIT_SECONDS = 1
@@ -37,18 +37,6 @@ QUIT_SECONDS = 1
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _ENHANCED_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 _SERVICE_CLOSING = 421
-
-
-class Undelivered(Exception):
-    """A letter did not leave."""
-
-
-class Rejected(Undelivered):
-    """The server will never take this letter."""
-
-
-class TryAgain(Undelivered):
-    """The letter may leave another time."""
 
 
 class Transport(Protocol):

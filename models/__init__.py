@@ -16,11 +16,13 @@ from models.staff import RoleGrant, Staff
 from models.statement import Query, Record, Rows, Statement, Written, printed
 from models.text import canonical_email, canonical_username, name_key, sort_key, words_of
 from models.throttle import Throttle
+from models.webhook import Delivery, Webhook
 from models.words import (
     AccountKind,
     ActorKind,
     AuditAction,
     ClientStatus,
+    DeliveryState,
     LetterState,
     LinkPurpose,
     LinkState,
@@ -29,6 +31,8 @@ from models.words import (
     ServiceKeyStatus,
     StaffStatus,
     Surface,
+    WebhookEvent,
+    WebhookState,
 )
 
 __all__ = [
@@ -45,6 +49,8 @@ __all__ = [
     "ClientRead",
     "ClientStatus",
     "Database",
+    "Delivery",
+    "DeliveryState",
     "Department",
     "IdempotencyKey",
     "Letter",
@@ -75,6 +81,9 @@ __all__ = [
     "Surface",
     "Throttle",
     "Unavailable",
+    "Webhook",
+    "WebhookEvent",
+    "WebhookState",
     "Written",
     "canonical_email",
     "canonical_username",

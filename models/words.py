@@ -88,6 +88,44 @@ class LetterState(StrEnum):
     EXPIRED = "EXPIRED"
 
 
+class WebhookEvent(StrEnum):
+    """What webhooks are told of."""
+
+    CLIENT_REGISTERED = "CLIENT_REGISTERED"
+    CLIENT_CONFIRMED = "CLIENT_CONFIRMED"
+    CLIENT_APPROVED = "CLIENT_APPROVED"
+    CLIENT_REJECTED = "CLIENT_REJECTED"
+    CLIENT_CREATED = "CLIENT_CREATED"
+    CLIENT_DEACTIVATED = "CLIENT_DEACTIVATED"
+    CLIENT_REACTIVATED = "CLIENT_REACTIVATED"
+    CLIENT_ASSOCIATED = "CLIENT_ASSOCIATED"
+
+    @property
+    def sent_as(self) -> str:
+        """The event as receivers know it: `client.approved`."""
+        return self.value.lower().replace("_", ".")
+
+
+class WebhookState(StrEnum):
+    """Whether events are sent to a webhook."""
+
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    UNREACHABLE = "UNREACHABLE"
+    ENDED = "ENDED"
+
+
+class DeliveryState(StrEnum):
+    """What has become of an event to a webhook; where a letter has the word, it means the same."""
+
+    QUEUED = "QUEUED"
+    HELD = "HELD"
+    SENT = "SENT"
+    CANCELLED = "CANCELLED"
+    REFUSED = "REFUSED"
+    EXPIRED = "EXPIRED"
+
+
 class ActorKind(StrEnum):
     """As what somebody acted, of whom the audit trail tells."""
 
@@ -97,6 +135,7 @@ class ActorKind(StrEnum):
     LINK = "LINK"
     ANONYMOUS = "ANONYMOUS"
     OPERATOR = "OPERATOR"
+    SERVER = "SERVER"
 
 
 class AuditAction(StrEnum):
@@ -146,3 +185,10 @@ class AuditAction(StrEnum):
     RECORDS_PURGED = "RECORDS_PURGED"
     SERVICE_KEY_CREATED = "SERVICE_KEY_CREATED"
     SERVICE_KEY_REVOKED = "SERVICE_KEY_REVOKED"
+    WEBHOOK_CREATED = "WEBHOOK_CREATED"
+    WEBHOOK_UPDATED = "WEBHOOK_UPDATED"
+    WEBHOOK_SECRET_ROTATED = "WEBHOOK_SECRET_ROTATED"  # noqa: S105 - as above
+    WEBHOOK_PAUSED = "WEBHOOK_PAUSED"
+    WEBHOOK_RESUMED = "WEBHOOK_RESUMED"
+    WEBHOOK_ENDED = "WEBHOOK_ENDED"
+    WEBHOOK_DELIVERY_REPLAYED = "WEBHOOK_DELIVERY_REPLAYED"

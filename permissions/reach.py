@@ -31,6 +31,7 @@ from models import (
     Client,
     ClientChange,
     ClientStatus,
+    Delivery,
     Department,
     Notice,
     Organization,
@@ -42,6 +43,7 @@ from models import (
     Session,
     Staff,
     StaffStatus,
+    Webhook,
     within,
 )
 from models.audit import overlaps
@@ -446,6 +448,29 @@ def _ways_to_changes(shape: Shape) -> Iterable[_Way]:
             yield _Way(way.scope, and_(happened, client))
 
 
+def _ways_to_webhooks(shape: Shape) -> Iterable[_Way]:
+    scopes = shape.scopes(Permission.WEBHOOK_MANAGE)
+    if Scope.ORGANIZATION in scopes:
+        yield _Way(Scope.ORGANIZATION, true())
+    if Scope.DEPARTMENT in scopes:
+        mine = _departments(Permission.WEBHOOK_MANAGE)
+        yield _Way(Scope.DEPARTMENT, within(Webhook.department_id, mine))
+
+
+def _ways_to_deliveries(shape: Shape) -> Iterable[_Way]:
+    scopes = shape.scopes(Permission.WEBHOOK_MANAGE)
+    if Scope.ORGANIZATION in scopes:
+        yield _Way(Scope.ORGANIZATION, true())
+    if Scope.DEPARTMENT in scopes:
+        theirs = _some(
+            Webhook,
+            Webhook.organization_id == Delivery.organization_id,
+            Webhook.id == Delivery.webhook_id,
+            within(Webhook.department_id, _departments(Permission.WEBHOOK_MANAGE)),
+        )
+        yield _Way(Scope.DEPARTMENT, theirs)
+
+
 _WAYS = {
     Client: _ways_to_clients,
     Association: _ways_to_associations,
@@ -455,6 +480,8 @@ _WAYS = {
     ServiceKey: _ways_to_keys,
     ServiceKeyGrant: _ways_to_grants_of_keys,
     ClientChange: _ways_to_changes,
+    Webhook: _ways_to_webhooks,
+    Delivery: _ways_to_deliveries,
 }
 
 

@@ -21,6 +21,7 @@ class Permission(StrEnum):
     ORGANIZATION_UPDATE = "ORGANIZATION_UPDATE"
     AUDIT_READ = "AUDIT_READ"
     SERVICE_KEY_MANAGE = "SERVICE_KEY_MANAGE"
+    WEBHOOK_MANAGE = "WEBHOOK_MANAGE"
 
 
 class Scope(StrEnum):
@@ -43,7 +44,7 @@ _STAFF = tuple(permission for permission in Permission if permission.startswith(
 HOLDS: dict[Role, dict[Permission, Scope]] = {
     Role.ORGANIZATION_ADMINISTRATOR: dict.fromkeys(Permission, Scope.ORGANIZATION),
     Role.DEPARTMENT_ADMINISTRATOR: dict.fromkeys(
-        (*_CLIENT, *_STAFF, Permission.AUDIT_READ), Scope.DEPARTMENT
+        (*_CLIENT, *_STAFF, Permission.AUDIT_READ, Permission.WEBHOOK_MANAGE), Scope.DEPARTMENT
     ),
     Role.CARE_COORDINATOR: dict.fromkeys((*_CLIENT, Permission.STAFF_READ), Scope.DEPARTMENT),
     Role.PRACTITIONER: {Permission.CLIENT_READ: Scope.OWN},
@@ -55,8 +56,8 @@ HELD_BY = {
 }
 """The roles that hold a permission in a department, for all rows there."""
 
-PEOPLES_OWN = frozenset({Permission.SERVICE_KEY_MANAGE})
-"""What no service key can hold."""
+PEOPLES_OWN = frozenset({Permission.SERVICE_KEY_MANAGE, Permission.WEBHOOK_MANAGE})
+"""What no service key can hold: what it made would outlive it."""
 
 TITLES = {
     Role.ORGANIZATION_ADMINISTRATOR: "Organizational Administrators",

@@ -6,7 +6,7 @@ import logging
 import random
 
 from models import Unavailable
-from resolvers import BATCH, Context, Retention, answer_resets, sweep
+from resolvers import BATCH, Context, Retention, answer_resets, pause_unreachable, sweep
 
 POLL_SECONDS = 5
 """How long what a killed server left behind may go unseen, once it is due."""
@@ -39,6 +39,7 @@ async def attend(context: Context, asked: asyncio.Event, retention: Retention) -
                 went = await sweep(context, retention)
                 if went:
                     _logger.info("let go: %s", ", ".join(f"{n} {of}" for of, n in went.items()))
+                await pause_unreachable(context)
                 if max(went.values(), default=0) < BATCH:
                     swept_at = clock()
         except Unavailable:

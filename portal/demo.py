@@ -127,6 +127,7 @@ def run(port: int, directory: Path) -> None:
         "MAIL_FROM": "portal@riverside.example",
         "PUBLIC_URL": public_url,
         "SECRET_KEY": _secret(directory / "demo.secret"),
+        "WEBHOOKS_ALLOW_PRIVATE": "true",
         "LOG_LEVEL": "warning",
     }
     os.environ.update(environment)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailer import Courier, transport
+from mailer import Courier, Events, Mail, Receivers, TakenEvent, TakenLetter, transport
 from models import AccountKind, Database, Unavailable
 from models.database import address
 from models.migrate import current, head, migrate
@@ -25,13 +25,15 @@ def utc_now() -> dt.datetime:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The services of use cases, the courier of what they post, the feed, what the clerk needs.
+    """The services of use cases, the couriers of what they post, the feed, what the clerk needs.
 
-    `asked` is set when the clerk has something to answer; `retention` says what it lets go.
+    `courier` carries letters and `webhooks` events. `asked` is set when the clerk has something to
+    answer; `retention` says what it lets go.
     """
 
     services: Services
-    courier: Courier
+    courier: Courier[TakenLetter]
+    webhooks: Courier[TakenEvent]
     feed: Feed
     asked: asyncio.Event
     retention: Retention
@@ -62,37 +64,40 @@ async def service(
     post = transport(settings.mail_url.get_secret_value())
     passwords = Passwords(shortest=settings.password_length)
     tokens = Tokens(*settings.secrets)
-    courier = Courier(
-        database,
-        post,
-        public_url=settings.public_url,
-        sender=settings.mail_from,
-        link_token=tokens.link,
-        clock=clock,
-        lease_seconds=settings.courier_lease,
+    vault = Vault(*settings.secrets)
+    mail = Mail(
+        post, public_url=settings.public_url, sender=settings.mail_from, link_token=tokens.link
     )
+    events = Events(
+        Receivers(allow_private=settings.webhooks_allow_private), opened=vault.decrypt, clock=clock
+    )
+    lease = settings.courier_lease
+    courier = Courier(database, mail, clock=clock, lease_seconds=lease)
+    webhooks = Courier(database, events, clock=clock, lease_seconds=lease)
     feed = Feed(database)
     asked = asyncio.Event()
 
     def posted() -> None:
         courier.wake()
+        webhooks.wake()
         feed.stir()
 
     services = Services(
         database=database,
         tokens=tokens,
-        vault=Vault(*settings.secrets),
+        vault=vault,
         passwords=passwords,
         public_url=settings.public_url,
         clock=clock,
         posted=posted,
         throttle=settings.throttle,
+        private_webhooks=settings.webhooks_allow_private,
         asked=asked.set,
     )
     try:
         if await current(database) != head():
             await migrate(database)
-        yield Service(services, courier, feed, asked, settings.retention)
+        yield Service(services, courier, webhooks, feed, asked, settings.retention)
     finally:
         await post.close()
         passwords.close()
@@ -122,10 +127,11 @@ async def noting(services: Services) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def delivering(made: Service) -> AsyncIterator[None]:
-    """Clerk and courier at work meanwhile."""
+    """Clerk and couriers at work meanwhile."""
     tasks = [
         asyncio.create_task(attend(made.anonymous(), made.asked, made.retention), name="clerk"),
         asyncio.create_task(made.courier.run(), name="courier"),
+        asyncio.create_task(made.webhooks.run(), name="webhooks"),
     ]
     try:
         yield

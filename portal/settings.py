@@ -92,6 +92,12 @@ class Settings(BaseSettings):
         "after a courier was killed. An attempt may take five sixths of it.",
     )
 
+    webhooks_allow_private: bool = Field(
+        default=False,
+        description="Whether webhooks may be sent to this machine, to private networks, and by "
+        "`http://`: for tests and demonstrations only.",
+    )
+
     @property
     def secrets(self) -> list[str]:
         """The secret that makes and encrypts, and those that only read."""

@@ -45,6 +45,7 @@ from resolvers.departments import (
     department_update,
     departments,
 )
+from resolvers.encrypting import encrypt_anew
 from resolvers.errors import Choice, Code, Problem, Refused, Stopped
 from resolvers.faults import BadArgument, Missing
 from resolvers.filing import departments_by_name, there_already
@@ -72,7 +73,6 @@ from resolvers.resending import link_resend
 from resolvers.resets import answer_resets, password_reset_request
 from resolvers.second_factor import (
     Begun,
-    encrypt_anew,
     recovery_codes_renew,
     second_factor_begin,
     second_factor_confirm,
@@ -113,6 +113,19 @@ from resolvers.statuses import (
 from resolvers.sweeping import BATCH, Retention, count_over, sweep
 from resolvers.tree import Key, Number
 from resolvers.view import GIVEN
+from resolvers.webhooks import (
+    NewWebhook,
+    Revealed,
+    pause_unreachable,
+    webhook_create,
+    webhook_delivery_replay,
+    webhook_end,
+    webhook_pause,
+    webhook_resume,
+    webhook_secret_rotate,
+    webhook_update,
+    webhooks,
+)
 
 __all__ = [
     "BATCH",
@@ -144,6 +157,7 @@ __all__ = [
     "NewRegistration",
     "NewServiceKey",
     "NewStaff",
+    "NewWebhook",
     "Number",
     "Onboarded",
     "Once",
@@ -153,6 +167,7 @@ __all__ = [
     "Refused",
     "RejectionOf",
     "Retention",
+    "Revealed",
     "RoleChanges",
     "RowPolicy",
     "RowResult",
@@ -201,6 +216,7 @@ __all__ = [
     "password_change",
     "password_reset",
     "password_reset_request",
+    "pause_unreachable",
     "portal_url",
     "read",
     "recovery_codes_renew",
@@ -228,4 +244,12 @@ __all__ = [
     "these_clients",
     "username_key",
     "verify",
+    "webhook_create",
+    "webhook_delivery_replay",
+    "webhook_end",
+    "webhook_pause",
+    "webhook_resume",
+    "webhook_secret_rotate",
+    "webhook_update",
+    "webhooks",
 ]

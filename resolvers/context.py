@@ -35,8 +35,9 @@ class Untold(Exception):
 class Services:
     """What a server has one of.
 
-    `posted` is told that letters may be waiting for the courier, `asked` that somebody waits for
-    an answer by letter; `throttle` scales the budgets of what may be tried (`D33`).
+    `posted` is told that post may be waiting for the couriers, `asked` that somebody waits for an
+    answer by letter; `throttle` scales the budgets of what may be tried (`D33`), and with
+    `private_webhooks` webhooks may be sent to addresses of our own, and without TLS.
     """
 
     database: Database
@@ -47,6 +48,7 @@ class Services:
     clock: Callable[[], dt.datetime]
     posted: Callable[[], None]
     throttle: float = 1
+    private_webhooks: bool = False
     asked: Callable[[], None] = lambda: None
     notes: Notes = field(default_factory=Notes)
 

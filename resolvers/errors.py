@@ -45,6 +45,7 @@ class Code(StrEnum):
     SECOND_FACTOR_OFF = "SECOND_FACTOR_OFF"
     INVALID_CODE = "INVALID_CODE"
     TOO_MANY_WRONG_CODES = "TOO_MANY_WRONG_CODES"
+    WEBHOOK_ENDED = "WEBHOOK_ENDED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,11 @@ VALUES = frozenset(
     [
         "active",
         "department_id",
+        "events",
         "receive_new_client_notifications",
         "registration_open",
         "second_factor_required",
+        "state",
         "status",
     ]
 )
@@ -34,6 +36,7 @@ REDACTED = frozenset(
         "password_hash",
         "phone",
         "status_reason",
+        "url",
         "username",
     ]
 )
@@ -43,6 +46,9 @@ _TOLD = VALUES | REDACTED
 
 GIVEN = "GIVEN"
 """The reason of a decision for which staff gave one, in words that are kept with the client."""
+
+REGISTRATION = "registrationId"
+"""The field by which an event says of which registration it tells."""
 
 Change = Mapping[str, Any]
 Grant = tuple[Role, uuid.UUID | None]
@@ -62,6 +68,7 @@ class Who:
 
 LINK = Who(ActorKind.LINK)
 OPERATOR = Who(ActorKind.OPERATOR)
+SERVER = Who(ActorKind.SERVER)
 _ANONYMOUS = Who(ActorKind.ANONYMOUS)
 
 
@@ -183,7 +190,22 @@ def _grants(held: Collection[Grant]) -> list[Change]:
 
 def registered(id: uuid.UUID) -> Change:
     """Of which registration an event tells; it is not a client (`D1`)."""
-    return {"field": "registrationId", "before": None, "after": outside("reg_", id)}
+    return {"field": REGISTRATION, "before": None, "after": outside("reg_", id)}
+
+
+def on_webhook(organization_id: uuid.UUID, department_id: uuid.UUID | None) -> On:
+    """A webhook, of a department or of the whole organization."""
+    return On(organization_id, department_id=department_id, departments={department_id})
+
+
+def of_webhook(id: uuid.UUID) -> Change:
+    """Of which webhook an event tells."""
+    return {"field": "webhookId", "before": None, "after": outside("hok_", id)}
+
+
+def of_delivery(id: uuid.UUID) -> Change:
+    """Of which delivery an event tells."""
+    return {"field": "deliveryId", "before": None, "after": outside("dlv_", id)}
 
 
 def of_key(id: uuid.UUID) -> Change:

@@ -18,12 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models import (
     Client,
     Database,
+    Delivery,
     Department,
     IdempotencyKey,
     Organization,
     Record,
     ServiceKey,
     Staff,
+    Webhook,
     new_id,
 )
 from permissions import Actor
@@ -33,7 +35,8 @@ from resolvers.tree import Key
 KEPT = dt.timedelta(hours=24)
 
 _MODELS = {
-    model.__tablename__: model for model in (Client, Staff, Department, Organization, ServiceKey)
+    model.__tablename__: model
+    for model in (Client, Staff, Department, Organization, ServiceKey, Webhook, Delivery)
 }
 
 

@@ -163,25 +163,6 @@ async def reset(context: Context, connection: AsyncConnection, person: Record) -
     return True
 
 
-async def encrypt_anew(context: Context) -> int:
-    """Encrypt every secret with today's key that an earlier one encrypted; how many there were."""
-    vault = context.services.vault
-
-    async def work(connection: AsyncConnection, trail: Trail) -> int:
-        trail.routine()
-        found = await connection.execute(select(*SecondFactor.__table__.c).with_for_update())
-        outdated = [factor for factor in found.all() if vault.is_outdated(factor.secret)]
-        for factor in outdated:
-            owner = factor.organization_id, factor.id
-            stored = vault.encrypt(vault.decrypt(factor.secret, *owner), *owner)
-            await connection.execute(
-                update(SecondFactor).where(of_person(factor)).values(secret=stored)
-            )
-        return len(outdated)
-
-    return await context.write(work)
-
-
 async def _named(connection: AsyncConnection, organization: str, username: str) -> Record | None:
     """The staff member of this username there."""
     key = username_key(username)

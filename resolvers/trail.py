@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Uuid, bindparam, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import AuditAction, Client, RoleGrant, within
+from resolvers.announcing import announce_all
 from resolvers.chain import append
 from resolvers.events import Change, Event, On, Request, Who, event
 
@@ -70,8 +71,9 @@ class Trail:
         return bool(self._events) or self._is_routine
 
     async def write(self, connection: AsyncConnection) -> None:
-        """Write down what was told."""
+        """Write down what was told, and put into the outbox what webhooks are told of it."""
         if self._events:
+            await announce_all(connection, self._events)
             await connection.run_sync(write, self._events)
 
 

@@ -19,6 +19,7 @@ from strawberry.types.field import StrawberryField
 from models import Base
 from permissions import Inherited, Requires, Rule
 from resolvers import GIVEN, Context, Key, Refused
+from schema.sending import sentence
 
 RULE = "rule"
 SOURCE = "source"
@@ -282,7 +283,8 @@ def mutation(
                 return payload.refused(refused)
 
         metadata = {CREDENTIAL: True} if credential else {}
-        field = strawberry.mutation(resolver=answer, description=_doc(resolver), metadata=metadata)
+        description = f"{_doc(resolver) or ''}{sentence(resolver.__name__)}"
+        field = strawberry.mutation(resolver=answer, description=description, metadata=metadata)
         return ruled(field, rule)
 
     return decorate

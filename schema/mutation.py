@@ -45,12 +45,13 @@ from schema.payloads import (
     StaffPayload,
 )
 from schema.service_keys import ServiceKeyMutation
+from schema.webhooks import WebhookMutations
 
 Asking = Info[Context, None]
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(BulkMutation, ServiceKeyMutation):
+class Mutation(BulkMutation, ServiceKeyMutation, WebhookMutations):
     """The fields of the mutation root."""
 
     @mutation(Public(), credential=True)

@@ -80,7 +80,8 @@ def listed(done: Sequence[resolvers.RowResult]) -> Any:
     return resolvers.these_clients(one.key for one in done if one.key)
 
 
-def _user_errors() -> Any:
+def user_errors() -> Any:
+    """The field of every payload for what was refused."""
     return about("What was wrong; empty when it is done.", default_factory=list)
 
 
@@ -100,7 +101,7 @@ class SessionPayload(Payload):
     """Signed in, or why not."""
 
     session: Session | None = about("The session; null where there are errors.", default=None)
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
     @classmethod
     def of(cls, opened: Opened) -> Self:
@@ -120,7 +121,7 @@ class SessionPayload(Payload):
 class LogoutPayload(Payload):
     """Signed out."""
 
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @type_
@@ -128,7 +129,7 @@ class RequestPayload(Payload):
     """A request that a letter may answer. It never depends on whether such a person exists."""
 
     accepted: bool = about("Whether the request was good: there are no errors.", default=False)
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @type_
@@ -137,7 +138,7 @@ class CredentialsPayload(Payload):
 
     username: str | None = about("The username, as chosen.", default=None)
     status: ClientStatus | None = about("The client's status; null for staff.", default=None)
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @type_
@@ -146,7 +147,7 @@ class SecondFactorBeginPayload(Payload):
 
     secret: str | None = about("To be typed into the app, where it cannot scan.", default=None)
     otpauth_uri: str | None = about("To be shown as a QR code, for the app to scan.", default=None)
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @type_
@@ -156,7 +157,7 @@ class RecoveryCodesPayload(Payload):
     recovery_codes: list[str] | None = about(
         "To be kept where the app is not; null where there are errors.", default=None
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @type_
@@ -164,7 +165,7 @@ class ClientPayload(RowPayload):
     """A client. Null without errors: done, and now out of the caller's reach."""
 
     client: Client | None = row("The client, as it is now.")
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @type_
@@ -245,7 +246,7 @@ class StaffPayload(RowPayload):
     """A staff member. Null without errors: done, and now out of the caller's reach."""
 
     staff: Staff | None = row("The staff member, as it is now.")
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @type_
@@ -253,7 +254,7 @@ class DepartmentPayload(RowPayload):
     """A department."""
 
     department: Department | None = row("The department, as it is now.")
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @type_
@@ -261,7 +262,7 @@ class OrganizationPayload(RowPayload):
     """The organization."""
 
     organization: Organization | None = row("The organization, as it is now.")
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @type_
@@ -269,7 +270,7 @@ class ServiceKeyPayload(RowPayload):
     """A service key."""
 
     service_key: ServiceKey | None = row("The service key, as it is now.")
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()
 
 
 @type_
@@ -282,4 +283,4 @@ class ServiceKeyCreatePayload(Payload):
         "again; null where there are errors.",
         default=None,
     )
-    user_errors: list[UserError] = _user_errors()
+    user_errors: list[UserError] = user_errors()

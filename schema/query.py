@@ -18,6 +18,7 @@ from models import (
     Role,
     StaffStatus,
     Surface,
+    WebhookState,
     outside,
 )
 from permissions import HOLDS, Authenticated, Inherited, Permission, Public, Requires, Scope
@@ -50,6 +51,7 @@ from schema.types import (
     Organization,
     ServiceKey,
     Staff,
+    Webhook,
 )
 
 Search = Annotated[
@@ -332,6 +334,20 @@ class Query:
             until=given(until),
         )
         return resolvers.audit_events(info.context, wanted)
+
+    @query(Requires(Permission.WEBHOOK_MANAGE), reads=Connection[Webhook])
+    def webhooks(
+        self,
+        state: Annotated[
+            WebhookState | None, strawberry.argument(description="Only these; null: all.")
+        ] = UNSET,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> Listing:
+        """The webhooks that the caller manages, in the order in which they were made."""
+        return resolvers.webhooks(given(state))
 
     @query(Authenticated(), reads=Node | None)
     def node(

@@ -27,7 +27,7 @@ async def begin(executor: Any, key: str, *said: Any) -> Once:
     if not _answers_a_row(executor):
         message = (
             "An Idempotency-Key goes with a single mutation that answers a client, a staff member, "
-            "a department, the organization or a service key, and no secret."
+            "a department, the organization, a service key, a webhook or a delivery, and no secret."
         )
         raise Stopped(ErrorCode.BAD_USER_INPUT, message)
     context = executor.context_value

@@ -13,11 +13,14 @@ from models import (
     ActorKind,
     AuditAction,
     ClientStatus,
+    DeliveryState,
     OnboardingState,
     Role,
     ServiceKeyStatus,
     StaffStatus,
     Surface,
+    WebhookEvent,
+    WebhookState,
 )
 from permissions import Inherited, Permission, Requires, Scope
 from resolvers.connection import CURSOR
@@ -276,7 +279,48 @@ class ClientChange:
     client: Client
 
 
-NODES = (Organization, Department, Staff, Client, Association, AuditEvent, ServiceKey)
+@reads(models.Delivery, "dlv_", rule=Inherited())
+class WebhookDelivery(Node):
+    """An event on its way to a webhook, or arrived: a line of the delivery log."""
+
+    id: ID
+    event: WebhookEvent
+    at: dt.datetime
+    client: Client | None
+    payload: JSON
+    state: DeliveryState
+    attempts: int
+    due_at: dt.datetime
+    done_at: dt.datetime | None
+    error: str | None
+
+
+@reads(models.Webhook, "hok_", rule=Inherited())
+class Webhook(Node):
+    """An address to which events are sent, of the whole organization or of one department."""
+
+    id: ID
+    name: str
+    url: str
+    events: list[WebhookEvent]
+    department: Department | None
+    state: WebhookState
+    previous_secret_until: dt.datetime | None
+    created_at: dt.datetime
+    deliveries: "Connection[WebhookDelivery]" = pages()
+
+
+NODES = (
+    Organization,
+    Department,
+    Staff,
+    Client,
+    Association,
+    AuditEvent,
+    ServiceKey,
+    Webhook,
+    WebhookDelivery,
+)
 ACTORS = (Staff, NamedActor, ServiceKey, NamedServiceKey)
 __all__ = [
     "ACTORS",
@@ -293,4 +337,6 @@ __all__ = [
     "RoleGrant",
     "ServiceKey",
     "Staff",
+    "Webhook",
+    "WebhookDelivery",
 ]

@@ -9,6 +9,7 @@ from models import (
     ActorKind,
     AuditAction,
     ClientStatus,
+    DeliveryState,
     LinkPurpose,
     LinkState,
     OnboardingState,
@@ -16,6 +17,8 @@ from models import (
     ServiceKeyStatus,
     StaffStatus,
     Surface,
+    WebhookEvent,
+    WebhookState,
 )
 from permissions import Permission, Scope
 from resolvers import ClientOrder, Code, RowPolicy
@@ -56,6 +59,8 @@ _explain(
     ORGANIZATION_UPDATE="Edit the organization.",
     AUDIT_READ="See who did what, and what was refused.",
     SERVICE_KEY_MANAGE="Make and revoke service keys, and see them. No service key holds it.",
+    WEBHOOK_MANAGE="See webhooks and what they were sent; make, edit, pause and end them. "
+    "No service key holds it.",
 )
 _explain(
     Scope,
@@ -167,6 +172,7 @@ _explain(
     SECOND_FACTOR_OFF="There is no second factor.",
     INVALID_CODE="The code is not right, or was used before.",
     TOO_MANY_WRONG_CODES="Codes of the app must wait; the message says how long.",
+    WEBHOOK_ENDED="The webhook has ended, for good.",
 )
 _explain(
     ActorKind,
@@ -177,6 +183,37 @@ _explain(
     LINK="As whoever held a mailed link; it went to the person whom the event is about.",
     ANONYMOUS="As nobody who was signed in.",
     OPERATOR="At the command line of the server, or by its settings.",
+    SERVER="The server, by itself.",
+)
+_explain(
+    WebhookEvent,
+    "What webhooks are told of. Receivers know it as `client.approved`. New ones may come.",
+    CLIENT_REGISTERED="Somebody registered on the portal page; it is not a client yet.",
+    CLIENT_CONFIRMED="A registration was confirmed, and became a pending client.",
+    CLIENT_APPROVED="A client was approved.",
+    CLIENT_REJECTED="A pending client was turned down.",
+    CLIENT_CREATED="Staff created a client.",
+    CLIENT_DEACTIVATED="A client was made inactive.",
+    CLIENT_REACTIVATED="A client was made active again.",
+    CLIENT_ASSOCIATED="A client and a practitioner were associated.",
+)
+_explain(
+    WebhookState,
+    "Whether events are sent to a webhook.",
+    ACTIVE="They are.",
+    PAUSED="They are held until it is resumed: somebody paused it.",
+    UNREACHABLE="They are held until it is resumed: its receiver took nothing for days.",
+    ENDED="It is over, for good.",
+)
+_explain(
+    DeliveryState,
+    "What has become of an event to a webhook.",
+    QUEUED="It waits for its next attempt.",
+    HELD="It waits until the webhook is resumed.",
+    SENT="The receiver took it: it answered with a 2xx.",
+    CANCELLED="The webhook ended before.",
+    REFUSED="The receiver wants no more of it: it answered 410.",
+    EXPIRED="It was tried for days, and given up; it can be replayed.",
 )
 _explain(
     AuditAction,
@@ -225,4 +262,11 @@ _explain(
     RECORDS_PURGED="Rows that had served their time went: `times` of the table that is `reason`.",
     SERVICE_KEY_CREATED="A service key was made.",
     SERVICE_KEY_REVOKED="A service key was revoked.",
+    WEBHOOK_CREATED="A webhook was made.",
+    WEBHOOK_UPDATED="A webhook was edited.",
+    WEBHOOK_SECRET_ROTATED="A webhook got a new secret.",  # noqa: S106 - a sentence
+    WEBHOOK_PAUSED="A webhook was paused: by somebody, or by the server.",
+    WEBHOOK_RESUMED="A webhook was resumed.",
+    WEBHOOK_ENDED="A webhook ended.",
+    WEBHOOK_DELIVERY_REPLAYED="An event was sent to its webhook again.",
 )

@@ -41,6 +41,7 @@ from models import (
     Staff,
     StaffStatus,
     Surface,
+    WebhookState,
     new_id,
     outside,
 )
@@ -48,6 +49,7 @@ from permissions import Permission, Rule
 from schema import build
 from schema.declare import RULE
 from tests.factors import give, shown
+from tests.hooks import delivery, hook
 from tests.keys import CLIENTS as CLIENTS_OF_KEYS
 from tests.keys import EVERYTHING, issue
 from tests.keys import STAFF as STAFF_OF_KEYS
@@ -126,7 +128,7 @@ class Asking:
     """The callers in a world, and their tokens."""
 
     def __init__(self, world: World, clinic: Clinic) -> None:
-        self.world, self.clinic = world, clinic
+        self.world, self.clinic, self.ids = world, clinic, dict(clinic.ids)
         self._tokens = {
             caller.head: clinic.token(caller.name, caller.surface)
             for caller in CALLERS
@@ -134,7 +136,10 @@ class Asking:
         }
 
     async def prepare(self) -> None:
-        """Service keys, a session of gil's, who is inactive, and nothing of amy's that is null."""
+        """Service keys, a session of gil's, who is inactive, and nothing of amy's that is null.
+
+        And a webhook of mental that was sent something about her.
+        """
         for name, said in KEYS.items():
             made = await issue(
                 self.world, self.clinic, *said["permissions"], name=name, departments=said.get("in")
@@ -145,6 +150,8 @@ class Asking:
         by_key = next(caller for caller in CALLERS if caller.head == "keym")
         assert (await self.answer(by_key, document))["data"]["clientUpdate"]["client"]
         await self.renew(DEAD)
+        self.ids["hook"] = await hook(self.world, self.clinic, "mental")
+        self.ids["sent"] = await delivery(self.world, self.clinic, self.ids["hook"], "amy")
         amy = Client.id == self.clinic.key("amy")
         await self.write(update(Client).where(amy).values(status_reason="Moved away for a year."))
 
@@ -181,7 +188,7 @@ class Asking:
         answer: Json = (
             await self.world.http.post(
                 "/graphql",
-                json={"query": named(document, self.clinic), "operationName": operation},
+                json={"query": named(document, self.ids), "operationName": operation},
                 headers={"authorization": f"Bearer {token}"} if token else {},
             )
         ).json()
@@ -255,6 +262,7 @@ EVENTS = (
     "{ auditEvents(action: [DEPARTMENT_CREATED, STAFF_CREATED, CLIENT_APPROVED,"
     " ASSOCIATION_CREATED], first: 100) { … } }"
 )
+HOOKS = "{ webhooks { … } }"
 MET = "{ staffMember(petra) { associations { … } } }"
 IMPORT = (
     "mutation { clientsImport(input: {clients: ["
@@ -266,9 +274,9 @@ def within(document: str, selection: str) -> str:
     return document.replace("…", selection)
 
 
-def named(document: str, clinic: Clinic) -> str:
+def named(document: str, ids: Mapping[str, str]) -> str:
     """The operation with the ids of the rows that it names."""
-    return re.sub(r"\(([a-z-]+)(?=[,)])", lambda at: f'(id: "{clinic.ids[at[1]]}"', document)
+    return re.sub(r"\(([a-z-]+)(?=[,)])", lambda at: f'(id: "{ids[at[1]]}"', document)
 
 
 WAYS = (
@@ -373,6 +381,20 @@ WAYS = (
     Way("AssociationEdge", within(MET, "edges { … }"), "staffMember.associations.edges"),
     Way("AssociationEdge", "{ viewer { staff { associations { edges { … } } } } }",
         "viewer.staff.associations.edges"),
+    Way("Webhook", within(HOOKS, "nodes { … }"), "webhooks.nodes"),
+    Way("Webhook", "{ node(hook) { ... on Webhook { … } } }", "node"),
+    Way("Webhook", "mutation { webhookResume(hook) { webhook { … } } }", "webhookResume.webhook"),
+    Way("WebhookConnection", HOOKS, "webhooks"),
+    Way("WebhookEdge", within(HOOKS, "edges { … }"), "webhooks.edges"),
+    Way("WebhookDelivery", within(HOOKS, "nodes { deliveries { nodes { … } } }"),
+        "webhooks.nodes.deliveries.nodes"),
+    Way("WebhookDelivery", "{ node(sent) { ... on WebhookDelivery { … } } }", "node"),
+    Way("WebhookDeliveryConnection", within(HOOKS, "nodes { deliveries { … } }"),
+        "webhooks.nodes.deliveries"),
+    Way("WebhookDeliveryEdge", within(HOOKS, "nodes { deliveries { edges { … } } }"),
+        "webhooks.nodes.deliveries.edges"),
+    Way("Client", within(HOOKS, "nodes { deliveries { nodes { client { … } } } }"),
+        "webhooks.nodes.deliveries.nodes.client"),
     Way("PageInfo", within(CLIENTS, "pageInfo { … }"), "clients.pageInfo"),
     Way("PageInfo", within(MET, "pageInfo { … }"), "staffMember.associations.pageInfo"),
 )  # fmt: skip
@@ -857,6 +879,31 @@ class Deeds:
         token = await self._link("cleo", purpose, email=email, email_key=email)
         return f'(token: "{token}")'
 
+    async def webhook_create(self) -> str:
+        return self._hook(f'departmentId: "{self._clinic.ids["mental"]}"')
+
+    async def webhook_create_whole(self) -> str:
+        """Of the whole organization."""
+        return self._hook("departmentId: null")
+
+    async def webhook_update(self) -> str:
+        """Of mental, as the next ones."""
+        return f'(id: "{await self._hooked()}", input: {{name: "Others"}})'
+
+    async def webhook_of_mental(self) -> str:
+        return f'(id: "{await self._hooked()}")'
+
+    async def webhook_of_all(self) -> str:
+        return f'(id: "{await hook(self._world, self._clinic, None)}")'
+
+    async def webhook_resume(self) -> str:
+        return f'(id: "{await self._hooked(state=WebhookState.PAUSED)}")'
+
+    async def webhook_delivery_replay(self) -> str:
+        """Of one that is paused."""
+        paused = await self._hooked(state=WebhookState.PAUSED)
+        return f'(id: "{await delivery(self._world, self._clinic, paused, "amy")}")'
+
     async def department_create(self) -> str:
         return f'(input: {{name: "{self._new()}"}})'
 
@@ -878,6 +925,16 @@ class Deeds:
     @staticmethod
     def _both(code: str) -> str:
         return f'(input: {{password: "{PASSWORD}", code: "{code}"}})'
+
+    async def _hooked(self, **more: Any) -> str:
+        """A new webhook of mental."""
+        return await hook(self._world, self._clinic, "mental", **more)
+
+    @staticmethod
+    def _hook(department: str) -> str:
+        return f"""(input: {{
+          name: "Billing", url: "https://partner.example", events: [CLIENT_APPROVED], {department}
+        }})"""
 
     def _new(self) -> str:
         self._count += 1
@@ -1023,6 +1080,15 @@ DEEDS = {
     "emailChangeConfirm": Deeds.email_change_confirm,
     "serviceKeyCreate": Deeds.service_key_create,
     "serviceKeyRevoke": Deeds.service_key_revoke,
+    "webhookCreate": Deeds.webhook_create,
+    "webhookCreate, of the whole organization": Deeds.webhook_create_whole,
+    "webhookUpdate": Deeds.webhook_update,
+    "webhookSecretRotate": Deeds.webhook_of_mental,
+    "webhookPause": Deeds.webhook_of_mental,
+    "webhookPause, of the whole organization": Deeds.webhook_of_all,
+    "webhookResume": Deeds.webhook_resume,
+    "webhookEnd": Deeds.webhook_of_mental,
+    "webhookDeliveryReplay": Deeds.webhook_delivery_replay,
 }
 
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from models import Client, Link, LinkPurpose, Session
+from models import Client, Link, LinkPurpose, Session, WebhookState
 from permissions import ForStaff, Requires
 from tests.factors import RECOVERY, give, shown, wrong
+from tests.hooks import delivery, hook
 from tests.keys import REVOKE_KEY, issue
 from tests.leaks.paths import SCHEMA, document, root
 from tests.test_matrix import rule_of
@@ -227,6 +228,45 @@ async def _factors(world: World, clinic: Clinic) -> Prepared:
     return {"code": shown(world.clock()), "wrong": wrong(world.clock())}
 
 
+async def _webhooks(world: World, clinic: Clinic) -> Prepared:
+    """Webhooks of mental, of family and of all; one that is paused, and one that has ended."""
+    hooks = {
+        "hook": await hook(world, clinic, "mental"),
+        "family": await hook(world, clinic, "family"),
+        "whole": await hook(world, clinic, None),
+        "paused": await hook(world, clinic, "mental", state=WebhookState.PAUSED),
+        "ended": await hook(world, clinic, "mental", state=WebhookState.ENDED),
+    }
+    deliveries = {
+        f"to-{name}": await delivery(world, clinic, id, "amy") for name, id in hooks.items()
+    }
+    return hooks | deliveries
+
+
+HOOK = {
+    "name": "Billing",
+    "url": "https://partner.example/events",
+    "events": ["CLIENT_APPROVED", "CLIENT_CREATED"],
+    "departmentId": "@mental",
+}
+BAD_HOOKS: list[tuple[str, Json]] = [
+    ("REQUIRED", {"name": " "}),
+    ("TOO_LONG", {"name": "x" * 101}),
+    ("INVALID", {"name": "see www.evil.example"}),
+    ("INVALID", {"url": ""}),
+    ("INVALID", {"url": "partner.example"}),
+    ("INVALID", {"url": "ftp://partner.example"}),
+    ("INVALID", {"url": "https://user:word@partner.example"}),
+    ("INVALID", {"url": "https://partner.example/#part"}),
+    ("INVALID", {"url": "https://partner.example/\r\nx: y"}),
+    ("TOO_LONG", {"url": f"https://partner.example/{'x' * 2000}"}),
+    ("REQUIRED", {"events": []}),
+    ("BAD_USER_INPUT", {"events": ["CLIENT_ATE"]}),
+]
+BAD_HOOK_IDS = [
+    *of("dora", "NOT_FOUND", "#whole", "#family", "#to-hook"),
+    *of("olivia", "WEBHOOK_ENDED", "#ended"),
+]
 CLEO = {"clientId": "@cleo", "departmentId": "@mental"}
 PETRA = {"practitionerId": "@petra", "departmentId": "@mental"}
 PIA = {"practitionerId": "@pia", "departmentId": "@mental"}
@@ -1083,6 +1123,87 @@ ENTRIES: dict[str, Entry] = {
         bad=[
             *of("olivia", "NOT_FOUND", "#theirs"),
             *of("olivia", "done", "#revoked"),
+        ],
+    ),
+    "webhookCreate": Entry(
+        "dora",
+        {"input": HOOK},
+        {"webhooks"},
+        forbidden=NOT_STAFF,
+        bad=[
+            *inputs("dora", HOOK, BAD_HOOKS),
+            *inputs(
+                "dora",
+                HOOK,
+                [
+                    ("OUT_OF_SCOPE", {"departmentId": None}),
+                    ("OUT_OF_SCOPE", {"departmentId": "@family"}),
+                    ("NOT_FOUND", {"departmentId": "@lakeside.mental"}),
+                    ("NOT_FOUND", {"departmentId": "nonsense"}),
+                ],
+            ),
+        ],
+    ),
+    "webhookUpdate": Entry(
+        "dora",
+        {"id": "#hook", "input": {"name": "Others", "events": ["CLIENT_CREATED"]}},
+        {"webhooks"},
+        forbidden=NOT_STAFF,
+        prepare=_webhooks,
+        bad=[
+            *inputs("dora", {"name": "Others"}, BAD_HOOKS, id="#hook"),
+            *inputs(
+                "dora",
+                {"name": "Others"},
+                [("REQUIRED", {name: None}) for name in ("name", "url", "events")],
+                id="#hook",
+            ),
+            *of("dora", "NOT_FOUND", "#whole", "#family", "#to-hook", input={"name": "Others"}),
+            *of("olivia", "WEBHOOK_ENDED", "#ended", input={"name": "Others"}),
+            *of("dora", "done", "#hook", input={}),
+        ],
+    ),
+    "webhookSecretRotate": Entry(
+        "dora",
+        {"id": "#hook"},
+        {"webhooks"},
+        forbidden=NOT_STAFF,
+        prepare=_webhooks,
+        bad=BAD_HOOK_IDS,
+    ),
+    "webhookPause": Entry(
+        "dora",
+        {"id": "#hook"},
+        {"webhooks"},
+        forbidden=NOT_STAFF,
+        prepare=_webhooks,
+        bad=[*BAD_HOOK_IDS, *of("dora", "done", "#paused")],
+    ),
+    "webhookResume": Entry(
+        "dora",
+        {"id": "#paused"},
+        {"webhooks"},
+        forbidden=NOT_STAFF,
+        prepare=_webhooks,
+        bad=[*BAD_HOOK_IDS, *of("dora", "done", "#hook")],
+    ),
+    "webhookEnd": Entry(
+        "dora",
+        {"id": "#hook"},
+        {"webhooks"},
+        forbidden=NOT_STAFF,
+        prepare=_webhooks,
+        bad=BAD_HOOK_IDS,
+    ),
+    "webhookDeliveryReplay": Entry(
+        "dora",
+        {"id": "#to-paused"},
+        {"deliveries"},
+        forbidden=NOT_STAFF,
+        prepare=_webhooks,
+        bad=[
+            *of("dora", "NOT_FOUND", "#to-whole", "#to-family", "#paused"),
+            *of("olivia", "WEBHOOK_ENDED", "#to-ended"),
         ],
     ),
 }  # fmt: skip

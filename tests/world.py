@@ -30,6 +30,8 @@ from models import (
     Client,
     ClientStatus,
     Database,
+    Delivery,
+    DeliveryState,
     Letter,
     LetterState,
     ResetRequest,
@@ -236,6 +238,7 @@ class World:
                 "public_url": PUBLIC_URL,
                 "secret_key": SecretStr(SECRET),
                 "throttle": 1000,
+                "webhooks_allow_private": True,
                 "allowed_hosts": ["other.example"],
                 **settings,
             }
@@ -348,7 +351,7 @@ class World:
         return str((await self.do(LINK, {"token": token}))["state"])
 
     async def settled(self) -> None:
-        """Wait until everybody is answered, and the courier has delivered everything that is due.
+        """Wait until everybody is answered, and the couriers have delivered everything that is due.
 
         One statement looks at both: an answer is written in the transaction that ends its request.
         """
@@ -356,7 +359,11 @@ class World:
             select(Letter.id).where(
                 Letter.state == LetterState.QUEUED,
                 or_(Letter.due_at <= self.clock(), Letter.lease.is_not(None)),
-            )
+            ),
+            select(Delivery.id).where(
+                Delivery.state == DeliveryState.QUEUED,
+                or_(Delivery.due_at <= self.clock(), Delivery.lease.is_not(None)),
+            ),
         )
         async with asyncio.timeout(_PATIENCE):
             while await self.database.read(lambda c: c.execute(waiting).first()):  # noqa: ASYNC110

@@ -71,6 +71,9 @@ GOOD: dict[str, Any] = {
     "actorId": _id("stf_", "oa"),
     "subjectId": _id("cli_", "cis"),
     "remove": _id("asc_", "anna+pr.two"),
+    "url": "https://partner.example.net/events",
+    "events": "CLIENT_APPROVED",
+    "state": "ACTIVE",
 }
 """What each argument and each field of an input can be; what `id` and `after` are follows."""
 
@@ -92,6 +95,9 @@ _OF_TYPE = {
     "Department": GOOD["departmentId"],
     "Node": _id("cli_", "anna"),
     "ServiceKey": _id("key_", "key.all"),
+    "Webhook": _id("hok_", "hook"),
+    "WebhookSecret": _id("hok_", "hook"),
+    "WebhookDelivery": _id("dlv_", "hook+ann"),
 }
 _VERSIONS = {
     outside(prefix, row["id"]): row["version"]
@@ -103,6 +109,7 @@ _AFTER = {
     "staff": _id("cur_", "pr"),
     "auditEvents": outside("cur_", CLINIC.rows[AuditEvent][0]["id"]),
     "serviceKeys": _id("cur_", "key.all"),
+    "webhooks": _id("cur_", "hook"),
 }
 
 

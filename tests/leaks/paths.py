@@ -139,12 +139,21 @@ def _places(path: Path, type_: Any, of: str) -> Iterator[Place]:
         yield Place(path, ("cur_",))
 
 
-_PREFIX = {"Client": "cli_", "Staff": "stf_", "Department": "dep_", "ServiceKey": "key_"}
+PREFIX = {
+    "Client": "cli_",
+    "Staff": "stf_",
+    "Department": "dep_",
+    "ServiceKey": "key_",
+    "Webhook": "hok_",
+    "WebhookSecret": "hok_",
+    "WebhookDelivery": "dlv_",
+}
 
 
 def _kinds(path: Path, of: str) -> tuple[str, ...]:
     if path == ("id",):
-        return (_PREFIX[of],) if of in _PREFIX else (*_PREFIX.values(), "org_", "asc_", "aud_")
+        every = dict.fromkeys((*PREFIX.values(), "org_", "asc_", "aud_"))
+        return (PREFIX[of],) if of in PREFIX else tuple(every)
     if path[-1] == "remove":
         return ("asc_", "stf_" if of == "Client" else "cli_")
     return {
@@ -166,6 +175,8 @@ _WORDS = {
     "role": "PRACTITIONER",
     "permissions": "CLIENT_READ",
     "organization": "east",
+    "url": "https://vexing.example.net",
+    "events": "CLIENT_APPROVED",
 }
 
 

@@ -9,7 +9,7 @@ import copy
 import datetime as dt
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace as Row
 from typing import Any
 
@@ -19,6 +19,7 @@ from models import (
     AuditEvent,
     Base,
     Client,
+    Delivery,
     Department,
     Link,
     Organization,
@@ -26,6 +27,7 @@ from models import (
     ServiceKey,
     Session,
     Staff,
+    Webhook,
     name_key,
     outside,
     sort_key,
@@ -43,6 +45,8 @@ PREFIXES: dict[type[Base], str] = {
     Association: "asc_",
     AuditEvent: "aud_",
     ServiceKey: "key_",
+    Webhook: "hok_",
+    Delivery: "dlv_",
 }
 SECRET = re.compile(r"zq[a-p]{10}|1[89]\d\d-\d\d-\d\d|\b0\d{9}\b|[0-9a-f]{32}|[0-9a-f-]{36}")
 """What a secret looks like: a word, a date of birth, a telephone number, an id."""
@@ -77,6 +81,7 @@ def _planted() -> Clinic:
         row["name_key"] = sort_key(row["name"])
     for row in rows[Organization]:
         row["contact_email"] = f"{word(row, 'contact')}@example.com"
+    _plant_webhooks(rows)
     rows[SearchWord].clear()
     for row in (one for one in rows[Account] if one["id"] in people):
         if row["username"]:
@@ -88,6 +93,15 @@ def _planted() -> Clinic:
             for one in words_of(*texts)
         ]
     return clinic
+
+
+def _plant_webhooks(rows: dict[type[Base], list[dict[str, Any]]]) -> None:
+    for row in rows[Webhook]:
+        row["name"] = word(row, "name")
+        row["url"] = f"https://{word(row, 'url')}.example.com"
+    for row in rows[Delivery]:
+        row["error"] = word(row, "error")
+        row["payload"] = {"type": "client.approved", "data": {"clientId": word(row, "data")}}
 
 
 PLANTED = _planted()
@@ -114,18 +128,23 @@ def me(caller: Any) -> Me:
     return ROWS.me(PLANTED.ids[caller[0]], caller[1]) if caller else Me()
 
 
+_READS: dict[type[Base], Callable[[Me, Row], bool]] = {
+    Client: ROWS.reads_client,
+    Staff: ROWS.reads_staff,
+    Association: ROWS.reads_association,
+    AuditEvent: ROWS.reads_event,
+    ServiceKey: ROWS.reads_key,
+    Webhook: ROWS.reads_webhook,
+    Delivery: ROWS.reads_delivery,
+    Department: Me.is_of,
+}
+
+
 def reads(me: Me, model: type[Base], row: Row) -> bool:
     """Whether the caller reads the row, by any path."""
     if model is Organization:
         return me.person is not None and row.id == me.person.organization_id
-    return {
-        Client: ROWS.reads_client,
-        Staff: ROWS.reads_staff,
-        Association: ROWS.reads_association,
-        AuditEvent: ROWS.reads_event,
-        ServiceKey: ROWS.reads_key,
-        Department: Me.is_of,
-    }[model](me, row)
+    return _READS[model](me, row)
 
 
 def rows_of(model: type[Base]) -> list[Row]:
@@ -138,6 +157,8 @@ def rows_of(model: type[Base]) -> list[Row]:
         Association: ROWS.associations,
         AuditEvent: ROWS.events,
         ServiceKey: ROWS.keys,
+        Webhook: ROWS.webhooks,
+        Delivery: ROWS.deliveries,
     }[model]
 
 
@@ -156,6 +177,18 @@ def told(me: Me) -> set[str]:
     return set(_told(me))
 
 
+_WORDS: dict[type[Base], tuple[str, ...]] = {
+    Organization: ("name", "contact"),
+    Department: ("name",),
+    Client: ("first", "last"),
+    Staff: ("first", "last"),
+    ServiceKey: ("name",),
+    Webhook: ("name", "url"),
+    Delivery: ("error", "data"),
+}
+"""The words that whoever reads a row is told of it."""
+
+
 def _told(me: Me) -> Iterator[str]:
     for model in PREFIXES:
         for row in rows_of(model):
@@ -163,8 +196,7 @@ def _told(me: Me) -> Iterator[str]:
                 continue
             yield row.id.hex
             said = vars(row)
-            if model in (Department, Organization, ServiceKey):
-                yield from (word(said, "name"), word(said, "contact"))
+            yield from (word(said, what) for what in _WORDS.get(model, ()))
             if model is Client and ROWS.reads_guarded(me, row):
                 yield from (word(said, what) for what in ("email", "username", "reason"))
                 yield from (row.phone, str(row.date_of_birth))
@@ -175,8 +207,6 @@ def _told(me: Me) -> Iterator[str]:
                 yield from _named(row.actor_id)
             if model is Staff and ROWS.reads_details(me, row):
                 yield from (word(said, what) for what in ("email", "username"))
-            if model in (Client, Staff):
-                yield from (word(said, "first"), word(said, "last"))
 
 
 def _named(id: uuid.UUID | None) -> Iterator[str]:
@@ -191,7 +221,8 @@ def _named(id: uuid.UUID | None) -> Iterator[str]:
 
 def _secrets() -> set[str]:
     every = {row["id"].hex for rows in PLANTED.rows.values() for row in rows if "id" in row}
-    whats = ("first", "last", "email", "username", "reason", "name", "contact")
+    people = ("first", "last", "email", "username", "reason")
+    whats = (*people, "name", "contact", "url", "error", "data")
     for model in PREFIXES:
         for row in PLANTED.rows[model]:
             every |= {word(row, what) for what in whats}

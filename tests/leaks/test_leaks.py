@@ -15,7 +15,7 @@ import orjson
 import pytest
 from graphql import GraphQLEnumType, get_named_type
 
-from models import Base, Client, Database, Department, ServiceKey, Staff
+from models import Base, Client, Database, Staff
 from permissions import ANONYMOUS, Passwords, identify
 from resolvers import Context, Services
 from schema import Api
@@ -370,7 +370,7 @@ async def test_no_row_of_an_input_tells_of_a_row_out_of_reach(
         depth = 4 if "rows" in paths.output(payload).fields else 3
         bases: list[str | None] = [None]
         if "id" in arguments:
-            model = {one.__name__: one for one in (Client, Staff, Department, ServiceKey)}[of]
+            model = MODELS[paths.PREFIX[of]]
             bases = [*_bases(who, model)]
         for place in places("mutation", name):
             if place.path == ("id",):
@@ -396,7 +396,8 @@ def _bases(who: Any, model: type[Base]) -> list[str]:
     chosen: dict[Any, list[str]] = {}
     for row in rows_of(model):
         if reads(who, model, row):
-            status = getattr(row, "status", None) or getattr(row, "active", None)
+            names = ("status", "state", "active", "revoked_at")
+            status = next(getattr(row, name) for name in names if hasattr(row, name))
             chosen.setdefault(status, []).append(f"{PREFIXES[model]}{row.id.hex}")
     return [id for ids in chosen.values() for id in _evenly(ids, 2)]
 

@@ -26,6 +26,8 @@ from models import (
     Client,
     ClientStatus,
     Database,
+    Delivery,
+    DeliveryState,
     Department,
     Link,
     LinkPurpose,
@@ -40,6 +42,9 @@ from models import (
     Staff,
     StaffStatus,
     Surface,
+    Webhook,
+    WebhookEvent,
+    WebhookState,
     name_key,
     sort_key,
     words_of,
@@ -50,6 +55,7 @@ from permissions.codes import new_secret
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 PUBLIC_URL = "https://portal.example.org"
 SECRET = "a secret of nobody"
+VAULT = Vault(SECRET)
 
 OA = Role.ORGANIZATION_ADMINISTRATOR
 DA = Role.DEPARTMENT_ADMINISTRATOR
@@ -59,7 +65,7 @@ PR = Role.PRACTITIONER
 _ORDER = (
     *(Organization, Department, Account, SearchWord, Staff, RoleGrant, Client),
     *(ServiceKey, ServiceKeyGrant),
-    *(SecondFactor, Association, Link, Session, AuditEvent, AuditHead),
+    *(SecondFactor, Association, Link, Session, AuditEvent, AuditHead, Webhook, Delivery),
 )
 
 
@@ -123,7 +129,7 @@ class Clinic:
 
     def second_factor(self, label: str, *, confirmed: bool = True) -> None:
         """A secret of a staff member's app, which counts once it is confirmed."""
-        secret = Vault(SECRET).encrypt(new_secret(), self._id, self.ids[label])
+        secret = VAULT.encrypt(new_secret(), self._id, self.ids[label])
         row = {"organization_id": self._id, "id": self.ids[label], "secret": secret}
         row |= {"confirmed_at": NOW, "last_step": 1} if confirmed else {}
         self.rows[SecondFactor].append(
@@ -277,6 +283,39 @@ class Clinic:
         )
         row.update(more)
 
+    def webhook(self, label: str, department: str | None, **more: Any) -> None:
+        row = self._row(Webhook, label)
+        row.update(
+            name=f"Partner of {label}",
+            url=f"https://{label}.example.net/events?key=é",
+            events=["CLIENT_APPROVED", "CLIENT_ASSOCIATED"],
+            department_id=self.ids[department] if department else None,
+            state=WebhookState.ACTIVE,
+            secret=VAULT.encrypt(f"whsec_{label}", self._id, row["id"]),
+            previous_secret=None,
+            previous_secret_until=None,
+            created_at=NOW,
+        )
+        row.update(more)
+
+    def delivery(self, webhook: str, client: str | None, **more: Any) -> None:
+        row = self._row(Delivery, f"{webhook}+{client}")
+        row.update(
+            webhook_id=self.ids[webhook],
+            client_id=self.ids[client] if client else None,
+            event=WebhookEvent.CLIENT_APPROVED if client else WebhookEvent.CLIENT_REGISTERED,
+            at=NOW,
+            payload={"data": {"a": ["é", None], "b": 1}, "type": "client.approved"},
+            state=DeliveryState.SENT,
+            attempts=1,
+            lease=None,
+            queued_at=NOW,
+            due_at=NOW + dt.timedelta(seconds=1),
+            done_at=NOW + dt.timedelta(seconds=1, microseconds=5),
+            error=None,
+        )
+        row.update(more)
+
     def _is(self, model: type[Base], id: uuid.UUID) -> bool:
         return any(one["id"] == id for one in self.rows[model])
 
@@ -401,6 +440,7 @@ def _east(clinic: Clinic) -> None:
     associate("cis", "closed.da", "kids")
 
     _east_events(clinic)
+    _east_webhooks(clinic)
 
     for label in (
         *("oa", "oa.pr", "da.speech", "da.two", "da.pr", "cc", "cc.pr", "pr", "pr.two"),
@@ -447,6 +487,21 @@ def _east_events(clinic: Clinic) -> None:
     event(act.SESSION_ENDED, "closed.da", "closed", "kids", staff="closed.da")
 
 
+def _east_webhooks(clinic: Clinic) -> None:
+    """Of the whole organization and of departments; sent, waiting, and about whom one reaches."""
+    hook, delivery = clinic.webhook, clinic.delivery
+    hook("hook", None)
+    hook("hook.speech", "speech", previous_secret_until=NOW)
+    hook("hook.kids", "kids", state=WebhookState.PAUSED, events=[])
+    hook("hook.ended", "speech", state=WebhookState.ENDED, secret=None)
+    delivery("hook", "ann")
+    delivery("hook", None)
+    delivery("hook.speech", "ann", state=DeliveryState.QUEUED, done_at=None, error="it said 500")
+    delivery("hook.speech", "eva", attempts=7)
+    delivery("hook.kids", "bo", state=DeliveryState.HELD, done_at=None, attempts=0)
+    delivery("hook.ended", "gone", state=DeliveryState.CANCELLED)
+
+
 def _west(clinic: Clinic) -> None:
     clinic.organization("west", registration_open=False, second_factor_required=True)
     clinic.department("west.one", "Speech")
@@ -461,6 +516,8 @@ def _west(clinic: Clinic) -> None:
     clinic.client("west.ann", "Ann", "Müller", ClientStatus.ACTIVE, "west.one", "west.oa")
     clinic.client("west.new", "Nel", "Müller", ClientStatus.PENDING, "west.two")
     clinic.associate("west.ann", "west.pr", "west.one")
+    clinic.webhook("west.hook", "west.one")
+    clinic.delivery("west.hook", "west.ann")
     clinic.event(AuditAction.CLIENT_APPROVED, "west.oa", "west.one", client="west.ann")
     clinic.event(AuditAction.DEPARTMENT_UPDATED, "west.oa", "west.two", department="west.two")
     clinic.event(AuditAction.SIGNED_IN, "west.pr", "west.one", "west.two", staff="west.pr")

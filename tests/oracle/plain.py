@@ -139,7 +139,7 @@ class Plain:
             return "NamedActor"
         if value.model == "ServiceKey" and not self._rows.reads_key(info.context, value):
             return "NamedServiceKey"
-        return str(value.model)
+        return "WebhookDelivery" if value.model == "Delivery" else str(value.model)
 
     def _query_viewer(self, me: Me, _: Any) -> Any:
         if me.person is None or me.kind == "ServiceKey":
@@ -274,6 +274,11 @@ class Plain:
         ]
         return any(row.id in ids for row in found)
 
+    def _query_webhooks(self, me: Me, _: Any, state: str | None = None, **page: Any) -> Any:
+        readable = [row for row in self._rows.webhooks if self._rows.reads_webhook(me, row)]
+        listed = [row for row in readable if state in (None, row.state)]
+        return _page(listed, readable, _by_id, page)
+
     def _query_node(self, me: Me, _: Any, id: str) -> Any:
         rows = self._rows
         ours = me.person and me.person.organization_id
@@ -285,6 +290,8 @@ class Plain:
             ("asc_", rows.associations, rows.reads_association),
             ("aud_", rows.events, rows.reads_event),
             ("key_", rows.keys, rows.reads_key),
+            ("hok_", rows.webhooks, rows.reads_webhook),
+            ("dlv_", rows.deliveries, rows.reads_delivery),
         )
         for prefix, all_rows, reads in kinds:
             found = by_shown_id(prefix, all_rows, id)
@@ -481,6 +488,25 @@ class Plain:
 
     def _service_key_grant_department(self, _me: Me, row: Row) -> Any:
         return by_id(self._rows.departments, row.department_id)
+
+    def _webhook_id(self, _me: Me, row: Row) -> Any:
+        return shown_id("hok_", row.id)
+
+    def _webhook_department(self, _me: Me, row: Row) -> Any:
+        return by_id(self._rows.departments, row.department_id)
+
+    def _webhook_deliveries(self, me: Me, row: Row, **page: Any) -> Any:
+        rows = self._rows
+        readable = [one for one in rows.deliveries if rows.reads_delivery(me, one)]
+        theirs = [one for one in readable if one.webhook_id == row.id]
+        return _page(theirs, readable, _by_id, page)
+
+    def _webhook_delivery_id(self, _me: Me, row: Row) -> Any:
+        return shown_id("dlv_", row.id)
+
+    def _webhook_delivery_client(self, me: Me, row: Row) -> Any:
+        found = by_id(self._rows.clients, row.client_id)
+        return found if found and self._rows.reads_client(me, found) else None
 
     def _found(self, listed: list[Row], search: str | None) -> list[Row]:
         """Those of whom every word typed is the beginning of a word; without any, nobody."""

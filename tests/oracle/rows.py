@@ -11,6 +11,7 @@ from models import (
     AuditEvent,
     Base,
     Client,
+    Delivery,
     Department,
     Link,
     Organization,
@@ -19,6 +20,7 @@ from models import (
     ServiceKey,
     ServiceKeyGrant,
     Staff,
+    Webhook,
 )
 from tests.oracle.people import PERMISSIONS, Me, Program
 
@@ -40,6 +42,8 @@ class Rows:
         self.events = loaded(AuditEvent)
         self.keys = loaded(ServiceKey)
         self.key_grants = loaded(ServiceKeyGrant)
+        self.webhooks = loaded(Webhook)
+        self.deliveries = loaded(Delivery)
         self.accounts = {row.id: row for row in loaded(Account)}
         self.second_factors = {row.id for row in loaded(SecondFactor) if row.confirmed_at}
 
@@ -146,6 +150,17 @@ class Rows:
             me.everywhere("AUDIT_READ")
             or not me.managed("AUDIT_READ").isdisjoint(event.departments)
         )
+
+    def reads_webhook(self, me: Me, webhook: Row) -> bool:
+        """An OA all; a DA those of a department of theirs."""
+        return me.is_of(webhook) and (
+            me.everywhere("WEBHOOK_MANAGE") or webhook.department_id in me.managed("WEBHOOK_MANAGE")
+        )
+
+    def reads_delivery(self, me: Me, delivery: Row) -> bool:
+        """Who reads the webhook."""
+        webhook = by_id(self.webhooks, delivery.webhook_id)
+        return webhook is not None and self.reads_webhook(me, webhook)
 
     def rights_over_client(self, me: Me, client: Row) -> list[str]:
         """What the caller may do with this client; clients have no permissions (D31).

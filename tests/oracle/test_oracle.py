@@ -100,6 +100,8 @@ def _pool() -> Pool:
             "AssociationConnection": _cursors("asc_"),
             "AuditEventConnection": _cursors("aud_"),
             "ServiceKeyConnection": _cursors("key_"),
+            "WebhookConnection": _cursors("hok_"),
+            "WebhookDeliveryConnection": _cursors("dlv_"),
             "": [*_cursors(""), *odd],
         },
         slugs=["east", "west", "north", "", "EAST", "east/"],

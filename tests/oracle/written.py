@@ -33,6 +33,8 @@ _PREFIXES = {
     "associations": "asc_",
     "audit_events": "aud_",
     "service_keys": "key_",
+    "webhooks": "hok_",
+    "deliveries": "dlv_",
 }
 IDS = [
     outside(_PREFIXES[model.__tablename__], row["id"])
@@ -64,6 +66,14 @@ WRITTEN = {
             approvedBy { __typename displayName ... on Staff { id status } ... on Node { key: id } }
             associations { __typename id createdAt client { id } practitioner { id firstName } }
         } }
+    }"""),
+    "every field of webhooks": Document("""{
+        webhooks { totalCount nodes {
+            __typename id name url events state previousSecretUntil createdAt department { name }
+            deliveries(last: 2) { totalCount pageInfo { hasPreviousPage } edges { cursor node {
+                id event at payload state attempts dueAt doneAt error client { id email } } } }
+        } }
+        paused: webhooks(state: PAUSED) { totalCount nodes { id } }
     }"""),
     "every field of staff": Document("""{
         staff(status: null) { totalCount nodes {

@@ -21,8 +21,10 @@ from mailer import (
     ConfirmRegistration,
     Contents,
     Courier,
+    Mail,
     Message,
     Rejected,
+    TakenLetter,
     Transport,
     post,
     transport,
@@ -109,20 +111,20 @@ async def organization(database: Database) -> uuid.UUID:
     return id
 
 
-def courier(database: Database, way: Transport | Mailbox, clock: Clock, **options: Any) -> Courier:
-    return Courier(
-        database,
+def courier(
+    database: Database, way: Transport | Mailbox, clock: Clock, **options: Any
+) -> Courier[TakenLetter]:
+    mail = Mail(
         transport(way.url) if isinstance(way, Mailbox) else way,
         public_url="https://portal.example",
         sender="VTConnect <portal@mail.example>",
         link_token=lambda link_id: f"vtl_{link_id.hex}",
-        clock=clock,
-        **options,
     )
+    return Courier(database, mail, clock=clock, **options)
 
 
 @asynccontextmanager
-async def running(courier: Courier) -> AsyncIterator[asyncio.Task[None]]:
+async def running(courier: Courier[TakenLetter]) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(courier.run())
     try:
         yield task
@@ -811,13 +813,6 @@ async def test_letters_leave_into_a_directory(
 
 
 @pytest.mark.parametrize("sender", ["", "VTConnect", "a@b.example, c@d.example", "a b@c.example"])
-def test_sender_must_be_one_address(sender: str, tmp_path: Path, clock: Clock) -> None:
+def test_sender_must_be_one_address(sender: str) -> None:
     with pytest.raises(ValueError, match="is not one e-mail address"):
-        Courier(
-            Database(f"sqlite:///{tmp_path}/none.sqlite3"),
-            Held(),
-            public_url="https://portal.example",
-            sender=sender,
-            link_token=str,
-            clock=clock,
-        )
+        Mail(Held(), public_url="https://portal.example", sender=sender, link_token=str)

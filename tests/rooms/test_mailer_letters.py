@@ -33,6 +33,7 @@ from mailer import (
     SecondFactorOff,
     SecondFactorOn,
     SecondFactorReset,
+    WebhookPaused,
     WrongCodes,
     compose,
     mailbox,
@@ -184,6 +185,7 @@ def test_link_leads_to_the_organization_and_nowhere_else(letter: type[Contents])
         "recovery_codes_renewed": "login",
         "recovery_code_used": "login",
         "wrong_codes": "login",
+        "webhook_paused": "login",
     }
     assert link == f"https://portal.example/riverside/{pages[letter.name]}"
 
@@ -197,7 +199,7 @@ def test_linked_letters_say_when_the_link_ends_and_that_they_may_be_ignored(
     assert (ends in text) is issubclass(letter, Linked)
     news = (
         *(ClientAwaitsApproval, PasswordChanged, EmailChanged, SecondFactorOn, SecondFactorOff),
-        *(SecondFactorReset, RecoveryCodesRenewed, RecoveryCodeUsed, WrongCodes),
+        *(SecondFactorReset, RecoveryCodesRenewed, RecoveryCodeUsed, WrongCodes, WebhookPaused),
     )
     assert ("you can ignore this email" in text) is (letter not in news)
 

@@ -20,6 +20,7 @@ from models import (
     Client,
     ClientStatus,
     Database,
+    DeliveryState,
     Department,
     Letter,
     LetterState,
@@ -35,6 +36,8 @@ from models import (
     Staff,
     StaffStatus,
     Surface,
+    WebhookEvent,
+    WebhookState,
     new_id,
 )
 
@@ -219,6 +222,29 @@ async def clinic(database: Database, slug: str) -> Clinic:
         "attempts": 0,
         "due_at": NOW,
     }
+    rows["webhooks"] = {
+        **of_organization,
+        "id": new_id(),
+        "name": "Partner",
+        "url": "https://partner.example",
+        "events": ["CLIENT_APPROVED"],
+        "department_id": department["id"],
+        "state": WebhookState.ACTIVE,
+        "secret": b"encrypted",
+    }
+    rows["deliveries"] = {
+        "organization_id": organization,
+        "id": new_id(),
+        "webhook_id": rows["webhooks"]["id"],
+        "client_id": of_client["id"],
+        "event": WebhookEvent.CLIENT_APPROVED,
+        "at": NOW,
+        "payload": {},
+        "state": DeliveryState.QUEUED,
+        "attempts": 0,
+        "queued_at": NOW,
+        "due_at": NOW,
+    }
     async with database._writes.begin() as connection:
         await connection.execute(insert(table(Organization)).values(rows["organizations"]))
         await connection.execute(insert(table(Account)).values(of_client))
@@ -278,7 +304,7 @@ def test_every_reference_names_its_organization() -> None:
             assert constraint.column_keys[0] == "organization_id", constraint.name
         if each.name not in OF_NOBODY:
             assert each.primary_key.columns.keys()[0] == "organization_id", each.name
-    assert len(ACROSS) == 22
+    assert len(ACROSS) == 25
 
 
 @pytest.mark.parametrize(("constraint", "column"), ACROSS)

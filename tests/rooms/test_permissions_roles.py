@@ -28,6 +28,7 @@ TABLE = """
     ORGANIZATION_UPDATE  O - - -
     AUDIT_READ           O D - -
     SERVICE_KEY_MANAGE   O - - -
+    WEBHOOK_MANAGE       O D - -
 """
 SCOPES = {"O": Scope.ORGANIZATION, "D": Scope.DEPARTMENT, "w": Scope.OWN, "-": None}
 LINES = [line.split() for line in TABLE.split("\n") if line.strip()]

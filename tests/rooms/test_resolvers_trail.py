@@ -22,6 +22,7 @@ from models import (
     Organization,
     Registration,
     Staff,
+    Webhook,
     new_id,
 )
 from models.audit import hash_of
@@ -107,6 +108,7 @@ UNTOLD: dict[type[Base], str] = {
     Organization: "slug created_at",
     Registration: "email_key client_id created_at ended_at",
     Staff: "name_key email_key version created_at",
+    Webhook: "secret previous_secret previous_secret_until created_at",
 }
 """The columns of which an event says nothing: keys, and what the event itself tells."""
 
@@ -191,11 +193,11 @@ class TestTelling:
         told = changed(before, after)
         assert {one["field"] for one in told if one.get("redacted")} == {
             *("contactEmail", "dateOfBirth", "email", "firstName", "lastName", "name"),
-            *("password", "phone", "statusReason", "username"),
+            *("password", "phone", "statusReason", "url", "username"),
         }
         assert {one["field"] for one in told if not one.get("redacted")} == {
-            *("active", "departmentId", "receiveNewClientNotifications", "registrationOpen"),
-            *("secondFactorRequired", "status"),
+            *("active", "departmentId", "events", "receiveNewClientNotifications"),
+            *("registrationOpen", "secondFactorRequired", "state", "status"),
         }
         assert changed(before, before) == []
         assert changed(None, dict.fromkeys(VALUES)) == []

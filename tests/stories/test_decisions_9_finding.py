@@ -342,14 +342,13 @@ async def test_d31_the_matrix_of_roles_and_permissions(world: World, clinic: Cli
         for role in {one["role"] for one in grants}
     }
     staffing = ["STAFF_READ", "STAFF_UPDATE", "STAFF_SET_ROLES"]
+    watching = ["AUDIT_READ", "WEBHOOK_MANAGE"]
     assert told == {
         "ORGANIZATION_ADMINISTRATOR": {
             (one, "ORGANIZATION")
-            for one in [*ALL, *staffing, "DEPARTMENT_UPDATE", "ORGANIZATION_UPDATE", "AUDIT_READ"]
+            for one in [*ALL, *staffing, "DEPARTMENT_UPDATE", "ORGANIZATION_UPDATE", *watching]
         },
-        "DEPARTMENT_ADMINISTRATOR": {
-            (one, "DEPARTMENT") for one in [*ALL, *staffing, "AUDIT_READ"]
-        },
+        "DEPARTMENT_ADMINISTRATOR": {(one, "DEPARTMENT") for one in [*ALL, *staffing, *watching]},
         "CARE_COORDINATOR": {(one, "DEPARTMENT") for one in [*ALL, "STAFF_READ"]},
         "PRACTITIONER": {("CLIENT_READ", "OWN")},
     }

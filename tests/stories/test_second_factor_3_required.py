@@ -1,5 +1,7 @@
 """An organization that requires a second factor of its staff (ASVS 6.3.3)."""
 
+from collections import defaultdict
+
 import pytest
 
 from permissions import ForStaff, Requires
@@ -98,7 +100,7 @@ async def test_until_then_nothing_that_needs_a_permission_is_asked_or_done(
             args = ENTRIES[name].args
             types = {one: str(root("mutation", name).args[one].type) for one in args}
             text, _ = document("mutation", name, types, set(), 3)
-            prepared = {"empty": clinic.ids["mental"], "closed": clinic.ids["mental"]}
+            prepared: dict[str, str] = defaultdict(lambda: clinic.ids["mental"])
             said = _filled(args, clinic.ids, prepared)
             assert refusal(await world.ask(text, said, token)) == "FORBIDDEN", name
 
