@@ -6,7 +6,7 @@ same predicate.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -24,59 +24,30 @@ from sqlalchemy import (
 )
 
 from models import (
-    AccountKind,
     Association,
-    AuditEvent,
     Base,
     Client,
     ClientChange,
-    ClientStatus,
-    Delivery,
-    Department,
     Notice,
     Organization,
     Query,
     Role,
     RoleGrant,
-    ServiceKey,
-    ServiceKeyGrant,
     Session,
     Staff,
     StaffStatus,
-    Webhook,
     within,
 )
-from models.audit import overlaps
-from models.change import CHANGES
 from permissions.actor import NOBODY, SHAPES, Actor, Shape
 from permissions.roles import HELD_BY, HOLDS, Permission, Scope
+from permissions.ways import ACTOR, HELD_IN, Way, departments, only_in, ways_to
 
 _ORGANIZATION = bindparam("reach_organization", type_=Uuid())
-_ACTOR = bindparam("reach_actor", type_=Uuid())
 
 
-class _Way(NamedTuple):
-    """One reason for which a row exists: a scope held, or that it is one's own (None)."""
-
-    scope: Scope | None
-    rows: ColumnElement[bool]
-
-
-def _departments(permission: Permission) -> str:
-    """The parameter for the departments in which the permission is held for all rows.
-
-    It is named after the roles that hold it so: permissions held alike share it.
-    """
-    return _HELD_IN[permission]
-
-
-_HELD_IN = {
-    permission: "_".join(["reach", *(role.lower() for role in roles)])
-    for permission, roles in HELD_BY.items()
-}
 # The roles of each of these parameters.
-_PARAMETERS = {_HELD_IN[one]: roles for one, roles in HELD_BY.items() if roles}
-_WALKED = _HELD_IN[Permission.CLIENT_READ]
+_PARAMETERS = {HELD_IN[one]: roles for one, roles in HELD_BY.items() if roles}
+_WALKED = HELD_IN[Permission.CLIENT_READ]
 
 
 def values(actor: Actor) -> dict[str, Any]:
@@ -168,10 +139,10 @@ def reading(model: type[Base], shape: Shape, at_least: Scope | None = None) -> C
     return and_(in_organization(model), or_(false(), *rows))
 
 
-def _kept(model: type[Base], shape: Shape, at_least: Scope | None) -> list[_Way]:
+def _kept(model: type[Base], shape: Shape, at_least: Scope | None) -> list[Way]:
     return [
         way
-        for way in _ways(model, shape)
+        for way in ways_to(model, shape)
         if at_least is None or (way.scope is not None and way.scope.includes(at_least))
     ]
 
@@ -199,7 +170,7 @@ def guard(model: type[Base], shape: Shape, scope: Scope) -> ColumnElement[bool] 
 
     None where that is every row that `reading` gives, so that nothing needs to be asked.
     """
-    ways = _ways(model, shape)
+    ways = ways_to(model, shape)
     kept = [way for way in ways if way.scope is None or way.scope.includes(scope)]
     return None if len(kept) == len(ways) else or_(false(), *(way.rows for way in kept))
 
@@ -211,9 +182,9 @@ def changing(model: type[Base], shape: Shape, permission: Permission) -> ColumnE
     if Scope.ORGANIZATION in scopes:
         ways.append(true())
     if Scope.DEPARTMENT in scopes and model is Client:
-        ways.append(within(Client.department_id, _departments(permission)))
+        ways.append(within(Client.department_id, departments(permission)))
     if Scope.DEPARTMENT in scopes and model is Staff:
-        ways.append(_only_in(_departments(permission)))
+        ways.append(only_in(departments(permission)))
     return and_(in_organization(model), or_(false(), *ways))
 
 
@@ -254,16 +225,16 @@ def _right(model: type[Base], shape: Shape, permission: Permission) -> ColumnEle
     if permission is Permission.CLIENT_READ:
         return None
     if permission in _BY_READING:
-        managed = [way for way in _ways(model, shape) if way.scope and way.scope is not Scope.OWN]
+        managed = [way for way in ways_to(model, shape) if way.scope and way.scope is not Scope.OWN]
         if any(way.scope is Scope.ORGANIZATION for way in managed):
             return None
         where = or_(false(), *(way.rows for way in managed))
         # Nobody but an Organizational Administrator changes their own roles (D6).
         others = permission is Permission.STAFF_SET_ROLES
-        return and_(where, Staff.id != _ACTOR) if others else where
+        return and_(where, Staff.id != ACTOR) if others else where
     where = changing(model, shape, permission)
     # Of one's own record only the notifications can be changed (D6).
-    return and_(where, Staff.id != _ACTOR) if model is Staff else where
+    return and_(where, Staff.id != ACTOR) if model is Staff else where
 
 
 def notified(
@@ -321,210 +292,3 @@ def in_organization(model: type[Base]) -> ColumnElement[bool]:
     name = "id" if model is Organization else "organization_id"
     column: ColumnElement[uuid.UUID] = model.__table__.c[name]
     return column == _ORGANIZATION
-
-
-@lru_cache(SHAPES)
-def _ways(model: type[Base], shape: Shape) -> tuple[_Way, ...]:
-    if shape.kind is None:
-        return ()
-    if model in (Organization, Department):
-        return (_Way(None, true()),)
-    if model is Session:
-        return (_Way(None, Session.id == bindparam("reach_session", type_=Uuid())),)
-    return tuple(_WAYS[model](shape))
-
-
-def _ways_to_clients(shape: Shape) -> Iterable[_Way]:
-    scopes = shape.scopes(Permission.CLIENT_READ)
-    mine = _departments(Permission.CLIENT_READ)
-    if Scope.ORGANIZATION in scopes:
-        yield _Way(Scope.ORGANIZATION, true())
-    if Scope.DEPARTMENT in scopes:
-        associated = _associated(within(Association.department_id, mine))
-        yield _Way(Scope.DEPARTMENT, or_(within(Client.department_id, mine), associated))
-    if Scope.OWN in scopes:
-        met = _associated(Association.practitioner_id == _ACTOR)
-        yield _Way(Scope.OWN, and_(Client.status == ClientStatus.ACTIVE, met))
-    if shape.kind is AccountKind.CLIENT:
-        yield _Way(None, Client.id == _ACTOR)
-
-
-def _ways_to_associations(shape: Shape) -> Iterable[_Way]:
-    scopes = shape.scopes(Permission.CLIENT_READ)
-    if Scope.ORGANIZATION in scopes:
-        yield _Way(Scope.ORGANIZATION, true())
-    if Scope.DEPARTMENT in scopes:
-        mine = _departments(Permission.CLIENT_READ)
-        yield _Way(Scope.DEPARTMENT, within(Association.department_id, mine))
-    if Scope.OWN in scopes:
-        active = (
-            exists()
-            .where(
-                Client.organization_id == Association.organization_id,
-                Client.id == Association.client_id,
-                Client.status == ClientStatus.ACTIVE,
-            )
-            .correlate_except(Client)
-        )
-        yield _Way(Scope.OWN, and_(Association.practitioner_id == _ACTOR, active))
-    if shape.kind is AccountKind.CLIENT:
-        yield _Way(None, Association.client_id == _ACTOR)
-
-
-def _ways_to_staff(shape: Shape) -> Iterable[_Way]:
-    scopes = shape.scopes(Permission.STAFF_READ)
-    if Scope.ORGANIZATION in scopes:
-        yield _Way(Scope.ORGANIZATION, true())
-    if Scope.DEPARTMENT in scopes:
-        yield _Way(Scope.DEPARTMENT, _granted_in(Staff.organization_id, Staff.id))
-    if shape.kind is AccountKind.STAFF:
-        yield _Way(None, Staff.id == _ACTOR)
-    elif not scopes:
-        # Of whoever reads associations and no staff: who meets clients there, by name.
-        yield _Way(Scope.OWN, _meets(shape))
-
-
-def _meets(shape: Shape) -> ColumnElement[bool]:
-    """The staff member has an association that the caller reads."""
-    reads = or_(false(), *(way.rows for way in _ways_to_associations(shape)))
-    return (
-        exists()
-        .where(
-            Association.organization_id == Staff.organization_id,
-            Association.practitioner_id == Staff.id,
-            reads,
-        )
-        .correlate_except(Association)
-    )
-
-
-def _ways_to_grants(shape: Shape) -> Iterable[_Way]:
-    scopes = shape.scopes(Permission.STAFF_READ)
-    if Scope.ORGANIZATION in scopes:
-        yield _Way(Scope.ORGANIZATION, true())
-    if Scope.DEPARTMENT in scopes:
-        yield _Way(Scope.DEPARTMENT, _granted_in(RoleGrant.organization_id, RoleGrant.staff_id))
-    if shape.kind is AccountKind.STAFF:
-        yield _Way(None, RoleGrant.staff_id == _ACTOR)
-
-
-def _ways_to_events(shape: Shape) -> Iterable[_Way]:
-    scopes = shape.scopes(Permission.AUDIT_READ)
-    if Scope.ORGANIZATION in scopes:
-        yield _Way(Scope.ORGANIZATION, true())
-    if Scope.DEPARTMENT in scopes:
-        mine = _departments(Permission.AUDIT_READ)
-        yield _Way(Scope.DEPARTMENT, overlaps(AuditEvent.departments, mine))
-
-
-def _ways_to_keys(shape: Shape) -> Iterable[_Way]:
-    if shape.holds(Permission.SERVICE_KEY_MANAGE, Scope.ORGANIZATION):
-        yield _Way(Scope.ORGANIZATION, true())
-    if shape.kind is AccountKind.SERVICE_KEY:
-        yield _Way(None, ServiceKey.id == _ACTOR)
-
-
-def _ways_to_grants_of_keys(shape: Shape) -> Iterable[_Way]:
-    if shape.holds(Permission.SERVICE_KEY_MANAGE, Scope.ORGANIZATION):
-        yield _Way(Scope.ORGANIZATION, true())
-    if shape.kind is AccountKind.SERVICE_KEY:
-        yield _Way(None, ServiceKeyGrant.service_key_id == _ACTOR)
-
-
-def _ways_to_changes(shape: Shape) -> Iterable[_Way]:
-    """Whoever manages the client now, sees what happened to them."""
-    happened = or_(*(ClientChange.action == action for action in CHANGES))
-    for way in _ways_to_clients(shape):
-        if way.scope is not None and way.scope is not Scope.OWN:
-            client = (
-                exists()
-                .where(
-                    Client.organization_id == ClientChange.organization_id,
-                    Client.id == ClientChange.client_id,
-                    way.rows,
-                )
-                .correlate_except(Client)
-            )
-            yield _Way(way.scope, and_(happened, client))
-
-
-def _ways_to_webhooks(shape: Shape) -> Iterable[_Way]:
-    scopes = shape.scopes(Permission.WEBHOOK_MANAGE)
-    if Scope.ORGANIZATION in scopes:
-        yield _Way(Scope.ORGANIZATION, true())
-    if Scope.DEPARTMENT in scopes:
-        mine = _departments(Permission.WEBHOOK_MANAGE)
-        yield _Way(Scope.DEPARTMENT, within(Webhook.department_id, mine))
-
-
-def _ways_to_deliveries(shape: Shape) -> Iterable[_Way]:
-    scopes = shape.scopes(Permission.WEBHOOK_MANAGE)
-    if Scope.ORGANIZATION in scopes:
-        yield _Way(Scope.ORGANIZATION, true())
-    if Scope.DEPARTMENT in scopes:
-        theirs = _some(
-            Webhook,
-            Webhook.organization_id == Delivery.organization_id,
-            Webhook.id == Delivery.webhook_id,
-            within(Webhook.department_id, _departments(Permission.WEBHOOK_MANAGE)),
-        )
-        yield _Way(Scope.DEPARTMENT, theirs)
-
-
-_WAYS = {
-    Client: _ways_to_clients,
-    Association: _ways_to_associations,
-    Staff: _ways_to_staff,
-    RoleGrant: _ways_to_grants,
-    AuditEvent: _ways_to_events,
-    ServiceKey: _ways_to_keys,
-    ServiceKeyGrant: _ways_to_grants_of_keys,
-    ClientChange: _ways_to_changes,
-    Webhook: _ways_to_webhooks,
-    Delivery: _ways_to_deliveries,
-}
-
-
-def _associated(such: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The client has such an association."""
-    return _some(
-        Association,
-        Association.organization_id == Client.organization_id,
-        Association.client_id == Client.id,
-        such,
-    )
-
-
-def _some(table: Any, *such: ColumnElement[bool]) -> ColumnElement[bool]:
-    """There is such a row; null where there is none.
-
-    Not an EXISTS: beside an OR, PostgreSQL answers that by collecting all such rows of the
-    database beforehand, while this is looked up row by row, in an index.
-    """
-    return select(true()).where(*such).limit(1).correlate_except(table).scalar_subquery()
-
-
-_OTHER = RoleGrant.__table__.alias("other_grant")
-
-
-def _granted_in(organization: Any, staff: Any) -> ColumnElement[bool]:
-    """The staff member has a grant in a department where the caller reads staff."""
-    return _some(
-        _OTHER,
-        _OTHER.c.organization_id == organization,
-        _OTHER.c.staff_id == staff,
-        within(_OTHER.c.department_id, _departments(Permission.STAFF_READ)),
-    )
-
-
-def _only_in(departments: str) -> ColumnElement[bool]:
-    """The staff member has grants, and all of them in these departments (`D6`)."""
-    of_staff = and_(
-        _OTHER.c.organization_id == Staff.organization_id, _OTHER.c.staff_id == Staff.id
-    )
-    within_mine = and_(
-        _OTHER.c.department_id.is_not(None), within(_OTHER.c.department_id, departments)
-    )
-    some = exists().where(of_staff).correlate_except(_OTHER)
-    elsewhere = exists().where(of_staff, ~within_mine).correlate_except(_OTHER)
-    return and_(some, ~elsewhere)

@@ -3,10 +3,12 @@
 from schema import words  # first: they are explained before any type shows them
 from schema.changes import Weight, differences
 from schema.errors import ErrorCode
-from schema.execution import Api, Enter, Live, Response
+from schema.execution import Api
 from schema.limits import Limits
+from schema.live import Enter, Live
 from schema.matrix import permissions_page
 from schema.pages import errors_page, events_page, limits_page
+from schema.response import Response
 from schema.root import build, printed
 
 __all__ = [

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from models import WebhookEvent
 
+_CREATING = (WebhookEvent.CLIENT_CREATED, WebhookEvent.CLIENT_ASSOCIATED)
 _APPROVING = (WebhookEvent.CLIENT_APPROVED, WebhookEvent.CLIENT_ASSOCIATED)
 
 SENDS: Mapping[str, tuple[WebhookEvent, ...]] = {
@@ -11,7 +12,10 @@ SENDS: Mapping[str, tuple[WebhookEvent, ...]] = {
     "registration_confirm": (WebhookEvent.CLIENT_CONFIRMED,),
     "client_approve": _APPROVING,
     "client_reject": (WebhookEvent.CLIENT_REJECTED,),
-    "client_create": (WebhookEvent.CLIENT_CREATED, WebhookEvent.CLIENT_ASSOCIATED),
+    "client_create": _CREATING,
+    "clients_approve": _APPROVING,
+    "clients_reject": (WebhookEvent.CLIENT_REJECTED,),
+    "clients_import": _CREATING,
     "client_deactivate": (WebhookEvent.CLIENT_DEACTIVATED,),
     "client_reactivate": (WebhookEvent.CLIENT_REACTIVATED, *_APPROVING),
     "client_associations_update": (WebhookEvent.CLIENT_ASSOCIATED,),

@@ -37,7 +37,7 @@ ELSEWHERE = re.compile(
 )
 
 # Loaded by name: by uvicorn, and by SQLAlchemy from the scheme of a URL.
-LOADED_BY_NAME = {"httptools", "uvloop", "aiosqlite", "asyncpg"}
+LOADED_BY_NAME = {"httptools", "uvloop", "websockets", "aiosqlite", "asyncpg"}
 
 
 def modules(*rooms: str) -> Iterator[Path]:

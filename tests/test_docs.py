@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models import AuditAction, Database, LetterState
+from models import AuditAction, Database, DeliveryState, LetterState, WebhookEvent, WebhookState
 from permissions import Permission
 from portal.cli import commands
 from portal.settings import Settings
@@ -111,6 +111,11 @@ def test_every_event_of_the_trail_is_on_a_page(action: AuditAction) -> None:
     assert re.search(rf"\b{action}\b", PROSE)
 
 
-@pytest.mark.parametrize("state", LetterState)
-def test_every_state_of_a_letter_is_on_a_page(state: LetterState) -> None:
+@pytest.mark.parametrize("state", sorted({*LetterState, *WebhookState, *DeliveryState}))
+def test_every_state_of_what_is_sent_is_on_a_page(state: str) -> None:
     assert f"`{state}`" in PROSE
+
+
+@pytest.mark.parametrize("event", WebhookEvent)
+def test_every_event_of_a_webhook_is_on_a_page(event: WebhookEvent) -> None:
+    assert f"`{event.sent_as}`" in PROSE

@@ -23,9 +23,14 @@ OPERATIONS = Path(__file__).parents[2] / "operations"
 TRIES = 5
 LONGEST_WAIT = 30.0
 
-_DEFINITION = re.compile(r"^(query|mutation|fragment) (\w+).*?^}", re.MULTILINE | re.DOTALL)
+_DEFINITION = re.compile(
+    r"^(query|mutation|subscription|fragment) (\w+).*?^}", re.MULTILINE | re.DOTALL
+)
 _SPREAD = re.compile(r"\.\.\.(\w+)")
-_ROW = re.compile(r"^    (client|staff|department|organization) {", re.MULTILINE)
+_ROW = re.compile(
+    r"^    (client|staff|department|organization|serviceKey|webhook|delivery) {", re.MULTILINE
+)
+_SECRET = re.compile(r"^    (token|secret)$", re.MULTILINE)
 
 Json = dict[str, Any]
 
@@ -70,8 +75,10 @@ class Documents:
         return self._found[name][1] == "mutation"
 
     def takes_a_key(self, name: str) -> bool:
-        """Whether it may carry an `Idempotency-Key`: it answers the row that it changed."""
-        return self.is_mutation(name) and bool(_ROW.search(self._found[name][0]))
+        """Whether it may carry an `Idempotency-Key`: it answers a row, and no secret."""
+        text = self._found[name][0]
+        answers_a_row = bool(_ROW.search(text)) and not _SECRET.search(text)
+        return self.is_mutation(name) and answers_a_row
 
 
 class Portal:

@@ -6,6 +6,7 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLObjectType,
     OperationDefinitionNode,
+    OperationType,
     concat_ast,
     get_named_type,
     parse,
@@ -17,6 +18,8 @@ from schema import build
 from schema.declare import DEFINITION
 from schema.payloads import RowPayload
 from tests.crash.programs import ROOT
+from tests.hooks import hook
+from tests.keys import issue
 from tests.world import Clinic, World
 
 FILES = sorted((ROOT / "operations").glob("*.graphql"))
@@ -36,6 +39,12 @@ READ: dict[str, dict[str, str]] = {
     "PermissionMatrix": {},
     "AuditTrail": {},
     "Anything": {"id": "amy"},
+    "ClientChanges": {},
+    "LastClientChange": {},
+    "ServiceKeys": {},
+    "ServiceKey": {},
+    "Webhooks": {},
+    "WebhookDeliveries": {"id": "hook"},
     "OrganizationProfile": {"slug": "riverside"},
     "MailedLink": {"token": "nonsense"},
 }
@@ -62,6 +71,7 @@ def test_there_is_one_for_everything_that_can_be_asked() -> None:
     roots: list[tuple[str, GraphQLObjectType | None]] = [
         ("query", SCHEMA.query_type),
         ("mutation", SCHEMA.mutation_type),
+        ("subscription", SCHEMA.subscription_type),
     ]
     assert asked == {(kind, name) for kind, root in roots if root for name in root.fields}
 
@@ -84,11 +94,17 @@ def test_the_example_knows_which_of_them_take_a_key(name: str) -> None:
 
 
 def test_every_query_is_asked_below() -> None:
-    assert READ.keys() == {n for n in NAMES if not Documents().is_mutation(n)}
+    queries = {
+        one.name.value for one in OPERATIONS if one.name and one.operation is OperationType.QUERY
+    }
+    assert queries == READ.keys()
 
 
 async def test_queries_are_answered(world: World, clinic: Clinic) -> None:
     documents = Documents()
+    ids = {**clinic.ids, "hook": await hook(world, clinic, "mental")}
+    key = await issue(world, clinic, "CLIENT_READ")
     for name, variables in READ.items():
-        given = {**variables, **({"id": clinic.ids[variables["id"]]} if "id" in variables else {})}
-        assert await world.do(documents[name], given, clinic.token("olivia")) is not None, name
+        given = {**variables, **({"id": ids[variables["id"]]} if "id" in variables else {})}
+        token = key["token"] if name == "ServiceKey" else clinic.token("olivia")
+        assert await world.do(documents[name], given, token) is not None, name

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import schema.execution
+import schema.executor
 from models import Surface, outside
 from resolvers.reading import PLANS
 from schema import Api
@@ -240,7 +240,7 @@ class TestKept:
             walked.append(walk(executor))
             return walked[-1]
 
-        monkeypatch.setattr(schema.execution, "walk", counted)
+        monkeypatch.setattr(schema.executor, "walk", counted)
         return walked
 
     async def test_a_document_is_walked_once(self, served: Served, walks: list[Operation]) -> None:

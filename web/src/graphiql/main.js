@@ -26,15 +26,38 @@ const memory = {
 
 // Who shows no token of their own asks as whoever is signed in at the portal's pages.
 const root = document.getElementById("graphiql");
-async function ask(operation, { headers = {} } = {}) {
-  const told = new Headers({ accept: "application/json", ...headers });
+async function ask(operation, { headers = {}, documentAST } = {}) {
+  const goesOn = documentAST?.definitions.some(({ operation: kind, name }) =>
+    kind === "subscription" && [undefined, name?.value].includes(operation.operationName));
+  const accept = goesOn ? "text/event-stream" : "application/json";
+  const told = new Headers({ accept, ...headers });
   told.set("content-type", "application/json");
   if (root.dataset.formToken && !told.has("authorization")) {
     told.set("x-form-token", root.dataset.formToken);
   }
   const body = JSON.stringify(operation);
   const answer = await fetch("/graphql", { method: "POST", headers: told, body });
-  return answer.json();
+  const streams = answer.headers.get("content-type").startsWith("text/event-stream");
+  return streams ? events(answer.body) : answer.json();
+}
+
+// One response after the other, of server-sent events.
+async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const whole = (text + value).split("\n\n");
+      text = whole.pop();
+      for (const event of whole.filter((one) => one.startsWith("event: next"))) {
+        yield JSON.parse(event.slice(event.indexOf("data: ") + 6));
+      }
+    }
+  } finally {
+    await reader.cancel();
+  }
 }
 
 const files = import.meta.glob("./journeys/*", { query: "?raw", import: "default", eager: true });
