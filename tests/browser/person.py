@@ -9,6 +9,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx2
+import orjson
 from playwright.async_api import (
     Browser,
     BrowserContext,
@@ -193,13 +194,30 @@ class Person:
                 new = sorted((Counter(await self.letters(subject)) - Counter(known)).elements())
         return new
 
-    async def asks_in_graphiql(self, tab: str) -> None:
-        """Go to GraphiQL's tab of this name, and execute what is in it."""
+    async def turns_in_graphiql(self, tab: str) -> None:
+        """Go to GraphiQL's tab of this name."""
         editor = self.page.locator(".graphiql-query-editor")
         await expect(editor.locator(".view-line").first).to_be_visible()
         await self.page.get_by_role("tab", name=tab, exact=True).click()
         await expect(editor).to_contain_text(tab)
+
+    async def asks_in_graphiql(self, tab: str) -> None:
+        """Go to GraphiQL's tab of this name, and execute what is in it."""
+        await self.turns_in_graphiql(tab)
         await self.page.get_by_role("button", name="Execute query").click()
+
+    async def runs_in_graphiql(self, operation: str, variables: Any) -> Any:
+        """Execute one of the operations of the tab; what it is answered."""
+        page = self.page
+        await page.locator(".graphiql-editor-tool .view-lines").first.click()
+        await page.keyboard.press("Control+A")
+        await page.keyboard.insert_text(orjson.dumps(variables).decode())
+        await page.keyboard.press("Control+Shift+End")
+        await page.keyboard.press("Delete")  # what the editor closed by itself
+        async with page.expect_response("**/graphql") as answered:
+            await page.get_by_role("button", name="Execute query").click()
+            await page.get_by_role("menuitem", name=operation, exact=True).click()
+        return await (await answered.value).json()
 
     async def letters(self, subject: str) -> list[str]:
         """To whom letters of this subject have gone."""

@@ -34,6 +34,24 @@ async def test_it_asks_as_nobody_where_nobody_is_signed_in(people: People) -> No
     await expect(guest.page.locator(".graphiql-response")).to_contain_text("UNAUTHENTICATED")
 
 
+async def test_it_tells_what_happens_as_it_happens(people: People) -> None:
+    olivia, carl = await people.come("olivia.admin"), await people.come("carl.care")
+    await olivia.opens("/graphql")
+    await olivia.turns_in_graphiql("Live")
+    await olivia.page.get_by_role("button", name="Execute query").click()
+    async with olivia.page.expect_response("**/graphql") as following:
+        await olivia.page.get_by_role("menuitem", name="Live", exact=True).click()
+    kind = (await following.value).headers["content-type"]
+    assert kind.startswith("text/event-stream")
+    await carl.opens("/riverside/clients?status=PENDING")
+    await carl.clicks("Chloé")
+    await carl.presses("Approve this Account")
+    await carl.sees("The account is approved.")
+    heard = olivia.page.locator(".graphiql-response")
+    await expect(heard).to_contain_text("CLIENT_APPROVED")
+    await expect(heard).to_contain_text("Chloé")
+
+
 async def test_its_docs_show_the_rule_of_each_field(people: People) -> None:
     olivia = await people.come("olivia.admin")
     await olivia.opens("/graphql")

@@ -153,9 +153,9 @@ class Server:
 
 
 @asynccontextmanager
-async def server(env: Mapping[str, str], folder: Path) -> AsyncIterator[Server]:
-    """A server that is ready."""
-    async with program("serve", "--port", "0", env=env, folder=folder) as running:
+async def server(env: Mapping[str, str], folder: Path, port: int = 0) -> AsyncIterator[Server]:
+    """A server that is ready, on this port or a free one."""
+    async with program("serve", "--port", str(port), env=env, folder=folder) as running:
         address = (await running.until(_ADDRESS))[1]
         async with httpx2.AsyncClient(base_url=address, timeout=SECONDS) as client:
             (await client.get("/readyz")).raise_for_status()
