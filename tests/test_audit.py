@@ -113,8 +113,6 @@ def value(one: Any, names: dict[str, str]) -> str:
     match one:
         case {"role": role, "departmentId": department}:
             return f"{short(role)} {value(department, names)}"
-        case [str(), *_]:
-            return f"[{', '.join(one)}]"
         case list():
             return f"[{', '.join(value(each, names) for each in one)}]"
         case str() if re.fullmatch(r"[a-z]{3}_[0-9a-f]{32}", one):
