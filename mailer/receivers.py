@@ -13,6 +13,7 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import NamedTuple
 
 import httpx2
@@ -92,6 +93,12 @@ async def looked_up(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+@cache
+def _publicly_trusted() -> ssl.SSLContext:
+    """Trusts whom this machine trusts. Reading them all takes a while."""
+    return ssl.create_default_context()
+
+
 class Receivers:
     """Sends requests. `allow_private`: also to addresses of our own, and without TLS.
 
@@ -106,7 +113,7 @@ class Receivers:
         resolve: Resolve = looked_up,
     ) -> None:
         self._allow_private = allow_private
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or _publicly_trusted()
         self._resolve = resolve
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:

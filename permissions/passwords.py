@@ -5,6 +5,7 @@ import os
 import unicodedata
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
@@ -19,6 +20,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def _hasher(memory: int, rounds: int) -> PasswordHasher:
+    return PasswordHasher(time_cost=rounds, memory_cost=memory, parallelism=1)
+
+
+@cache
+def _of_nobody(memory: int, rounds: int) -> str:
+    """The hash of a password that nobody has, of these costs."""
+    return _hasher(memory, rounds).hash(os.urandom(16).hex())
+
+
 class Passwords:
     """Argon2id in a pool of threads of its own, one a core, so that signing in never blocks.
 
@@ -27,9 +38,9 @@ class Passwords:
 
     def __init__(self, shortest: int = 15, memory: int = 19456, rounds: int = 2) -> None:
         self.shortest = shortest
-        self._hasher = PasswordHasher(time_cost=rounds, memory_cost=memory, parallelism=1)
+        self._hasher = _hasher(memory, rounds)
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="passwords")
-        self._nobody = self._hasher.hash(os.urandom(16).hex())
+        self._nobody = _of_nobody(memory, rounds)
 
     async def hash(self, password: str) -> str:
         """The hash to store."""

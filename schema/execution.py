@@ -5,11 +5,11 @@ from collections import OrderedDict
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import orjson
-from graphql import ExecutionResult, GraphQLError
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 from graphql.error import located_error
 from graphql.execution import execute_root_selection_set
 
@@ -31,6 +31,12 @@ _HOW_TO_FOLLOW = (
     "A subscription is answered again and again: ask over graphql-transport-ws, or with "
     "Accept: text/event-stream."
 )
+
+
+@cache
+def _schema() -> GraphQLSchema:
+    """The schema; all of a process answer from one."""
+    return build()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class Api:
     """
 
     def __init__(self, limits: Limits = LIMITS) -> None:
-        self.schema = build()
+        self.schema = _schema()
         self._meter = Meter(self.schema)
         self._limits = limits
         self._documents: OrderedDict[str, Prepared] = OrderedDict()

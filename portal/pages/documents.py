@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ class Document:
     variables: Mapping[str, GraphQLInputType]
 
 
-def documents(schema: GraphQLSchema) -> dict[str, Document]:
+@cache
+def documents(schema: GraphQLSchema) -> Mapping[str, Document]:
     """All of them, each by the name of its file."""
     names = sorted(path.stem for path in _FOLDER.glob("*.graphql"))
     return {name: _document(schema, name) for name in names}
