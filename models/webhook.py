@@ -30,6 +30,7 @@ class Delivery(Owned, Base):
         belongs("webhook_id", "webhooks"),
         belongs("client_id", "clients"),
         Index(None, "state", "due_at"),
+        Index(None, "done_at"),
         Index(None, "organization_id", "webhook_id", "id"),
     )
 

@@ -158,6 +158,12 @@ class Settings(BaseSettings):
         ge=1,
         description="How many days the row of a letter stays after it was sent or given up.",
     )
+    keep_deliveries_days: int = Field(
+        default=90,
+        ge=1,
+        description="How many days the row of an event to a webhook stays after it was sent or "
+        "given up.",
+    )
     keep_links_days: int = Field(
         default=90,
         ge=7,
@@ -187,6 +193,7 @@ class Settings(BaseSettings):
         """For how long rows stay that nothing needs any more."""
         return Retention(
             letters=self.keep_letters_days,
+            deliveries=self.keep_deliveries_days,
             links=self.keep_links_days,
             sessions=self.keep_sessions_days,
             reads=self.keep_reads_days,

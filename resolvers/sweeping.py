@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models import (
     AuditAction,
     ClientRead,
+    Delivery,
     IdempotencyKey,
     Letter,
     LetterState,
@@ -49,6 +50,7 @@ class Retention:
     """For how many days rows stay that nothing needs any more."""
 
     letters: int = 90
+    deliveries: int = 90
     links: int = 90
     sessions: int = 30
     reads: int = 2192
@@ -98,6 +100,7 @@ def _over(now: dt.datetime, retention: Retention) -> Mapping[Any, Any]:
 
     return {
         Letter: Letter.done_at < before(retention.letters),
+        Delivery: Delivery.done_at < before(retention.deliveries),
         Link: and_(
             Link.created_at < before(retention.links),
             Link.account_id.is_not(None),

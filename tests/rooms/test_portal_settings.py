@@ -67,6 +67,7 @@ BAD = [
     ("PASSWORD_LENGTH", "65", "less than or equal to 64"),
     ("PASSWORD_LENGTH", "hunter2", "valid integer"),
     ("KEEP_LETTERS_DAYS", "0", "greater than or equal to 1"),
+    ("KEEP_DELIVERIES_DAYS", "0", "greater than or equal to 1"),
     ("KEEP_LINKS_DAYS", "6", "greater than or equal to 7"),
     ("KEEP_SESSIONS_DAYS", "hunter2", "valid integer"),
     ("KEEP_READS_DAYS", "29", "greater than or equal to 30"),

@@ -15,6 +15,8 @@ from models import (
     AuditEvent,
     Base,
     ClientRead,
+    Delivery,
+    DeliveryState,
     Letter,
     LetterState,
     Link,
@@ -22,9 +24,11 @@ from models import (
     ResetRequest,
     Session,
     new_id,
+    parse_id,
 )
 from portal import clerk
 from resolvers import Retention, count_over, sweep, sweeping, verify
+from tests.hooks import delivery, hook
 from tests.world import LINK, RESEND, Clinic, World, problems
 
 KEPT = Retention()
@@ -111,6 +115,26 @@ async def test_letters_that_are_done_with_go_after_ninety_days(
         assert await swept(world, retention) == {"letters": len(done) - 1}
 
     assert await ids(world, Letter) == {waiting}
+
+
+async def test_events_to_webhooks_go_after_ninety_days_and_those_that_wait_stay(
+    world: World, clinic: Clinic
+) -> None:
+    webhook = await hook(world, clinic, "mental")
+    await delivery(world, clinic, webhook, "amy")
+    held = parse_id("dlv_", await delivery(world, clinic, webhook, "amy"))
+    waits = {"state": DeliveryState.HELD, "done_at": None}
+    await change(world, update(Delivery).where(Delivery.id == held).values(waits))
+    retention = Retention(letters=1000, links=1000, sessions=1000)
+
+    world.clock.advance(days=90)
+    assert "deliveries" not in await swept(world, retention)
+    world.clock.advance(days=1)
+    async with kept(world, Delivery):
+        assert await swept(world, retention) == {"deliveries": 1}
+
+    assert await ids(world, Delivery) == {held}
+    assert [reason for reason, *_ in await events(world)][-1] == "DELIVERIES"
 
 
 async def test_links_go_after_ninety_days_and_their_letters_may_stay(

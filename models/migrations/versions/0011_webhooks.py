@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "id", name="pk_deliveries"),
     )
     op.create_index("ix_deliveries_state_due_at", "deliveries", ["state", "due_at"])
+    op.create_index("ix_deliveries_done_at", "deliveries", ["done_at"])
     op.create_index(
         "ix_deliveries_organization_id_webhook_id_id",
         "deliveries",
