@@ -1,6 +1,7 @@
 """Every place in the arguments of every root field, and good arguments but for one of them."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -56,6 +57,9 @@ GOOD: dict[str, Any] = {
     "receiveNewClientNotifications": True,
     "secondFactorRequired": False,
     "first": 5,
+    "invite": False,
+    "validateOnly": True,
+    "policy": "GOOD_ROWS",
     "last": None,
     "before": None,
     "search": "ann",
@@ -110,6 +114,7 @@ _AFTER = {
     "auditEvents": outside("cur_", CLINIC.rows[AuditEvent][0]["id"]),
     "serviceKeys": _id("cur_", "key.all"),
     "webhooks": _id("cur_", "hook"),
+    "clientChanges": outside("cur_", uuid.UUID(int=1)),
 }
 
 

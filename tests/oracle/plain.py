@@ -31,6 +31,14 @@ from tests.oracle.rows import Rows, by_id, by_shown_id, shown_id
 Answer = dict[str, Any]
 
 
+CHANGES = (
+    *("REGISTRATION_CONFIRMED", "INVITATION_ACCEPTED", "EMAIL_CHANGED", "CLIENT_CREATED"),
+    *("CLIENT_UPDATED", "CLIENT_APPROVED", "CLIENT_REJECTED", "CLIENT_DEACTIVATED"),
+    *("CLIENT_REACTIVATED", "ASSOCIATION_CREATED", "ASSOCIATION_CHANGED", "ASSOCIATION_REMOVED"),
+)
+"""After these a client is not what they were before."""
+
+
 class BadArgument(Exception):
     """A cursor of no row within reach, or more words than anybody types."""
 
@@ -278,6 +286,34 @@ class Plain:
         readable = [row for row in self._rows.webhooks if self._rows.reads_webhook(me, row)]
         listed = [row for row in readable if state in (None, row.state)]
         return _page(listed, readable, _by_id, page)
+
+    def _query_client_changes(
+        self,
+        me: Me,
+        _: Any,
+        status: str | None = None,
+        department_id: str | None = None,
+        **page: Any,
+    ) -> Any:
+        """What happened to the clients whom the caller manages now; its number is its cursor."""
+        listed = [
+            _change(event, client)
+            for event in self._rows.events
+            for client in (by_id(self._rows.clients, event.client_id),)
+            if event.action in CHANGES
+            and client
+            and self._rows.manages_client(me, client)
+            and status in (None, client.status)
+            and department_id in (None, shown_id("dep_", client.department_id))
+        ]
+        # A number is a place, whether something happened there or not.
+        known = {row.id for row in listed}
+        cursors = (page.get("after"), page.get("before"))
+        places = {place for cursor in cursors if cursor and (place := _number(cursor))}
+        return _page(listed, [*listed, *(Row(id=one) for one in places - known)], _by_id, page)
+
+    def _client_change_id(self, _me: Me, row: Row) -> Any:
+        return shown_id("cur_", row.id)
 
     def _query_node(self, me: Me, _: Any, id: str) -> Any:
         rows = self._rows
@@ -563,6 +599,20 @@ def _said(value: Any) -> Any:
 
 
 # --- lists ----------------------------------------------------------------------------------------
+
+
+def _change(event: Row, client: Row) -> Row:
+    id = uuid.UUID(int=event.number)
+    return Row(model="ClientChange", id=id, at=event.at, action=event.action, client=client)
+
+
+def _number(cursor: str) -> uuid.UUID | None:
+    """The place that a cursor of numbers says."""
+    digits = cursor.removeprefix("cur_")
+    if len(digits) != 32 or not set(digits) <= set("0123456789abcdef"):
+        return None
+    id = uuid.UUID(digits)
+    return id if cursor.startswith("cur_") and id.int < 2**63 else None
 
 
 def _by_id(row: Row) -> tuple[str, str, int]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,10 @@ def _cursors(prefix: str) -> list[str]:
     return [f"cur_{id[4:]}" for id in _ids() if id.startswith(prefix)]
 
 
+NUMBERS = (0, 1, 2, 3, 5, 8, 13, 2**63 - 1, 2**63)
+"""Places among what happened, and what is none."""
+
+
 def _pool() -> Pool:
     odd = [outside("cur_", CLINIC.ids["speech"]), "", "cur_", "cur_" + "0" * 32, _ids()[0]]
     return Pool(
@@ -99,6 +104,7 @@ def _pool() -> Pool:
             "StaffConnection": _cursors("stf_"),
             "AssociationConnection": _cursors("asc_"),
             "AuditEventConnection": _cursors("aud_"),
+            "ClientChangeConnection": [outside("cur_", uuid.UUID(int=n)) for n in NUMBERS],
             "ServiceKeyConnection": _cursors("key_"),
             "WebhookConnection": _cursors("hok_"),
             "WebhookDeliveryConnection": _cursors("dlv_"),

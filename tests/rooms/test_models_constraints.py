@@ -245,9 +245,26 @@ async def clinic(database: Database, slug: str) -> Clinic:
         "queued_at": NOW,
         "due_at": NOW,
     }
+    of_key = account(organization, AccountKind.SERVICE_KEY)
+    rows["service_keys"] = {
+        **of_organization,
+        "id": of_key["id"],
+        "name": "Lab results",
+        "prefix": "vtk_ab",
+        "digest": bytes(32),
+        "created_by_id": of_staff["id"],
+        "expires_at": NOW,
+    }
+    rows["service_key_grants"] = {
+        "organization_id": organization,
+        "id": new_id(),
+        "service_key_id": of_key["id"],
+        "permission": "CLIENT_READ",
+        "department_id": department["id"],
+    }
     async with database._writes.begin() as connection:
         await connection.execute(insert(table(Organization)).values(rows["organizations"]))
-        await connection.execute(insert(table(Account)).values(of_client))
+        await connection.execute(insert(table(Account)), [of_client, of_key])
         for name in list(rows)[1:]:
             await connection.execute(insert(Base.metadata.tables[name]).values(rows[name]))
     return rows
@@ -304,7 +321,7 @@ def test_every_reference_names_its_organization() -> None:
             assert constraint.column_keys[0] == "organization_id", constraint.name
         if each.name not in OF_NOBODY:
             assert each.primary_key.columns.keys()[0] == "organization_id", each.name
-    assert len(ACROSS) == 25
+    assert len(ACROSS) == 29
 
 
 @pytest.mark.parametrize(("constraint", "column"), ACROSS)
