@@ -21,7 +21,7 @@ from portal.feed import CHECK_SECONDS
 from portal.following import Following
 from portal.operations import Operations, bearer
 from resolvers import Context
-from schema import Response
+from schema import ErrorCode, Response
 
 PROTOCOL = "graphql-transport-ws"
 INIT_SECONDS = 10
@@ -166,10 +166,10 @@ class Socket:
             facts["outcome"] = [refusal.code]
             await self._fail(id, refusal.answer().body)
         except Unavailable:
-            facts["outcome"] = ["SERVICE_UNAVAILABLE"]
+            facts["outcome"] = [ErrorCode.SERVICE_UNAVAILABLE]
         except Exception:
             _logger.exception("incident %s", self._call.id)
-            facts["outcome"] = ["INTERNAL_SERVER_ERROR"]
+            facts["outcome"] = [ErrorCode.INTERNAL_SERVER_ERROR]
             await self._close(4500, f"Something went wrong: {self._call.id}")
         finally:
             self._call.facts.remove(facts)

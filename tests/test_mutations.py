@@ -1252,8 +1252,9 @@ class Asking:
         """The codes that the answer holds, of the operation's errors or the payload's."""
         types = {one: str(root("mutation", name).args[one].type) for one in args}
         said = _filled(args, self.clinic.ids, self.prepared)
-        # Whoever is nobody may not ask for as much.
-        depth = 2 if who is None else 4 if _has_rows(name) else 3
+        # Whoever is nobody may not ask for as much, and is refused before anything is said.
+        refused = who is None and rule_of("Mutation", name).restricts
+        depth = 2 if refused else 4 if _has_rows(name) else 3
         text = document("mutation", name, types, set(), depth)[0]
         answer = await self.world.ask(text, said, _token(self.clinic, who))
         if "errors" in answer:

@@ -197,6 +197,8 @@ def _document(place: Place, head: str, arguments: str) -> str:
     below = "__typename"
     if "userErrors" in named.fields:
         below = "userErrors { code message field }"
+        if "rows" in named.fields:
+            below += f" rows {{ {below} }}"
     elif "totalCount" in named.fields:
         below = "totalCount"
     return f"{head} {{ {place.field}({arguments}) {{ {below} }} }}"

@@ -54,7 +54,6 @@ def test_the_printed_rules_are_those_in_the_file() -> None:
 
 def test_the_printed_schema_is_valid() -> None:
     assert validate_schema(SHOWN) == []
-    assert SHOWN.subscription_type is None
 
 
 def test_the_printed_schema_has_the_names_of_the_executed_one() -> None:
