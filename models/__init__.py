@@ -6,15 +6,24 @@ from models.base import Base
 from models.change import ClientChange
 from models.client import Association, Client, Notice, Registration
 from models.database import Database, Unavailable, within
+from models.decision import ClientDecision
 from models.idempotency import IdempotencyKey
 from models.keys import new_id, outside, parse_id
 from models.letter import Letter
+from models.note import ClientNote, DecisionReason
 from models.organization import Department, Organization
 from models.second_factor import RecoveryCode, SecondFactor
 from models.service_key import ServiceKey, ServiceKeyGrant
 from models.staff import RoleGrant, Staff
 from models.statement import Query, Record, Rows, Statement, Written, printed
-from models.text import canonical_email, canonical_username, name_key, sort_key, words_of
+from models.text import (
+    canonical_email,
+    canonical_username,
+    name_key,
+    phone_key,
+    sort_key,
+    words_of,
+)
 from models.throttle import Throttle
 from models.webhook import Delivery, Webhook
 from models.words import (
@@ -46,9 +55,12 @@ __all__ = [
     "Base",
     "Client",
     "ClientChange",
+    "ClientDecision",
+    "ClientNote",
     "ClientRead",
     "ClientStatus",
     "Database",
+    "DecisionReason",
     "Delivery",
     "DeliveryState",
     "Department",
@@ -91,6 +103,7 @@ __all__ = [
     "new_id",
     "outside",
     "parse_id",
+    "phone_key",
     "printed",
     "sort_key",
     "within",

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Mapped, column_property, foreign, mapped_column, rela
 from models.account import Account
 from models.base import Base, ByCodePoint, Owned, belongs, one, versioned, word
 from models.keys import new_id
+from models.note import ClientNote
 from models.organization import Department, Organization
 from models.staff import Staff
 from models.words import ClientStatus, Role
@@ -161,6 +163,8 @@ class Client(Owned, Base):
         Index(None, "organization_id", "status", "id"),
         Index(None, "organization_id", "department_id", "status", "name_key", "id"),
         Index(None, "organization_id", "department_id", "status", "id"),
+        Index("ix_clients_by_birth_and_name", "organization_id", "date_of_birth", "name_key"),
+        Index("ix_clients_by_phone", "organization_id", "phone_key"),
     )
 
     organization_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, sort_order=-2)
@@ -176,6 +180,7 @@ class Client(Owned, Base):
     email: Mapped[str] = mapped_column(doc="Where letters go, as typed.")
     email_key: Mapped[str]
     phone: Mapped[str | None] = mapped_column(doc="Telephone number, as typed.")
+    phone_key: Mapped[str | None]
     date_of_birth: Mapped[dt.date] = mapped_column(doc="Date of birth.")
     department_id: Mapped[uuid.UUID | None]
     created_at: Mapped[dt.datetime] = mapped_column(
@@ -222,4 +227,25 @@ class Client(Owned, Base):
         ),
         order_by=Association.id,
         doc="Whom the client meets, in the order in which they were associated.",
+    )
+    notes: Mapped[list[ClientNote]] = relationship(
+        viewonly=True,
+        lazy="raise",
+        primaryjoin=lambda: and_(
+            foreign(ClientNote.organization_id) == Client.organization_id,
+            foreign(ClientNote.client_id) == Client.id,
+        ),
+        order_by=ClientNote.id.desc(),
+        doc="Internal notes, the newest first: for managers alone, who write them, too.",
+    )
+    # Of a module that needs this one: SQLAlchemy finds it by its name.
+    decisions: Mapped[list[Any]] = relationship(
+        "ClientDecision",
+        viewonly=True,
+        lazy="raise",
+        primaryjoin="and_(foreign(ClientDecision.organization_id) == Client.organization_id, "
+        "foreign(ClientDecision.client_id) == Client.id)",
+        order_by="ClientDecision.number.desc()",
+        doc="What was decided about the client, the newest first, as far back as the audit trail "
+        "goes: for managers alone.",
     )

@@ -6,6 +6,7 @@ import unicodedata
 import idna
 
 _WORD = re.compile(r"[^\W_]+")
+_DIGITS = re.compile(r"[0-9]+")
 
 
 def canonical_username(text: str) -> str:
@@ -37,6 +38,11 @@ def sort_key(text: str) -> str:
 def name_key(first_name: str, last_name: str) -> str:
     """The stored key of NAME order: family name, then given name (`D29`)."""
     return f"{sort_key(last_name)}\t{sort_key(first_name)}"
+
+
+def phone_key(phone: str | None) -> str | None:
+    """The digits of a telephone number, in which two spellings of it are the same."""
+    return "".join(_DIGITS.findall(phone or "")) or None
 
 
 def words_of(*texts: str | None) -> frozenset[str]:

@@ -3,7 +3,7 @@
 Only `reach` asks for them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -26,6 +26,8 @@ from models import (
     Base,
     Client,
     ClientChange,
+    ClientDecision,
+    ClientNote,
     ClientStatus,
     Delivery,
     Department,
@@ -40,6 +42,7 @@ from models import (
 )
 from models.audit import overlaps
 from models.change import CHANGES
+from models.decision import DECISIONS
 from permissions.actor import SHAPES, Shape
 from permissions.roles import HELD_BY, Permission, Scope
 
@@ -176,21 +179,23 @@ def _ways_to_grants_of_keys(shape: Shape) -> Iterable[Way]:
         yield Way(None, ServiceKeyGrant.service_key_id == ACTOR)
 
 
-def _ways_to_changes(shape: Shape) -> Iterable[Way]:
-    """Whoever manages the client now, sees what happened to them."""
-    happened = or_(*(ClientChange.action == action for action in CHANGES))
-    for way in _ways_to_clients(shape):
-        if way.scope is not None and way.scope is not Scope.OWN:
-            client = (
-                exists()
-                .where(
-                    Client.organization_id == ClientChange.organization_id,
-                    Client.id == ClientChange.client_id,
+def _for_managers(
+    model: type[ClientChange | ClientDecision | ClientNote], such: ColumnElement[bool]
+) -> Callable[[Shape], Iterable[Way]]:
+    """Whoever manages the client now, sees such rows that are about them."""
+
+    def ways(shape: Shape) -> Iterable[Way]:
+        for way in _ways_to_clients(shape):
+            if way.scope is not None and way.scope is not Scope.OWN:
+                client = _some(
+                    Client,
+                    Client.organization_id == model.organization_id,
+                    Client.id == model.client_id,
                     way.rows,
                 )
-                .correlate_except(Client)
-            )
-            yield Way(way.scope, and_(happened, client))
+                yield Way(way.scope, and_(such, client))
+
+    return ways
 
 
 def _ways_to_webhooks(shape: Shape) -> Iterable[Way]:
@@ -224,7 +229,13 @@ _WAYS = {
     AuditEvent: _ways_to_events,
     ServiceKey: _ways_to_keys,
     ServiceKeyGrant: _ways_to_grants_of_keys,
-    ClientChange: _ways_to_changes,
+    ClientChange: _for_managers(
+        ClientChange, or_(*(ClientChange.action == action for action in CHANGES))
+    ),
+    ClientDecision: _for_managers(
+        ClientDecision, or_(*(ClientDecision.action == action for action in DECISIONS))
+    ),
+    ClientNote: _for_managers(ClientNote, true()),
     Webhook: _ways_to_webhooks,
     Delivery: _ways_to_deliveries,
 }

@@ -399,6 +399,8 @@ class _Clinic:
         approved_at = min(created + dt.timedelta(hours=chance.randint(1, 72)), self._now)
         approver = chance.choice(self._managers[home] + self._administrators)
         told = status is ClientStatus.INACTIVE and self._one_in(2)
+        area, line = divmod(number, 10_000)
+        phone = None if self._one_in(5) else f"+1 {202 + area % 600} 555 {line:04}"
         invited = status is ClientStatus.ACTIVE and self._one_in(20)
         username = None if invited else f"client.{number}"
         rows[models.Account].append(self._account(key, AccountKind.CLIENT, username, created))
@@ -412,7 +414,8 @@ class _Clinic:
                 "name_key": name.key,
                 "email": email,
                 "email_key": email,
-                "phone": f"+1 202 555 01{number % 100:02}" if not self._one_in(5) else None,
+                "phone": phone,
+                "phone_key": models.phone_key(phone),
                 "date_of_birth": dt.date(1930, 1, 1) + dt.timedelta(chance.randrange(31_000)),
                 "department_id": None if unsure else home,
                 "created_at": created,

@@ -10,6 +10,7 @@ from resolvers.auditing import AuditFilter, audit_events
 from resolvers.chain import Verdict, verify
 from resolvers.changes import ChangeFilter, client_changes, latest, since
 from resolvers.checks import username_key
+from resolvers.client_notes import client_note_add
 from resolvers.clients import (
     ClientFilter,
     ClientOrder,
@@ -183,6 +184,7 @@ __all__ = [
     "client_create",
     "client_deactivate",
     "client_invitation_resend",
+    "client_note_add",
     "client_reactivate",
     "client_register",
     "client_reject",

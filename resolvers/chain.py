@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from models import AuditEvent, AuditHead, Database, Organization, Record, new_id
+from models import AuditEvent, AuditHead, Database, Organization, Record
 from models.audit import NOTHING_BEFORE, hash_of
 
 BATCH = 1000
@@ -35,7 +35,6 @@ def append(
         row = {
             **event,
             "organization_id": organization_id,
-            "id": new_id(),
             "number": number,
             "previous_hash": before,
         }

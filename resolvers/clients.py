@@ -21,6 +21,7 @@ from models import (
     Record,
     name_key,
     parse_id,
+    phone_key,
     within,
 )
 from permissions import SHAPES, Actor, Permission, Scope, Shape, reach
@@ -203,6 +204,7 @@ def _checked(checks: Checks, change: dict[str, Any], today: dt.date) -> dict[str
         checks.date_of_birth(new["date_of_birth"], today, "dateOfBirth")
     if "phone" in new:
         new["phone"] = checks.phone(new["phone"], "phone")
+        new["phone_key"] = phone_key(new["phone"])
     return new
 
 

@@ -21,6 +21,7 @@ from models import (
     ClientStatus,
     name_key,
     new_id,
+    phone_key,
     within,
 )
 from models.database import Words
@@ -262,6 +263,7 @@ async def _make(
                 "organization_id": organization_id,
                 "id": row.client.id,
                 "name_key": row.client.name_key,
+                "phone_key": phone_key(row.columns["phone"]),
                 "created_at": now,
                 "approved_at": now,
                 "approved_by_id": actor.id,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from models import AccountKind, ActorKind, AuditAction, Record, Role, Surface, outside
+from models import AccountKind, ActorKind, AuditAction, Record, Role, Surface, new_id, outside
 from permissions import SHAPES, Actor, Permission, Scope, Shape
 from resolvers.checks import camel
 
@@ -36,6 +36,7 @@ REDACTED = frozenset(
         "password_hash",
         "phone",
         "status_reason",
+        "text",
         "url",
         "username",
     ]
@@ -258,6 +259,7 @@ def event(
 ) -> Event:
     """An event, but for its departments and its place in the chain."""
     columns = {
+        "id": new_id(),
         "at": at,
         "action": action,
         "actor_kind": by.kind,

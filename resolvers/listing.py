@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, inspect
+from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, UnaryExpression, inspect
 from sqlalchemy.orm import ColumnProperty, InstrumentedAttribute, RelationshipProperty
 
 from models import Base
@@ -83,6 +83,13 @@ def relationship(model: type[Base], name: str) -> RelationshipProperty[Any]:
     found = inspect(model).attrs[name]
     assert isinstance(found, RelationshipProperty)
     return found
+
+
+def order_of(of: RelationshipProperty[Any]) -> Order:
+    """The order in which the relationship has the rows at the other end."""
+    said = of.order_by or ()
+    columns = [one.element if isinstance(one, UnaryExpression) else one for one in said]
+    return Order(tuple(columns), descending=len(said) > 0 and columns[0] is not said[0])
 
 
 def pointer(of: RelationshipProperty[Any]) -> ColumnElement[Any]:

@@ -34,6 +34,7 @@ from models import (
     new_id,
     outside,
     parse_id,
+    phone_key,
     within,
 )
 from models.database import Words
@@ -366,6 +367,7 @@ async def _become_client(
             email=registration.email,
             email_key=registration.email_key,
             phone=registration.phone,
+            phone_key=phone_key(registration.phone),
             date_of_birth=registration.date_of_birth,
             department_id=department.id if department else None,
             created_at=now,

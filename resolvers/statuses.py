@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, select, union_all, update
+from sqlalchemy import and_, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer import ClientApproved, post
@@ -18,6 +18,7 @@ from models import (
     AuditAction,
     Client,
     ClientStatus,
+    DecisionReason,
     Department,
     Link,
     Record,
@@ -87,7 +88,7 @@ async def client_reject(context: Context, id: str, reason: str | None) -> Key:
                 connection, await found(connection, context.actor, id, Permission.CLIENT_APPROVE)
             )
         await put_out(connection, client, now)
-        _tell_of_end(trail, AuditAction.CLIENT_REJECTED, client, values)
+        await _tell_of_end(connection, trail, AuditAction.CLIENT_REJECTED, client, values)
         return Key(Client, client.id)
 
     return await context.write(work)
@@ -106,7 +107,7 @@ async def client_deactivate(context: Context, id: str, reason: str | None) -> Ke
             key = Key(Client, client.id)
             raise refuse(Code.NOT_ACTIVE, "This client is not active.", "id", key=key)
         await put_out(connection, client, context.now())
-        _tell_of_end(trail, AuditAction.CLIENT_DEACTIVATED, client, values)
+        await _tell_of_end(connection, trail, AuditAction.CLIENT_DEACTIVATED, client, values)
         return Key(Client, client.id)
 
     return await context.write(work)
@@ -152,12 +153,23 @@ async def put_out(connection: AsyncConnection, person: Record, now: dt.datetime)
     await supersede(connection, person.organization_id, Link.account_id == person.id, now)
 
 
-def _tell_of_end(
-    trail: Trail, action: AuditAction, client: Record, values: Mapping[str, Any]
+async def _tell_of_end(
+    connection: AsyncConnection,
+    trail: Trail,
+    action: AuditAction,
+    client: Record,
+    values: Mapping[str, Any],
 ) -> None:
-    """Tell that a client was made inactive, and whether staff said why."""
-    reason = GIVEN if values["status_reason"] else None
-    trail.tell(action, on_client(client), changed(client, values), reason=reason)
+    """Tell that a client was made inactive, and whether staff said why; keep what they said."""
+    said = values["status_reason"]
+    reason = GIVEN if said else None
+    told = trail.tell(action, on_client(client), changed(client, values), reason=reason)
+    if said:
+        await connection.execute(
+            insert(DecisionReason).values(
+                organization_id=client.organization_id, id=told, client_id=client.id, text=said
+            )
+        )
 
 
 async def _approve(

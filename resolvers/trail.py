@@ -47,8 +47,8 @@ class Trail:
         reason: str | None = None,
         times: int = 1,
         by: Who | None = None,
-    ) -> None:
-        """This was done. `by`: by somebody else than the caller."""
+    ) -> uuid.UUID:
+        """This was done; the id of the event. `by`: by somebody else than the caller."""
         told = event(
             action,
             on,
@@ -60,6 +60,8 @@ class Trail:
             times=times,
         )
         self._events.append(told)
+        id: uuid.UUID = told.columns["id"]
+        return id
 
     def routine(self) -> None:
         """What was done is no news: nobody's data or rights are different."""

@@ -12,6 +12,7 @@ document.
     ├── Constant                the same for every row (__typename)
     ├── One                     a row that the row points at
     ├── Many                    all rows that point at it
+    ├── Alike                   the first rows of its own model that are like it
     └── Page                    a page of the rows that point at it
 """
 
@@ -97,6 +98,20 @@ class Many:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Alike:
+    """The first so many other rows, by id, that have the same in all attributes of one of the ways.
+
+    Of rows on which the caller lacks the scope `guard` there are none, and none of those are here.
+    """
+
+    key: str
+    ways: tuple[tuple[str, ...], ...]
+    most: int
+    wanted: "Wanted"
+    guard: Scope
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Page:
     """A page of rows: of those at the other end of a relationship, or of a listing at the root.
 
@@ -148,7 +163,7 @@ class Part:
     value: str = ""
 
 
-Field = Column | Computed | Rights | Held | Constant | One | Many | Page
+Field = Column | Computed | Rights | Held | Constant | One | Many | Alike | Page
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,8 +29,9 @@ from models.json_in_sql import (
 from permissions import Permission, Scope, Shape, reach
 from resolvers.connection import CURSOR, connection
 from resolvers.faults import absent, bad_cursor
-from resolvers.listing import Order, attribute, id_of, pointer, relationship
+from resolvers.listing import Order, attribute, id_of, order_of, pointer, relationship
 from resolvers.tree import (
+    Alike,
     Column,
     Computed,
     Constant,
@@ -149,6 +150,8 @@ class Level:
                 return self._one(model, field, at)
             case Many():
                 return self._list(self._many(model, field, at))
+            case Alike():
+                return self._list(self._alike(model, field, at))
             case Page():
                 return self._list(self._page(model, field, at))
 
@@ -209,12 +212,43 @@ class Level:
         """All rows that point at the row, in the relationship's order."""
         below = self._below(model, field)
         made = together(below.object(field.wanted))
-        order = relationship(model, field.relationship).order_by or ()
-        by = ", ".join(below.at.says(column) for column in order)
+        order = order_of(relationship(model, field.relationship))
+        by = order.text([below.at.says(column) for column in order.columns], backward=False)
         where = self._pointing(model, field, at, below)
         rows = below.rows(f"WHERE {where} ORDER BY {by}")
         text = together(["[", listed(self._writing.dialect, made), "]"])
         return f"(SELECT {text} FROM {rows})"
+
+    def _alike(self, model: type[Base], field: Alike, at: At) -> str:
+        """The first other rows that are like the row. Each way has an index to itself."""
+        below = Level(self._writing, model)
+        made = together(below.object(field.wanted))
+        key = id_of(model)
+        within = reach.reading(model, self._writing.shape, field.guard)
+        where = [
+            f"{below.at.says(key)} IN ({' UNION '.join(self._found(model, field, at))})",
+            f"{below.at.says(key)} <> {at.says(key)}",
+            below.at.says(within),
+        ]
+        readable = reach.guard(model, self._writing.shape, field.guard)
+        if readable is not None:
+            where.append(f"({at.says(readable)})")
+        by = f"ORDER BY {below.at.says(key)} LIMIT {field.most}"
+        rows = below.rows(f"WHERE {' AND '.join(where)} {by}")
+        text = together(["[", listed(self._writing.dialect, made), "]"])
+        return f"(SELECT {text} FROM {rows})"
+
+    def _found(self, model: type[Base], field: Alike, at: At) -> list[str]:
+        """For each way the query for the ids of rows that are like the row, itself among them."""
+        found = []
+        for way in field.ways:
+            there = self._writing.at(model)
+            columns = [attribute(model, name) for name in way]
+            same = [f"{there.says(column)} = {at.says(column)}" for column in columns]
+            where = " AND ".join([there.says(reach.in_organization(model)), *same])
+            key = there.says(id_of(model))
+            found.append(f"SELECT {key} FROM {there.source} WHERE {where}")
+        return found
 
     def _below(self, model: type[Base], field: Many | Page) -> "Level":
         assert field.relationship
@@ -233,7 +267,7 @@ class Level:
         """A page of the rows that point at the row."""
         assert field.relationship
         below, page = self._below(model, field), self._writing.pages[field]
-        order = Order(tuple(relationship(model, field.relationship).order_by or ()))
+        order = order_of(relationship(model, field.relationship))
         where = self._pointing(model, field, at, below)
         counted = f"SELECT count(*) FROM {below.at.source} WHERE {where}"
         bounds = {

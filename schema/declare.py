@@ -67,7 +67,15 @@ class Permissions:
     """What the caller may do, somewhere."""
 
 
-Source = Attribute | Function | Planned | ViewerRights | Permissions
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Other rows of the same type, at `most` so many, alike in all attributes of one of `ways`."""
+
+    ways: tuple[tuple[str, ...], ...]
+    most: int
+
+
+Source = Attribute | Function | Planned | ViewerRights | Permissions | Likeness
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,15 @@ def rights(rule: Rule | None = None) -> Any:
 def permissions(doc: str) -> Any:
     """What the caller may do, somewhere."""
     return _Said(source=Permissions(), doc=doc)
+
+
+def alike(doc: str, rule: Requires, *ways: tuple[str, ...], most: int) -> Any:
+    """Other rows that have the same in all attributes of one of the ways, at most so many.
+
+    An index should begin with each. The rule's scope is needed on the row and on the others: who
+    is told that two are alike knows of the one what they know of the other.
+    """
+    return _Said(rule=rule, source=Likeness(ways, most), doc=doc, size=most)
 
 
 def own() -> Any:
@@ -177,7 +194,8 @@ def _page(
 
 
 @dataclass_transform(
-    kw_only_default=True, field_specifiers=(guarded, computed, pages, rights, permissions, own)
+    kw_only_default=True,
+    field_specifiers=(guarded, computed, pages, rights, permissions, alike, own),
 )
 def reads(
     model: type[Base],

@@ -197,6 +197,13 @@ class ClientUpdateInput:
 
 
 @input_
+class ClientNoteInput:
+    """An internal note on a client."""
+
+    text: str = about("The note: one line of 1 to 2,000 characters. No client ever reads it.")
+
+
+@input_
 class ClientAssociationsInput:
     """Whom a client meets: what to remove, change and add, in this order.
 

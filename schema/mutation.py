@@ -10,6 +10,7 @@ from models import AccountKind
 from permissions import ForPeople, ForStaff, Permission, Public, Requires, RequiresPerson, Scope
 from resolvers import Context
 from schema.bulk import BulkMutation
+from schema.client_notes import ClientNoteMutation
 from schema.declare import mutation, named
 from schema.inputs import (
     ClientApproveInput,
@@ -51,7 +52,7 @@ Asking = Info[Context, None]
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(BulkMutation, ServiceKeyMutation, WebhookMutations):
+class Mutation(BulkMutation, ClientNoteMutation, ServiceKeyMutation, WebhookMutations):
     """The fields of the mutation root."""
 
     @mutation(Public(), credential=True)

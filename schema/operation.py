@@ -39,6 +39,7 @@ from permissions import SHAPES, Public, Requires, Rule, Scope, Shape
 from resolvers import Asked, Context
 from resolvers.tree import (
     MOST,
+    Alike,
     Column,
     Computed,
     Constant,
@@ -63,6 +64,7 @@ from schema.declare import (
     SOURCE,
     Attribute,
     Function,
+    Likeness,
     Permissions,
     Planned,
     Reads,
@@ -319,8 +321,13 @@ class _Walk:
         if isinstance(source, Function):
             nullable = not is_non_null_type(definition.type)
             return Computed(key, source.attributes, source.function, source.given, nullable)
+        guard = _guard(_rule(definition))
+        if isinstance(source, Likeness):
+            assert guard
+            (wanted,) = self._candidates(definition, details, path)
+            return Alike(key, source.ways, source.most, wanted, guard)
         assert isinstance(source, Attribute)
-        name, guard = source.name, _guard(_rule(definition))
+        name = source.name
         target = inspect(reads.model).attrs[name]
         if not isinstance(target, RelationshipProperty):
             return Column(key, name, reads.prefix if name == "id" else None, guard)

@@ -24,10 +24,22 @@ from models import (
 )
 from permissions import Inherited, Permission, Requires, Scope
 from resolvers.connection import CURSOR
-from schema.declare import about, computed, guarded, interface, pages, reads, rights, type_
+from schema.declare import (
+    about,
+    alike,
+    computed,
+    guarded,
+    interface,
+    pages,
+    reads,
+    rights,
+    type_,
+)
 
 # Who reads the row, reads its fields; these are for managers of the row, and for its own person.
 _MANAGERS = Requires(Permission.CLIENT_READ, own=AccountKind.CLIENT)
+# And these never for its own person.
+_MANAGERS_ONLY = Requires(Permission.CLIENT_READ)
 _STAFF_MANAGERS = Requires(Permission.STAFF_READ, own=AccountKind.STAFF)
 # Of their practitioners, clients read ids and names (D7).
 _STAFF_ONLY = Requires(Permission.STAFF_READ, Scope.OWN, own=AccountKind.STAFF)
@@ -202,6 +214,38 @@ class Client(Node):
     version: int
     associations: "list[Association]"
     viewer_permissions: list[Permission] = rights()
+    notes: "Connection[ClientNote]" = pages(_MANAGERS_ONLY)
+    decisions: "Connection[ClientDecision]" = pages(_MANAGERS_ONLY)
+    possible_duplicates: "list[Client]" = alike(
+        "Other clients with the same name and date of birth, or with the digits of the same "
+        "telephone number: the first 10. For managers of both.",
+        _MANAGERS_ONLY,
+        ("date_of_birth", "name_key"),
+        ("phone_key",),
+        most=10,
+    )
+
+
+@reads(models.ClientNote, CURSOR, rule=Inherited())
+class ClientNote:
+    """An internal note on a client: what managers write for each other."""
+
+    id: ID
+    text: str
+    author: Actor
+    created_at: dt.datetime
+
+
+@reads(models.ClientDecision, CURSOR, rule=Inherited())
+class ClientDecision:
+    """A decision that brought a client into one of the three lists: what, who, when and why."""
+
+    id: ID
+    at: dt.datetime
+    action: AuditAction
+    actor_kind: ActorKind
+    actor: Actor | None
+    reason: str | None
 
 
 @reads(models.Association, "asc_", rule=Inherited())
@@ -330,6 +374,8 @@ __all__ = [
     "AuditEvent",
     "Client",
     "ClientChange",
+    "ClientDecision",
+    "ClientNote",
     "Connection",
     "Department",
     "Node",

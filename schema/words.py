@@ -244,6 +244,7 @@ _explain(
     CLIENT_DEACTIVATED="A client was made inactive.",
     CLIENT_REACTIVATED="A client was made active again.",
     CLIENT_INVITATION_RESENT="A client's invitation was sent by staff, again or at last.",
+    CLIENT_NOTE_ADDED="A manager wrote an internal note on a client.",
     ASSOCIATION_CREATED="A client and a practitioner were associated.",
     ASSOCIATION_CHANGED="An association moved to another department.",
     ASSOCIATION_REMOVED="An association ended.",

@@ -24,13 +24,15 @@ from graphql import (
     get_named_type,
     is_required_argument,
 )
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, literal, select, update
 
 from models import (
     Account,
     Association,
     Client,
+    ClientDecision,
     ClientStatus,
+    DecisionReason,
     Department,
     Link,
     LinkPurpose,
@@ -107,6 +109,17 @@ KEYS: Mapping[str, Json] = {
 
 DEAD = CALLERS[1]
 
+REASON = ("organization_id", "id", "client_id", "text")
+
+
+def reasons(clinic: Clinic) -> Any:
+    """A reason for each decision on amy."""
+    text = literal("Moved away for a year.")
+    return select(
+        ClientDecision.organization_id, ClientDecision.id, ClientDecision.client_id, text
+    ).where(ClientDecision.client_id == clinic.key("amy"), ClientDecision.actor_id.is_not(None))
+
+
 LEGEND = f"""\
 Who may ask what. amy is an active client of the department mental, who meets petra there; olivia
 approved her. Written and compared by tests/test_matrix.py.
@@ -138,7 +151,8 @@ class Asking:
     async def prepare(self) -> None:
         """Service keys, a session of gil's, who is inactive, and nothing of amy's that is null.
 
-        And a webhook of mental that was sent something about her.
+        And a note on her, a reason for what was decided of her, and a webhook of mental that was
+        sent something about her.
         """
         for name, said in KEYS.items():
             made = await issue(
@@ -149,6 +163,9 @@ class Asking:
         document = 'mutation { clientUpdate(amy, input: {phone: "+1 555 0101"}) { client { id } } }'
         by_key = next(caller for caller in CALLERS if caller.head == "keym")
         assert (await self.answer(by_key, document))["data"]["clientUpdate"]["client"]
+        document = 'mutation { clientNoteAdd(amy, input: {text: "Rings."}) { client { id } } }'
+        assert (await self.answer(by_key, document))["data"]["clientNoteAdd"]["client"]
+        await self.write(insert(DecisionReason).from_select(REASON, reasons(self.clinic)))
         await self.renew(DEAD)
         self.ids["hook"] = await hook(self.world, self.clinic, "mental")
         self.ids["sent"] = await delivery(self.world, self.clinic, self.ids["hook"], "amy")
@@ -253,6 +270,8 @@ class Way:
 
 
 AMY = "{ client(amy) { … } }"
+NOTES = "{ client(amy) { notes { … } } }"
+DECISIONS = "{ client(amy) { decisions { … } } }"
 PETRA = "{ staffMember(petra) { … } }"
 CLIENTS = "{ clients(status: null, first: 100) { … } }"
 SERVICE_KEYS = "{ serviceKeys { … } }"
@@ -320,6 +339,22 @@ WAYS = (
     Way("Client", "{ viewer { client { associations { client { … } } } } }",
         "viewer.client.associations.client"),
     Way("Client", "mutation { clientApprove(amy) { client { … } } }", "clientApprove.client"),
+    Way("ClientNote", within(NOTES, "nodes { … }"), "client.notes.nodes"),
+    Way("ClientNote", within(NOTES, "edges { node { … } }"), "client.notes.edges.node"),
+    Way("ClientNote", "{ viewer { client { notes { nodes { … } } } } }",
+        "viewer.client.notes.nodes"),
+    Way("ClientNoteConnection", NOTES, "client.notes"),
+    Way("ClientNoteConnection", "{ viewer { client { notes { … } } } }", "viewer.client.notes"),
+    Way("ClientNoteEdge", within(NOTES, "edges { … }"), "client.notes.edges"),
+    Way("ClientDecision", within(DECISIONS, "nodes { … }"), "client.decisions.nodes"),
+    Way("ClientDecision", "{ viewer { client { decisions { nodes { … } } } } }",
+        "viewer.client.decisions.nodes"),
+    Way("ClientDecisionConnection", DECISIONS, "client.decisions"),
+    Way("ClientDecisionEdge", within(DECISIONS, "edges { … }"), "client.decisions.edges"),
+    Way("NamedActor", within(DECISIONS, "nodes { actor { ... on NamedActor { … } } }"),
+        "client.decisions.nodes.actor"),
+    Way("NamedServiceKey", within(NOTES, "nodes { author { ... on NamedServiceKey { … } } }"),
+        "client.notes.nodes.author"),
     Way("Association", "{ node(amy-petra) { ... on Association { … } } }", "node"),
     Way("Association", within(AMY, "associations { … }"), "client.associations"),
     Way("Association", "{ viewer { client { associations { … } } } }",
@@ -739,6 +774,13 @@ class Deeds:
     async def client_update(self) -> str:
         return '(amy, input: {phone: "+1 555 0199"})'
 
+    async def client_note_add(self) -> str:
+        return '(amy, input: {text: "Prefers to be called."})'
+
+    async def client_note_add_elsewhere(self) -> str:
+        """On bea, of family, who meets pia in mental."""
+        return '(bea, input: {text: "Prefers to be called."})'
+
     async def client_update_elsewhere(self) -> str:
         """Of bea, of family, who meets pia in mental."""
         return '(bea, input: {phone: "+1 555 0199"})'
@@ -1051,6 +1093,8 @@ DEEDS = {
     "clientsImport": Deeds.clients_import,
     "clientsApprove": Deeds.clients_approve,
     "clientsReject": Deeds.clients_reject,
+    "clientNoteAdd": Deeds.client_note_add,
+    "clientNoteAdd, on one who meets somebody elsewhere": Deeds.client_note_add_elsewhere,
     "clientUpdate": Deeds.client_update,
     "clientUpdate, of one who meets somebody elsewhere": Deeds.client_update_elsewhere,
     "clientUpdate, of a client who was not sure": Deeds.client_update_unsure,

@@ -621,7 +621,7 @@ ENTRIES: dict[str, Entry] = {
     "clientReject": Entry(
         "dora",
         {"id": "@chloe", "reason": "Nobody knows her."},
-        {"clients", "sessions"},
+        {"clients", "decision_reasons", "sessions"},
         forbidden=NOT_CLIENTS,
         bad=[
             *of("dora", "NOT_PENDING", "@amy", "@gil"),
@@ -675,7 +675,7 @@ ENTRIES: dict[str, Entry] = {
     "clientsReject": Entry(
         "dora",
         {"input": {"clients": [{"clientId": "@chloe", "reason": "Nobody knows her."}]}},
-        {"clients", "sessions"},
+        {"clients", "decision_reasons", "sessions"},
         forbidden=NOT_CLIENTS,
         bad=[
             *_decisions("dora", "NOT_PENDING", "@amy", "@gil"),
@@ -753,10 +753,31 @@ ENTRIES: dict[str, Entry] = {
             *of("fay", "TAKEN", "@una", input={"email": "ben@riverside.example"}),
         ],
     ),
+    "clientNoteAdd": Entry(
+        "dora",
+        {"id": "@amy", "input": {"text": "Prefers to be called."}},
+        {"client_notes"},
+        forbidden=NOT_CLIENTS,
+        bad=[
+            *inputs(
+                "dora",
+                {},
+                [
+                    ("REQUIRED", {"text": " "}),
+                    ("TOO_LONG", {"text": LONG}),
+                    ("INVALID", {"text": "a bell\a"}),
+                    ("INVALID", {"text": "two\nlines"}),
+                ],
+                id="@amy",
+            ),
+            *of("dora", "OUT_OF_SCOPE", "@bea", input={"text": "No."}),
+            *of("dora", "NOT_FOUND", "@ben", "@phil", "@lakeside.amy", input={"text": "No."}),
+        ],
+    ),
     "clientDeactivate": Entry(
         "dora",
         {"id": "@amy", "reason": "Moved away."},
-        {"clients", "associations", "sessions"},
+        {"clients", "associations", "decision_reasons", "sessions"},
         forbidden=NOT_CLIENTS,
         bad=[
             *of("dora", "NOT_ACTIVE", "@chloe", "@gil"),

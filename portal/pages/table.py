@@ -101,6 +101,7 @@ CLIENTS = (
                 then=_CLIENT,
                 done="The notification is on its way again, with a new link.",
             ),
+            Form("client-note", then=_CLIENT, done="The note is saved.", away=_CLIENTS),
         ),
     ),
     Page(f"{_CLIENT}/approve", "client-approval", needs="client", forms=(_APPROVE,)),

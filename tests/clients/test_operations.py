@@ -33,6 +33,7 @@ READ: dict[str, dict[str, str]] = {
     "Clients": {"status": "PENDING"},
     "ClientCount": {},
     "Client": {"id": "amy"},
+    "ClientHistory": {"id": "amy"},
     "StaffList": {},
     "StaffMember": {"id": "petra"},
     "Departments": {},

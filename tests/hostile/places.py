@@ -50,6 +50,7 @@ GOOD: dict[str, Any] = {
     "phone": "+31 20 456",
     "dateOfBirth": "1990-05-17",
     "reason": "Moved away.",
+    "text": "Prefers to be called.",
     "role": "PRACTITIONER",
     "status": "ACTIVE",
     "orderBy": "NAME",

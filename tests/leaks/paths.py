@@ -177,6 +177,7 @@ _WORDS = {
     "organization": "east",
     "url": "https://vexing.example.net",
     "events": "CLIENT_APPROVED",
+    "text": "Prefers to be called.",
 }
 
 

@@ -19,6 +19,8 @@ from models import (
     AuditEvent,
     Base,
     Client,
+    ClientNote,
+    DecisionReason,
     Delivery,
     Department,
     Link,
@@ -69,7 +71,7 @@ def _planted() -> Clinic:
             row.update(first_name=first, last_name=last, name_key=name_key(first, last))
             row["email_key"] = row["email"] = f"{word(row, 'email')}@example.com"
             if model is Client:
-                row["phone"] = f"0{int(row['id']) % 10**9:09}"
+                row["phone"] = row["phone_key"] = f"0{int(row['id']) % 10**9:09}"
                 row["status_reason"] = word(row, "reason")
                 row["date_of_birth"] = dt.date(1901, 1, 1) + dt.timedelta(days=i)
             people[row["id"]] = row
@@ -81,6 +83,7 @@ def _planted() -> Clinic:
         row["name_key"] = sort_key(row["name"])
     for row in rows[Organization]:
         row["contact_email"] = f"{word(row, 'contact')}@example.com"
+    _plant_words_of_managers(rows)
     _plant_webhooks(rows)
     rows[SearchWord].clear()
     for row in (one for one in rows[Account] if one["id"] in people):
@@ -93,6 +96,11 @@ def _planted() -> Clinic:
             for one in words_of(*texts)
         ]
     return clinic
+
+
+def _plant_words_of_managers(rows: dict[type[Base], list[dict[str, Any]]]) -> None:
+    for row in (*rows[ClientNote], *rows[DecisionReason]):
+        row["text"] = word(row, "text")
 
 
 def _plant_webhooks(rows: dict[type[Base], list[dict[str, Any]]]) -> None:
@@ -201,12 +209,22 @@ def _told(me: Me) -> Iterator[str]:
                 yield from (word(said, what) for what in ("email", "username", "reason"))
                 yield from (row.phone, str(row.date_of_birth))
                 yield from _named(row.approved_by_id)
+            if model is Client and ROWS.manages_client(me, row):
+                yield from _of_managers(row)
             if model is ServiceKey:
                 yield from _named(row.created_by_id)
             if model is AuditEvent:
                 yield from _named(row.actor_id)
             if model is Staff and ROWS.reads_details(me, row):
                 yield from (word(said, what) for what in ("email", "username"))
+
+
+def _of_managers(client: Row) -> Iterator[str]:
+    """What is written and decided about a client, for whoever manages them."""
+    for note in ROWS.notes_on(client):
+        yield from (note.id.hex, word(vars(note), "text"), *_named(note.author_id))
+    for decision in ROWS.decisions_on(client):
+        yield from (decision.id.hex, word(vars(decision), "text"), *_named(decision.actor_id))
 
 
 def _named(id: uuid.UUID | None) -> Iterator[str]:
@@ -226,6 +244,8 @@ def _secrets() -> set[str]:
     for model in PREFIXES:
         for row in PLANTED.rows[model]:
             every |= {word(row, what) for what in whats}
+    for row in (*PLANTED.rows[ClientNote], *PLANTED.rows[DecisionReason]):
+        every.add(word(row, "text"))
     for row in PLANTED.rows[Client]:
         every |= {row["phone"], str(row["date_of_birth"])}
     return every

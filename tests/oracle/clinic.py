@@ -24,8 +24,10 @@ from models import (
     AuditHead,
     Base,
     Client,
+    ClientNote,
     ClientStatus,
     Database,
+    DecisionReason,
     Delivery,
     DeliveryState,
     Department,
@@ -46,6 +48,7 @@ from models import (
     WebhookEvent,
     WebhookState,
     name_key,
+    phone_key,
     sort_key,
     words_of,
 )
@@ -66,6 +69,7 @@ _ORDER = (
     *(Organization, Department, Account, SearchWord, Staff, RoleGrant, Client),
     *(ServiceKey, ServiceKeyGrant),
     *(SecondFactor, Association, Link, Session, AuditEvent, AuditHead, Webhook, Delivery),
+    *(ClientNote, DecisionReason),
 )
 
 
@@ -166,6 +170,7 @@ class Clinic:
             version=self._made,
         )
         row.update(more)
+        row["phone_key"] = phone_key(row["phone"])
         self._account(row, AccountKind.CLIENT, username)
 
     def associate(self, client: str, practitioner: str, department: str) -> None:
@@ -283,6 +288,23 @@ class Clinic:
         )
         row.update(more)
 
+    def reason(self, text: str) -> None:
+        """What staff said of the decision that the last event tells of."""
+        event = self.rows[AuditEvent][-1]
+        event["reason"] = "GIVEN"
+        self.rows[DecisionReason].append(
+            {name: event[name] for name in ("organization_id", "id", "client_id")} | {"text": text}
+        )
+
+    def note(self, client: str, author: str, text: str) -> None:
+        row = self._row(ClientNote, None)
+        row.update(
+            client_id=self.ids[client],
+            author_id=self.ids[author],
+            created_at=NOW - dt.timedelta(minutes=self._made),
+            text=text,
+        )
+
     def webhook(self, label: str, department: str | None, **more: Any) -> None:
         row = self._row(Webhook, label)
         row.update(
@@ -397,9 +419,11 @@ def _east(clinic: Clinic) -> None:
     clinic.key("key.expired", "oa", many, "speech", expires_at=NOW)
 
     client = clinic.client
-    client("ann", "Ann", "Müller", active, "speech", "da.speech", phone="+31 20 123")
-    client("anna", "ann", "muller", active, "speech", "oa")
-    client("ann.two", "Ann", "Mu\u0308ller", active, "adults", "former")
+    born = dt.date(1984, 2, 29)
+    client("ann", "Ann", "Müller", active, "speech", "da.speech", phone="+31 20 123",
+           date_of_birth=born)  # fmt: skip
+    client("anna", "ann", "muller", active, "speech", "oa", date_of_birth=born)
+    client("ann.two", "Ann", "Mu\u0308ller", active, "adults", "former", date_of_birth=born)
     client("bob", "Bob", "de Vries", active, "adults", "da.two", phone="0")
     client("bea", "Bea", "Özil", active, "kids", "former.bare", username=None)
     client("bo", "Bo", "Ozil", active, "kids", "oa.pr")
@@ -410,14 +434,14 @@ def _east(clinic: Clinic) -> None:
     client("dan", "Dan", "Zz", active, "speech", "cc.pr", username=None)
     client("eva", "Éva", "Aalto", active, "adults", "pr.two")
     client("gone", "Gijs", "Weg", inactive, "speech", "oa", status_reason="Moved, as far as Åland")
-    client("gone.kids", "Gon", "Weg", inactive, "kids", "da.two")
+    client("gone.kids", "Gon", "Weg", inactive, "kids", "da.two", phone="+31/20123")
     client("rejected", "Rik", "Nee", inactive, "speech", status_reason="Nobody knows him")
     client("rejected.unsure", "Ria", "Nee", inactive, None)
     client("was.closed", "Wim", "Dicht", inactive, "closed", "closed.da")
     client("new", "Nel", "Müller", pending, "speech")
     client("new.kids", "Nik", "Jong", pending, "kids")
     client("unsure", "Uma", "Twijfel", pending, None)
-    client("unsure.too", "Udo", "Twijfel", pending, None, phone="112")
+    client("unsure.too", "Udo", "Twijfel", pending, None, phone="(31) 20-123")
 
     associate = clinic.associate
     associate("ann", "pr", "speech")
@@ -440,6 +464,7 @@ def _east(clinic: Clinic) -> None:
     associate("cis", "closed.da", "kids")
 
     _east_events(clinic)
+    _east_notes(clinic)
     _east_webhooks(clinic)
 
     for label in (
@@ -487,6 +512,27 @@ def _east_events(clinic: Clinic) -> None:
     event(act.SESSION_ENDED, "closed.da", "closed", "kids", staff="closed.da")
 
 
+def _east_notes(clinic: Clinic) -> None:
+    """What managers decided and wrote, of whom one reaches, of whom one does not any more."""
+    event, act, note = clinic.event, AuditAction, clinic.note
+    event(act.CLIENT_CREATED, "oa.pr", "kids", client="bo")
+    event(act.CLIENT_APPROVED, "da.speech", "speech", client="ann")
+    event(act.CLIENT_DEACTIVATED, "former", "speech", client="ann")
+    clinic.reason("“Away” — até já,\tshe said")
+    event(act.CLIENT_REACTIVATED, "key.two", "speech", client="ann")
+    event(act.CLIENT_REJECTED, "cc", "speech", client="rejected")
+    clinic.reason("Nobody knows him")
+    event(act.CLIENT_DEACTIVATED, "oa", "speech", client="gone")
+    event(act.CLIENT_REJECTED, "oa", client="rejected.unsure")
+    note("ann", "da.speech", "Prefers to be called.")
+    note("ann", "former", "“Ánn”, not Anna: <b>é</b>")
+    note("ann", "key.clients", "0")
+    note("gone", "oa", "Moved, as far as Åland")
+    note("bea", "oa.pr", "Asks for pia")
+    note("new.kids", "closed.da", "Registered twice?")
+    note("unsure", "oa", "Rings on Monday")
+
+
 def _east_webhooks(clinic: Clinic) -> None:
     """Of the whole organization and of departments; sent, waiting, and about whom one reaches."""
     hook, delivery = clinic.webhook, clinic.delivery
@@ -513,11 +559,13 @@ def _west(clinic: Clinic) -> None:
         clinic.second_factor(label)
     clinic.second_factor("west.late", confirmed=False)
     clinic.key("west.key", "west.oa", "CLIENT_READ CLIENT_UPDATE STAFF_READ", None)
-    clinic.client("west.ann", "Ann", "Müller", ClientStatus.ACTIVE, "west.one", "west.oa")
+    clinic.client("west.ann", "Ann", "Müller", ClientStatus.ACTIVE, "west.one", "west.oa",
+                  phone="3120123", date_of_birth=dt.date(1984, 2, 29))  # fmt: skip
     clinic.client("west.new", "Nel", "Müller", ClientStatus.PENDING, "west.two")
     clinic.associate("west.ann", "west.pr", "west.one")
     clinic.webhook("west.hook", "west.one")
     clinic.delivery("west.hook", "west.ann")
+    clinic.note("west.ann", "west.pr", "Of the other Ann")
     clinic.event(AuditAction.CLIENT_APPROVED, "west.oa", "west.one", client="west.ann")
     clinic.event(AuditAction.DEPARTMENT_UPDATED, "west.oa", "west.two", department="west.two")
     clinic.event(AuditAction.SIGNED_IN, "west.pr", "west.one", "west.two", staff="west.pr")

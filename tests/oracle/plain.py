@@ -459,6 +459,43 @@ class Plain:
         all_of_them = self._rows.associations_of(row)
         return [one for one in all_of_them if self._rows.reads_association(me, one)]
 
+    def _client_notes(self, me: Me, row: Row, **page: Any) -> Any:
+        rows = self._rows
+        readable = [one for each in rows.managed_clients(me) for one in rows.notes_on(each)]
+        theirs = [one for one in readable if one.client_id == row.id]
+        return _page(theirs, readable, _by_id, page, descending=True)
+
+    def _client_decisions(self, me: Me, row: Row, **page: Any) -> Any:
+        rows = self._rows
+        readable = [one for each in rows.managed_clients(me) for one in rows.decisions_on(each)]
+        theirs = [one for one in readable if one.client_id == row.id]
+        return _page(theirs, readable, _by_number, page, descending=True)
+
+    def _client_possible_duplicates(self, me: Me, row: Row) -> Any:
+        """The first ten others by id, of whom one knows as much as of the row."""
+        rows = self._rows
+        if not rows.manages_client(me, row):
+            return []
+        found = [one for one in rows.managed_clients(me) if one is not row and _alike(one, row)]
+        return sorted(found, key=_by_id)[:10]
+
+    def _client_note_id(self, _me: Me, row: Row) -> Any:
+        return shown_id("cur_", row.id)
+
+    def _client_note_author(self, _me: Me, row: Row) -> Any:
+        return self._actor(row.author_id)
+
+    def _client_decision_id(self, _me: Me, row: Row) -> Any:
+        return shown_id("cur_", row.id)
+
+    def _client_decision_actor(self, _me: Me, row: Row) -> Any:
+        return self._actor(row.actor_id)
+
+    def _client_decision_reason(self, _me: Me, row: Row) -> Any:
+        """The trail knows that there is one; what staff said is kept beside it."""
+        found = by_id(self._rows.reasons, row.id)
+        return found.text if found else None
+
     def _client_viewer_permissions(self, me: Me, row: Row) -> Any:
         return self._rows.rights_over_client(me, row)
 
@@ -625,6 +662,14 @@ def _by_number(row: Row) -> tuple[str, str, int]:
 
 def _by_name(row: Row) -> tuple[str, str, int]:
     return _plainly(row.last_name), _plainly(row.first_name), row.id.int
+
+
+def _alike(one: Row, other: Row) -> bool:
+    """The same name and date of birth, or the same digits of a telephone number."""
+    if _by_name(one)[:2] == _by_name(other)[:2] and one.date_of_birth == other.date_of_birth:
+        return True
+    digits = ["".join(filter(str.isdigit, each.phone or "")) for each in (one, other)]
+    return digits[0] == digits[1] != ""
 
 
 def _plainly(text: str) -> str:

@@ -11,6 +11,8 @@ from models import (
     AuditEvent,
     Base,
     Client,
+    ClientNote,
+    DecisionReason,
     Delivery,
     Department,
     Link,
@@ -23,6 +25,15 @@ from models import (
     Webhook,
 )
 from tests.oracle.people import PERMISSIONS, Me, Program
+
+DECISIONS = (
+    "REGISTRATION_CONFIRMED",
+    "CLIENT_CREATED",
+    "CLIENT_APPROVED",
+    "CLIENT_REJECTED",
+    "CLIENT_DEACTIVATED",
+    "CLIENT_REACTIVATED",
+)
 
 
 class Rows:
@@ -40,6 +51,8 @@ class Rows:
         self.associations = loaded(Association)
         self.links = loaded(Link)
         self.events = loaded(AuditEvent)
+        self.notes = loaded(ClientNote)
+        self.reasons = loaded(DecisionReason)
         self.keys = loaded(ServiceKey)
         self.key_grants = loaded(ServiceKeyGrant)
         self.webhooks = loaded(Webhook)
@@ -104,6 +117,18 @@ class Rows:
     def reads_guarded(self, me: Me, client: Row) -> bool:
         """The details of a client: who manages it, and the client themself."""
         return self.manages_client(me, client) or me.is_("Client", client.id)
+
+    def notes_on(self, client: Row) -> list[Row]:
+        return [one for one in self.notes if one.client_id == client.id]
+
+    def decisions_on(self, client: Row) -> list[Row]:
+        """What brought the client into a list."""
+        return [
+            one for one in self.events if one.client_id == client.id and one.action in DECISIONS
+        ]
+
+    def managed_clients(self, me: Me) -> list[Row]:
+        return [one for one in self.clients if self.manages_client(me, one)]
 
     def reads_client(self, me: Me, client: Row) -> bool:
         """Who reads its details, and a practitioner their own ACTIVE clients."""

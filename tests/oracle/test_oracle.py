@@ -13,7 +13,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from models import outside
+from models import ClientNote, outside
 from schema import Api
 from tests.conftest import Databases
 from tests.oracle.clinic import CALLERS, CLINIC, NOW, PUBLIC_URL, Caller, named
@@ -105,6 +105,8 @@ def _pool() -> Pool:
             "AssociationConnection": _cursors("asc_"),
             "AuditEventConnection": _cursors("aud_"),
             "ClientChangeConnection": [outside("cur_", uuid.UUID(int=n)) for n in NUMBERS],
+            "ClientDecisionConnection": _cursors("aud_"),
+            "ClientNoteConnection": [outside("cur_", row["id"]) for row in CLINIC.rows[ClientNote]],
             "ServiceKeyConnection": _cursors("key_"),
             "WebhookConnection": _cursors("hok_"),
             "WebhookDeliveryConnection": _cursors("dlv_"),

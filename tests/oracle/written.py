@@ -1,6 +1,6 @@
 """Documents written by hand, with everything in them; each is asked by every caller."""
 
-from models import outside
+from models import AuditEvent, ClientNote, outside
 from tests.oracle.clinic import CLINIC
 from tests.oracle.documents import Document
 
@@ -67,6 +67,40 @@ WRITTEN = {
             associations { __typename id createdAt client { id } practitioner { id firstName } }
         } }
     }"""),
+    "what managers alone read of a client": Document("""{
+        clients(status: null, first: 100) { nodes { id
+            notes { totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+                edges { cursor node { __typename id text createdAt
+                    author { __typename displayName ... on Staff { id email } } } } }
+            last: notes(last: 1) { nodes { text } pageInfo { hasPreviousPage } }
+            decisions(first: 2) { totalCount pageInfo { hasNextPage endCursor }
+                nodes { __typename id at action actorKind reason
+                    actor { __typename displayName ... on ServiceKey { prefix } } } } } }
+    }"""),
+    "what managers alone read, of oneself": Document("""{
+        viewer { client { id notes { totalCount nodes { text } } decisions { totalCount }
+            possibleDuplicates { id } } }
+    }"""),
+    "who may be the same person": Document("""{
+        clients(status: null, first: 100) { nodes { id possibleDuplicates {
+            __typename id firstName dateOfBirth phone department { name }
+            possibleDuplicates { id notes { nodes { text } } associations { id } } } } }
+        staff { nodes { associations { nodes { client { id possibleDuplicates { id } } } } } }
+    }"""),
+    "a page of notes and of decisions": Document(
+        """query Next($id: ID!, $note: String, $decision: String) { client(id: $id) {
+            notes(after: $note) { nodes { text } } decisions(after: $decision) { nodes { at } } } }
+        """,
+        {
+            "id": _client("ann"),
+            "note": outside("cur_", CLINIC.rows[ClientNote][1]["id"]),
+            "decision": next(
+                outside("cur_", row["id"])
+                for row in reversed(CLINIC.rows[AuditEvent])
+                if row["client_id"] == CLINIC.ids["ann"]
+            ),
+        },
+    ),
     "every field of webhooks": Document("""{
         webhooks { totalCount nodes {
             __typename id name url events state previousSecretUntil createdAt department { name }

@@ -409,3 +409,80 @@ async def test_e10_somebody_elses_change_is_said_in_words_and_shown(
     assert browser.form("client-details").controls["lastName"] == "Adams"
     await browser.send("client-details", phone="+1 555 0199")
     assert "Amy Adams Active" in browser.text
+
+
+# --- the approval queue -------------------------------------------------------------------------
+
+
+async def test_a_note_is_written_and_read_by_managers_page_by_page(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await browser.sign_in("carl")
+    await browser.open(f"/riverside/clients/{clinic.ids['amy']}")
+    for number in range(12):
+        await browser.send("client-note", text=f"Note <{number}>")
+        assert "The note is saved." in browser.text
+    assert "Note <11> Carl Staff, 23 November 2026 at 12:00 UTC" in browser.text
+    assert browser.form("client-note").controls["text"] == ""
+    assert "Note <1>" not in browser.text
+    await browser.follow("Older notes")
+    assert "Note <1> Carl Staff" in browser.text
+    assert "Note <11>" not in browser.text
+    assert "Older notes" not in browser.page.links
+
+
+async def test_what_cannot_be_noted_comes_back_as_it_was_typed(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await browser.sign_in("olivia")
+    await browser.open(f"/riverside/clients/{clinic.ids['amy']}")
+    async with world.unchanged():
+        await browser.fail("client-note", text="x" * 2001)
+        assert browser.page.links["Use at most 2000 characters."] == "#client-note-text"
+        assert browser.form("client-note").controls["text"] == "x" * 2001
+        await browser.fail("client-note", text="")
+
+
+async def test_who_may_not_edit_a_client_reads_notes_and_writes_none(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    """Bea is of family, and meets pia in mental."""
+    note = {"id": clinic.ids["bea"], "input": {"text": "Asks for pia."}}
+    document = """mutation ($id: ID!, $input: ClientNoteInput!) {
+      clientNoteAdd(id: $id, input: $input) { userErrors { code } }
+    }"""
+    await world.do(document, note, clinic.token("fay"))
+    await browser.sign_in("dora")
+    await browser.open(f"/riverside/clients/{clinic.ids['bea']}")
+    assert "Asks for pia. Fay Staff" in browser.text
+    assert not browser.has("client-note")
+
+
+async def test_decisions_are_shown_with_who_and_why(browser: Browser, clinic: Clinic) -> None:
+    await browser.sign_in("carl")
+    await browser.open(f"/riverside/clients/{clinic.ids['chloe']}")
+    await browser.send("client-reject", reason="Registered twice.")
+    await browser.follow("Edit")
+    await browser.send("client-status", active=True)
+    at = "23 November 2026 at 12:00 UTC"
+    assert (
+        f"Decisions Approved by Carl Staff {at} Rejected by Carl Staff: Registered twice. {at} "
+        f"Registered {at}"
+    ) in browser.text
+
+
+async def test_who_may_be_the_same_person_is_a_link_away(browser: Browser, clinic: Clinic) -> None:
+    await browser.sign_in("olivia")
+    await browser.open("/riverside/clients/new")
+    await browser.send("client-create", **FINN, departmentId="Family Medicine")
+    assert "Possible duplicates" not in browser.text
+    first = browser.path
+    await browser.open("/riverside/clients/new")
+    again = FINN | {"email": "finn.again@home.example"}
+    await browser.send("client-create", **again, departmentId="Mental Health")
+    assert (
+        "Possible duplicates With the same name and date of birth, or with the same telephone "
+        "number: Finn Fischer Active 30 July 1991, Family Medicine"
+    ) in browser.text
+    await browser.follow("Finn Fischer")
+    assert browser.path == first

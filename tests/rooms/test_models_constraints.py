@@ -190,6 +190,19 @@ async def clinic(database: Database, slug: str) -> Clinic:
             "staff_id": of_staff["id"],
             "hash": bytes(32),
         },
+        "client_notes": {
+            **of_organization,
+            "id": new_id(),
+            "client_id": of_client["id"],
+            "author_id": of_staff["id"],
+            "text": "Prefers to be called.",
+        },
+        "decision_reasons": {
+            "organization_id": organization,
+            "id": new_id(),
+            "client_id": of_client["id"],
+            "text": "Moved away.",
+        },
     }
     rows["reset_requests"] = {
         **of_organization,
@@ -321,7 +334,7 @@ def test_every_reference_names_its_organization() -> None:
             assert constraint.column_keys[0] == "organization_id", constraint.name
         if each.name not in OF_NOBODY:
             assert each.primary_key.columns.keys()[0] == "organization_id", each.name
-    assert len(ACROSS) == 29
+    assert len(ACROSS) == 32
 
 
 @pytest.mark.parametrize(("constraint", "column"), ACROSS)

@@ -3,10 +3,21 @@
 import asyncio
 
 import pytest
-from sqlalchemy import CheckConstraint, Connection, inspect, text
+from sqlalchemy import CheckConstraint, Connection, insert, inspect, select, text, update
 
-from models import Base, Database
+from models import (
+    AuditAction,
+    AuditEvent,
+    Base,
+    Client,
+    ClientStatus,
+    Database,
+    DecisionReason,
+    new_id,
+    phone_key,
+)
 from models.migrate import current, downgrade, drift, head, migrate
+from tests.rooms.test_models_constraints import accept, clinic
 
 
 async def tables(database: Database) -> set[str]:
@@ -86,6 +97,28 @@ async def test_no_drift_in_checks_which_alembic_does_not_compare(database: Datab
         if isinstance(check, CheckConstraint)
     }
     assert await database.read(checks) == declared
+
+
+async def test_what_was_there_before_has_its_reason_and_its_digits(database: Database) -> None:
+    phone = "+31 (20) 123.4/5-6"
+    rows = await clinic(database, "east")
+    event = {
+        **rows["audit_events"],
+        "id": new_id(),
+        "number": 2,
+        "action": AuditAction.CLIENT_DEACTIVATED,
+        "client_id": rows["clients"]["id"],
+        "reason": "GIVEN",
+    }
+    out = {"status": ClientStatus.INACTIVE, "status_reason": "Moved.", "phone": phone}
+    await accept(database, insert(AuditEvent).values(event), update(Client).values(out))
+    await downgrade(database, "0011")
+    await migrate(database)
+    reasons = select(DecisionReason.id, DecisionReason.client_id, DecisionReason.text)
+    found = await database.read(lambda c: c.execute(reasons).all())
+    assert [tuple(one) for one in found] == [(event["id"], event["client_id"], "Moved.")]
+    kept = await database.read(lambda c: c.scalar(select(Client.phone_key)))
+    assert kept == phone_key(phone) == "3120123456"
 
 
 async def half_way(database: Database) -> None:

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from models import canonical_email, canonical_username, name_key, sort_key, words_of
+from models import (
+    canonical_email,
+    canonical_username,
+    name_key,
+    phone_key,
+    sort_key,
+    words_of,
+)
 
 KELVIN = "\N{KELVIN SIGN}"
 COMPOSED = "Ren\N{LATIN SMALL LETTER E WITH ACUTE}"
@@ -147,3 +154,20 @@ class TestWords:
         for form in ("NFC", "NFD"):
             assert words_of(unicodedata.normalize(form, one)) <= words
         assert words_of(*words) == words
+
+
+@pytest.mark.parametrize(
+    ("phone", "digits"),
+    [
+        ("+31 (20) 123.4/5-6", "3120123456"),
+        ("0031 20 123", "003120123"),
+        ("\N{ARABIC-INDIC DIGIT ONE}23", "23"),
+        ("(---)", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_of_telephone_numbers_the_digits_are_compared(
+    phone: str | None, digits: str | None
+) -> None:
+    assert phone_key(phone) == digits

@@ -17,6 +17,7 @@ from models import (
     AuditHead,
     Base,
     Client,
+    ClientNote,
     Database,
     Department,
     Organization,
@@ -102,8 +103,9 @@ async def verdicts(database: Database, slug: str | None = None) -> list[Verdict]
 
 UNTOLD: dict[type[Base], str] = {
     Account: "kind username_key created_at",
-    Client: "name_key email_key version created_at approved_at approved_by_id decided_at"
+    Client: "name_key email_key phone_key version created_at approved_at approved_by_id decided_at"
     " decided_by_id",
+    ClientNote: "client_id author_id created_at",
     Department: "name_key created_at",
     Organization: "slug created_at",
     Registration: "email_key client_id created_at ended_at",
@@ -193,7 +195,7 @@ class TestTelling:
         told = changed(before, after)
         assert {one["field"] for one in told if one.get("redacted")} == {
             *("contactEmail", "dateOfBirth", "email", "firstName", "lastName", "name"),
-            *("password", "phone", "statusReason", "url", "username"),
+            *("password", "phone", "statusReason", "text", "url", "username"),
         }
         assert {one["field"] for one in told if not one.get("redacted")} == {
             *("active", "departmentId", "events", "receiveNewClientNotifications"),

@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import Role
+from models import ActorKind, AuditAction, AuditEvent, Client, ClientNote, Role
 from tests.conftest import Databases
 from tests.rooms.crowd import CC, DA, OA, Crowd, crowded, scans
+from tests.world import START
 
 SIZE = 5
 MOST_SORTED = 2 * 3 * (SIZE + 1)
@@ -63,6 +66,70 @@ async def test_what_is_below_a_page_is_found_by_its_index(crowd: Crowd, role: Ro
     below = "associations { practitioner { displayName } department { name } }"
     await crowd.ask(role, page(f"first: {SIZE}", below))
     assert await crowd.scanned() == []
+
+
+ALIKE = """query Alike($id: ID!) { client(id: $id) {
+    lastName phone possibleDuplicates { id lastName possibleDuplicates { id } } } }"""
+
+
+@pytest.mark.parametrize("role", [OA, DA])
+async def test_who_may_be_the_same_person_is_found_by_birth_and_name_or_by_telephone(
+    crowd: Crowd, role: Role
+) -> None:
+    """Each of the two by its own index, whatever the statistics say of the others."""
+    listed = await crowd.ask(role, page("first: 1, orderBy: NEWEST"))
+    id = listed["clients"]["nodes"][0]["id"]
+    await crowd.ask(role, ALIKE, id=id)
+    statement, values = crowd.database.kept[0]
+    plan = await crowd.plan(statement, values)
+    assert scans(statement.text, plan) == [], "\n".join(plan)
+    for index in ("ix_clients_by_birth_and_name", "ix_clients_by_phone"):
+        assert any(index in step for step in plan), "\n".join(plan)
+
+
+@pytest.mark.parametrize("role", [OA, DA])
+async def test_notes_and_decisions_are_walked_along_an_index(crowd: Crowd, role: Role) -> None:
+    await _written_about(crowd, many=50)
+    below = "notes(first: 5) { nodes { text } } decisions(first: 5) { nodes { reason } }"
+    await crowd.ask(role, page(f"first: {SIZE}", below))
+    statement, values = crowd.database.kept[0]
+    plan = "\n".join(await crowd.plan(statement, values))
+    assert "ix_client_notes_organization_id_client_id_id" in plan, plan
+    assert "ix_audit_events_organization_id_client_id_number" in plan, plan
+
+
+async def _written_about(crowd: Crowd, many: int) -> None:
+    """Write so many notes on, and decide so often on, each of some clients."""
+    organization, author = crowd.made.id, crowd.made.staff[OA]
+    event = {
+        "organization_id": organization,
+        "at": START,
+        "action": AuditAction.CLIENT_APPROVED,
+        "actor_kind": ActorKind.STAFF,
+        "actor_id": author,
+        "roles": [],
+        "departments": [],
+        "changes": [],
+        "times": 1,
+        "previous_hash": "",
+        "hash": "",
+    }
+
+    async def work(connection: AsyncConnection) -> None:
+        ours = select(Client.id).where(Client.organization_id == organization).limit(100)
+        about = [id for id in (await connection.scalars(ours)).all() for _ in range(many)]
+        last = await connection.scalar(select(func.max(AuditEvent.number))) or 0
+        note = {"organization_id": organization, "author_id": author, "created_at": START}
+        notes = [{**note, "client_id": id, "text": "Rings."} for id in about]
+        events = [
+            {**event, "number": number, "client_id": id}
+            for number, id in enumerate(about, start=last + 1)
+        ]
+        await connection.execute(insert(ClientNote), notes)
+        await connection.execute(insert(AuditEvent), events)
+
+    await crowd.database.write(work)
+    await crowd.database.write(lambda connection: connection.execute(text("ANALYZE")))
 
 
 async def test_a_list_of_a_department_is_walked_too(crowd: Crowd) -> None:
