@@ -18,14 +18,11 @@ export class Failed extends Error {
   }
 }
 
-/** There was no answer. `closed` is the code with which a socket was closed (docs/live.md). */
+/** There was no answer, or there are no more. */
 export class Away extends Error {
   override readonly name = "Away";
 
-  constructor(
-    cause: unknown,
-    readonly closed?: number,
-  ) {
+  constructor(cause: unknown) {
     super("The portal did not answer.", { cause });
   }
 }
@@ -40,11 +37,5 @@ export function dataOf<Data>({ data, error }: OperationResult<Data>): Data {
 function reason({ graphQLErrors, networkError }: CombinedError): Error {
   const first = graphQLErrors[0];
   if (first) return new Failed(String(first.extensions["code"]), first.message);
-  if (networkError instanceof SignedOut) return networkError;
-  return new Away(networkError, closeCode(networkError));
-}
-
-function closeCode(event: unknown): number | undefined {
-  if (typeof event !== "object" || event === null || !("code" in event)) return undefined;
-  return typeof event.code === "number" ? event.code : undefined;
+  return networkError instanceof SignedOut ? networkError : new Away(networkError);
 }

@@ -9,8 +9,7 @@ import {
 import { pause } from "./patience.js";
 import type { Portal } from "./portal.js";
 
-/** The socket is closed with it when the session is over. */
-const FORBIDDEN = 4403;
+const COMES_BACK = new Set(["SERVICE_UNAVAILABLE", "UNAUTHENTICATED"]);
 
 /** Where the list of changes ends now; none where nothing has happened yet. */
 export async function lastChange(portal: Portal): Promise<string | null> {
@@ -23,24 +22,24 @@ export async function* changes(
   after: string | null,
 ): AsyncGenerator<ChangeFragment, never> {
   let cursor = after;
-  let isSessionOver = false;
   for (let tried = 1; ; tried += 1) {
     try {
-      if (isSessionOver) await portal.session.refresh();
       const begun = () => (tried = 0);
       for await (const change of changesUntilCutOff(portal, cursor, begun)) {
         yield change;
         cursor = change.id;
       }
     } catch (error) {
-      isSessionOver = endedSession(error);
-      if (!isSessionOver && !mayComeBack(error)) throw error;
+      if (!mayComeBack(error)) throw error;
     }
     await pause(tried);
   }
 }
 
-/** First what happened while nobody listened, then what happens. */
+/**
+ * First what happened while nobody listened, then what happens. Asking for the first is what
+ * refreshes the session where a socket was closed because its token had run out.
+ */
 async function* changesUntilCutOff(
   portal: Portal,
   after: string | null,
@@ -79,12 +78,7 @@ async function* changesSince(
   }
 }
 
-function endedSession(error: unknown): boolean {
-  return error instanceof Failed
-    ? error.code === "UNAUTHENTICATED"
-    : error instanceof Away && error.closed === FORBIDDEN;
-}
-
 function mayComeBack(error: unknown): boolean {
-  return error instanceof Failed ? error.code === "SERVICE_UNAVAILABLE" : error instanceof Away;
+  if (error instanceof Failed) return COMES_BACK.has(error.code);
+  return error instanceof Away;
 }

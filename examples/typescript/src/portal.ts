@@ -80,7 +80,6 @@ export class Portal {
     return authExchange(async ({ appendHeaders }) => ({
       addAuthToOperation: (operation) => appendHeaders(operation, this.session.shown()),
       didAuthError: ({ graphQLErrors }) =>
-        this.session.isOpen &&
         graphQLErrors.some(({ extensions }) => extensions["code"] === "UNAUTHENTICATED"),
       refreshAuth: () => this.session.refresh(),
     }));

@@ -17,15 +17,9 @@ export class Session {
   /** Asks without showing a token, as whoever signs in or refreshes must. */
   readonly #door: Client;
   #tokens: TokensFragment | undefined;
-  #refreshing: Promise<void> | undefined;
 
   constructor(url: string) {
     this.#door = new Client({ url, exchanges: [fetchExchange], fetch: hurried });
-  }
-
-  /** Whether somebody is signed in, as far as is known here. */
-  get isOpen(): boolean {
-    return this.#tokens !== undefined;
   }
 
   /** What says who asks: headers of a request, or the payload of `connection_init`. */
@@ -40,14 +34,6 @@ export class Session {
     return login.userErrors;
   }
 
-  /** Gets new tokens; whoever asks meanwhile waits for the same. Throws `SignedOut`, `Away`. */
-  refresh(): Promise<void> {
-    this.#refreshing ??= this.#renew().finally(() => {
-      this.#refreshing = undefined;
-    });
-    return this.#refreshing;
-  }
-
   /** Ends it, also if its access token has run out. */
   async signOut(): Promise<void> {
     const tokens = this.#tokens;
@@ -58,7 +44,8 @@ export class Session {
     dataOf(await this.#door.mutation(LogoutDocument, { refreshToken }, context));
   }
 
-  async #renew(): Promise<void> {
+  /** Gets new tokens. One at a time: urql's `authExchange` lets all others wait. */
+  async refresh(): Promise<void> {
     if (!this.#tokens) throw new SignedOut("Nobody is signed in.");
     const { refreshToken } = this.#tokens;
     // If the answer is lost, the same token may be shown again at once.
