@@ -22,10 +22,12 @@ export class Socket {
       retryAttempts: 0,
       keepAlive: PING_MS,
       on: {
-        ping: () => {
-          silence = setTimeout(() => this.#client.terminate(), PONG_MS);
+        ping: (isTheirs) => {
+          if (!isTheirs) silence = setTimeout(() => this.#client.terminate(), PONG_MS);
         },
-        pong: () => clearTimeout(silence),
+        pong: (isTheirs) => {
+          if (isTheirs) clearTimeout(silence);
+        },
         closed: () => clearTimeout(silence),
       },
     });
