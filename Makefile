@@ -11,6 +11,9 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 # What browsers run is built where Node is; without it all works, and /graphql says so.
 BUILT := $(if $(shell command -v npm),web/built/manifest.json)
 
+# So are the libraries of the TypeScript example, for its tests.
+EXAMPLE := $(if $(shell command -v npm),examples/typescript/node_modules/.package-lock.json)
+
 # A .venv whose Python is gone is made anew.
 $(shell test -x $(PYTHON) || rm -rf .venv)
 
@@ -20,7 +23,7 @@ $(shell test -x $(PYTHON) || rm -rf .venv)
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-install: $(DEV) $(BUILT) ## Set up .venv, and GraphiQL where Node is there.
+install: $(DEV) $(BUILT) $(EXAMPLE) ## Set up .venv, and what needs Node where that is.
 
 demo: $(RUN) $(BUILT) ## Serve a small clinic with a login for every role on 127.0.0.1:8000.
 	@$(PYTHON) -m portal demo $(ARGS)
@@ -28,7 +31,7 @@ demo: $(RUN) $(BUILT) ## Serve a small clinic with a login for every role on 127
 serve: $(RUN) $(BUILT) ## Serve what the environment says (DATABASE_URL, PUBLIC_URL, SECRET_KEY, …).
 	@$(PYTHON) -m portal serve $(ARGS)
 
-test: $(DEV) $(BUILT) ## Run every test, on SQLite and on a PostgreSQL that starts by itself.
+test: $(DEV) $(BUILT) $(EXAMPLE) ## Run every test, on SQLite and on a PostgreSQL that starts by itself.
 	$(PYTHON) -m pytest -n auto $(ARGS)
 
 test-browser: $(DEV) $(BUILT) ## Click through the pages in Chromium (Debian's, or what CHROMIUM names).
@@ -72,6 +75,7 @@ lock: $(DEV) ## Write the lock files anew after a change of pyproject.toml (ARGS
 
 clean: ## Remove .venv, GraphiQL and the caches; var/ and its data stay.
 	rm -rf web/built web/node_modules
+	cd examples/typescript && rm -rf built node_modules src/generated.ts
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -99,3 +103,7 @@ $(DEV): requirements-dev.lock $(RUN)
 web/built/manifest.json: web/package-lock.json web/vite.config.js $(shell find web/src -type f)
 	@echo "Building GraphiQL …"
 	@cd web && npm ci --silent && npm run --silent build || echo "GraphiQL was not built; all else works." >&2
+
+examples/typescript/node_modules/.package-lock.json: examples/typescript/package-lock.json
+	@echo "Installing what the TypeScript example needs …"
+	@cd examples/typescript && npm ci --silent || echo "Its tests are left out; all else works." >&2

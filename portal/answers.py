@@ -13,6 +13,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 GRAPHQL = b"application/graphql-response+json; charset=utf-8"
 JSON = b"application/json; charset=utf-8"
+EVENTS = b"text/event-stream; charset=utf-8"
 HTML = b"text/html; charset=utf-8"
 
 SAFE: Headers = (

@@ -2,7 +2,7 @@
 
 `POST` with a JSON body. The answer is `application/graphql-response+json` for who accepts that,
 with a status that tells what became of the operation; for others it is `application/json`, and 200
-for whatever was an operation. Who accepts `text/event-stream` gets one answer after the other.
+for whatever was an operation. Who likes `text/event-stream` best gets one answer after the other.
 `GET` is for people with a browser, who get a page.
 """
 
@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 from portal import explorer
-from portal.answers import GRAPHQL, JSON, RETRY, Answer, Headers, bad
+from portal.answers import EVENTS, GRAPHQL, JSON, RETRY, Answer, Headers, bad
 from portal.asked import asked
 from portal.call import Call
 from portal.following import Following
 from portal.media import accepted
 from portal.operations import Operations, bearer
 from portal.pages import Desk
-from portal.stream import EVENTS, Stream, single
+from portal.stream import Stream, single
 from resolvers import Context
 from schema import ErrorCode, Live, Response
 
@@ -52,21 +52,18 @@ class Edge:
         """The answer to one request. Raises `Refusal`, `Unavailable` and `Gone`."""
         if scope["method"] != "POST":
             return self._page(call, scope)
-        if EVENTS in call.headers.get(b"accept", b"").lower():
+        kind = accepted(call.headers.get(b"accept"))
+        if kind == EVENTS:
             return await self._stream(call, scope, receive)
         facts = call.begin()
-        kind = accepted(call.headers.get(b"accept"))
         if kind is None:
             raise bad(406, f"The answer is {GRAPHQL.decode()} or {JSON.decode()}.")
         call.kind = kind
         said = await asked(call.headers, receive)
         facts["document"] = said.digest
-        key = call.headers.get(b"idempotency-key")
         with self._operations.place():
             context = await self._context(call, scope)
-            found, failed = await self._operations.run(
-                facts, context, said, None if key is None else key.decode("latin-1")
-            )
+            found, failed = await self._operations.run(facts, context, said, _key(call))
         if failed is None:
             return Answer(200, call.kind, found.body)
         return _with_errors(call.kind, found, failed)
@@ -77,7 +74,9 @@ class Edge:
         call.kind = GRAPHQL
         said = await asked(call.headers, receive)
         with self._operations.place():
-            found = await self._operations.follow(facts, lambda: self._context(call, scope), said)
+            found = await self._operations.follow(
+                facts, lambda: self._context(call, scope), said, _key(call)
+            )
         if isinstance(found, Live):
             return Stream(self._following.responses(found), receive)
         if found.ran:
@@ -97,6 +96,11 @@ class Edge:
         if b"text/html" not in call.headers.get(b"accept", b"").lower():
             raise bad(405, "Send a POST.", ((b"allow", b"POST"),))
         return explorer.page(self._desk.form_token(Request(scope)))
+
+
+def _key(call: Call) -> str | None:
+    key = call.headers.get(b"idempotency-key")
+    return None if key is None else key.decode("latin-1")
 
 
 def _with_errors(kind: bytes, found: Response, said: dict[str, Any]) -> Answer:

@@ -1,17 +1,22 @@
-"""Which of our two kinds of answer a caller accepts best (RFC 9110, 12.5.1)."""
+"""Which of our kinds of answer a caller accepts best (RFC 9110, 12.5.1)."""
 
 from functools import lru_cache
 
-from portal.answers import GRAPHQL, JSON
+from portal.answers import EVENTS, GRAPHQL, JSON
 
-_OURS = {GRAPHQL: b"application/graphql-response+json", JSON: b"application/json"}
+_OURS = {
+    GRAPHQL: b"application/graphql-response+json",
+    JSON: b"application/json",
+    EVENTS: b"text/event-stream",
+}
 
 
 @lru_cache(256)
 def accepted(accept: bytes | None) -> bytes | None:
-    """The content type to answer with; None when neither is accepted.
+    """The content type to answer with; None when none is accepted.
 
-    Who says nothing, or takes anything, gets plain JSON; who takes both alike gets GraphQL's own.
+    Who says nothing, or takes anything, gets plain JSON; who takes several alike gets GraphQL's
+    own, and events last: clients name them beside the others for all that they ask.
     """
     if accept is None or not accept.strip():
         return JSON
@@ -19,7 +24,7 @@ def accepted(accept: bytes | None) -> bytes | None:
     found = {kind: _best(media, ranges) for kind, media in _OURS.items()}
     # By quality, then by how closely it was named, then in our order.
     best = max(_OURS, key=found.__getitem__)
-    if found[JSON][1] < 2 and found[GRAPHQL][1] < 2:
+    if all(closeness < 2 for _, closeness in found.values()):
         best = JSON
     return best if found[best][0] > 0 else None
 

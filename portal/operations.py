@@ -57,7 +57,9 @@ class Operations:
         """Who asks, by the access token that came along."""
         return await self.service.context(token, call.source, call.id)
 
-    async def follow(self, facts: dict[str, Any], enter: Enter, said: Asked) -> Response | Live:
+    async def follow(
+        self, facts: dict[str, Any], enter: Enter, said: Asked, key: str | None = None
+    ) -> Response | Live:
         """What goes on being answered, or the response; `enter` as in `Api.follow`."""
         facts["document"] = said.digest
 
@@ -66,7 +68,7 @@ class Operations:
             facts["caller"] = _caller(context.actor)
             return context
 
-        found = await self._api.follow(entered, *said)
+        found = await self._api.follow(entered, *said, idempotency_key=key)
         if isinstance(found, Live):
             facts["operation"], facts["outcome"] = _name(said, ran=True), ["OK"]
         else:

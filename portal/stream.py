@@ -5,14 +5,12 @@ import contextlib
 
 from starlette.types import Receive, Send
 
-from portal.answers import Headers, added
+from portal.answers import EVENTS, Headers, added
 from portal.following import Responses
 from schema import Response
 
-EVENTS = b"text/event-stream"
-
 _HEADERS: Headers = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"content-type", EVENTS),
     (b"x-accel-buffering", b"no"),  # proxies pass on each event as it comes
 )
 _COMPLETE = b"event: complete\ndata:\n\n"

@@ -102,17 +102,19 @@ class Api:
         text: str,
         variables: dict[str, Any] | None = None,
         operation_name: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Response | Live:
         """What goes on being answered; for all else than a subscription, its response.
 
-        `enter` gives the caller's context anew each time that something is told.
+        `enter` gives the caller's context anew each time that something is told; the
+        `idempotency_key` is as in `execute`.
         """
         context = await enter()
         begun = self._begin(context, text, variables, operation_name)
         if isinstance(begun.executor, list):
             return begun.costing(refused(begun.executor))
         if not begun.executor.is_subscription:
-            return await self.execute(context, text, variables, operation_name)
+            return await self.execute(context, text, variables, operation_name, idempotency_key)
         try:
             return Live(begun.executor, enter, self._limits.seconds, await latest(context))
         except Unavailable as cause:

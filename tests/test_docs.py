@@ -15,7 +15,7 @@ from schema import ErrorCode
 from tests import operations
 from tests.crash.programs import ROOT
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")])
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _TEST = re.compile(r"`([\w/]+\.py)::((?:\w+::)?test_\w+)`")

@@ -3,53 +3,20 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from examples.python.portal_client import Failed, Portal, Refused, SignedOut, approve_all
-from models import Client, Database, Session
+from models import Client
 from models import ClientStatus as Status
-from tests.conftest import Clinics, Databases
-from tests.crash.programs import ROOT, environment, server
-from tests.mailbox import Mailbox
-from tests.world import PASSWORD, START, Clinic
+from tests.clients.place import Place
+from tests.crash.programs import ROOT
+from tests.world import PASSWORD
 
 EXAMPLE = ROOT / "examples" / "python" / "portal_client.py"
-
-
-class Place(NamedTuple):
-    """A server with the clinic in its database."""
-
-    address: str
-    database: Database
-    clinic: Clinic
-
-    async def status(self, name: str) -> Status | None:
-        wanted = select(Client.status).where(Client.id == self.clinic.key(name))
-        return await self.database.read(lambda c: c.scalar(wanted))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def place(
-    request: pytest.FixtureRequest,
-    clinics: Clinics,
-    databases: Databases,
-    mailbox: Mailbox,
-    tmp_path: Path,
-) -> AsyncIterator[Place]:
-    template, clinic = await clinics.made(request.param)
-    url = await databases.copy(template, tmp_path)
-    database = Database(url)
-    async with server(environment(url, mailbox), tmp_path) as running:
-        yield Place(str(running.client.base_url), database, clinic)
-    await database.close()
-    if request.param == "postgresql":
-        await databases.drop(url)
 
 
 class Lossy(httpx2.HTTPTransport):
@@ -141,13 +108,11 @@ async def test_a_session_is_refreshed_when_it_has_run_out_also_if_the_answer_is_
 ) -> None:
     network = Lossy("SessionRefresh")
     portal = await signed_in(place, "dora", network, "PORTAL")
-    over = update(Session).values(access_expires_at=START)
-    await place.database.write(lambda c: c.execute(over))
+    await place.expire()
     assert await asyncio.to_thread(portal.ask, "Departments")
     assert network.sent == ["Login", "Departments", *["SessionRefresh"] * 2, "Departments"]
 
-    ended = update(Session).values(ended_at=START)
-    await place.database.write(lambda c: c.execute(ended))
+    await place.end()
     with pytest.raises(SignedOut):
         await asyncio.to_thread(portal.ask, "Departments")
     portal.close()

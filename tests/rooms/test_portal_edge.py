@@ -18,6 +18,7 @@ from tests.world import LOGIN, REGISTER, Clinic, World
 
 NEW = "application/graphql-response+json"
 OLD = "application/json"
+STREAM = "text/event-stream"
 ROOT = Path(__file__).parents[2]
 
 WHO = '{"query": "{ viewer { surface } }"}'
@@ -278,6 +279,14 @@ async def test_nothing_asked_is_a_fault_of_ours(empty_world: World, document: st
         ("*/*;q=0", None),
         (",;,", None),
         ("/", None),
+        (STREAM, STREAM),
+        (f"{STREAM.upper()}, multipart/mixed", STREAM),
+        (f"{STREAM}, */*", STREAM),
+        (f"{STREAM}, {OLD};q=0.9", STREAM),
+        (f"{NEW}, application/graphql+json, {OLD}, {STREAM}, multipart/mixed", NEW),
+        (f"{STREAM}, {OLD}", OLD),
+        (f"{STREAM};q=0.9, {OLD}", OLD),
+        (f"{STREAM};q=0", None),
     ],
 )
 def test_of_what_is_accepted_the_best_is_taken(accept: str, kind: str | None) -> None:

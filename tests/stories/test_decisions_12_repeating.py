@@ -72,6 +72,22 @@ async def test_e06_what_comes_again_under_its_key_is_done_once_and_answered_to_t
         assert same_headers(answer) == same_headers(first)
 
 
+async def test_e06_what_is_answered_as_an_event_is_done_once_too(
+    world: World, clinic: Clinic
+) -> None:
+    headers = {
+        "accept": "text/event-stream",
+        "authorization": f"Bearer {clinic.token('dora')}",
+        "idempotency-key": KEY,
+    }
+    body = {"query": CREATE, "variables": nora(clinic)}
+    first = await world.http.post("/graphql", json=body, headers=headers)
+    assert b'"userErrors":[]' in first.content
+    async with world.unchanged():
+        again = await world.http.post("/graphql", json=body, headers=headers)
+    assert again.content == first.content
+
+
 async def test_e06_another_document_under_the_same_key_is_refused(
     world: World, clinic: Clinic
 ) -> None:
