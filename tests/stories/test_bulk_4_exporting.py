@@ -216,8 +216,9 @@ async def test_each_page_takes_two_statements_and_all_of_it_one_transaction(
     world: World, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = await crowd(world, clinic, 2500)
-    planned, ran = world.database._planned, []
+    planned = world.database._planned
     fetch = planned.fetch
+    ran: list[str] = []
 
     async def noting(statement: str, arguments: list[Any]) -> Any:
         if "pg_notify" not in statement:  # which tells other servers, by and by
