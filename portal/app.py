@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from portal import built, logs
+from portal.download import downloads
 from portal.edge import Edge
 from portal.following import Following
 from portal.gate import Gate
@@ -49,6 +50,7 @@ class Portal(Starlette):
             Route("/schema.graphql", _schema),
             assets(),
             built.files(),
+            *downloads(self._operations, desk),
             *more,
             *desk.routes(),
         ]

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, BinaryIO, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -21,10 +22,14 @@ from models.migrate import head
 from permissions import Sealed
 from portal import demo as demonstration
 from portal import life, logs
-from portal.importing import Errand, Report, Unusable, import_file
+from portal.acting import Unusable
+from portal.answers import Refusal
+from portal.exporting import Export, Format, in_the_name_of
+from portal.importing import Errand, Report, import_file
 from portal.populate import populate as fill
 from portal.service import Service, delivering, service, utc_now
 from portal.settings import BadSettings, Settings
+from portal.whole import whole
 from resolvers import (
     Context,
     Founding,
@@ -39,6 +44,7 @@ from resolvers import (
     verify,
 )
 from schema import (
+    Api,
     Weight,
     build,
     differences,
@@ -59,6 +65,16 @@ LIMITS = ROOT / "docs" / "limits.md"
 POPULATED_PASSWORD = "a portal full of people"  # noqa: S105 - of made-up people
 
 T = TypeVar("T")
+
+
+class Listed(StrEnum):
+    """One of the three lists of clients, or all of them."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    ALL = "all"
+
 
 commands = typer.Typer(
     help="The VTConnect client-management API.",
@@ -223,6 +239,50 @@ def import_clients(
         fail("Interrupted. Run it again, and it goes on where it was.", 1)
     if report.bad:
         raise SystemExit(1)
+
+
+@commands.command("export-clients")
+def export_clients(
+    organization: Annotated[str, typer.Option(help="The organization's name in addresses.")],
+    username: Annotated[
+        str, typer.Option("--as", help="The staff member in whose name it is done, by username.")
+    ],
+    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.CSV,
+    status: Annotated[Listed, typer.Option(help="Which clients.")] = Listed.ACTIVE,
+    output: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="The file to write, instead of standard output."),
+    ] = None,
+) -> None:
+    """Export the clients whom a staff member manages, as CSV or JSON lines.
+
+    Exit 1 if it was interrupted; a file is there only when it is whole.
+    """
+    filters = {"status": None if status is Listed.ALL else status.name}
+    is_shown = errors.is_terminal and (output is not None or not sys.stdout.isatty())
+
+    async def work(progress: Progress, file: BinaryIO) -> int:
+        async with service(Settings.read()) as made:
+            ask = in_the_name_of(made.services, Api(), organization, username)
+            export = Export(ask, form, filters)
+            total = await export.begin()
+            task = progress.add_task("Clients", total=total)
+            async for part in export.parts():
+                file.write(part)
+                progress.update(task, completed=export.rows)
+        return export.rows
+
+    try:
+        with Progress(console=errors, disable=not is_shown) as progress, whole(output) as file:
+            rows = run(work(progress, file))
+            if rows is None:
+                fail("Interrupted. What was written is not all of it.", 1)
+    except Unusable as unusable:
+        fail(str(unusable))
+    except Refusal as refusal:
+        fail(str(refusal), 1)
+    if output:
+        print(f"{rows} exported.")
 
 
 @commands.command()

@@ -37,7 +37,7 @@ STATUSES: dict[str, int] = {
 FORM_TOKEN = b"x-form-token"
 """With it a page of ours asks as whoever is signed in at the pages, by their cookie."""
 
-_CHALLENGE = ((b"www-authenticate", b"Bearer"),)
+CHALLENGE = ((b"www-authenticate", b"Bearer"),)
 
 
 class Edge:
@@ -119,7 +119,7 @@ def _with_errors(kind: bytes, found: Response, said: dict[str, Any]) -> Answer:
     if found.ran:
         return Answer(PARTIAL, kind, found.body)
     status = STATUSES.get(errors[0]["extensions"]["code"], 400)
-    return Answer(status, kind, found.body, _CHALLENGE if status == 401 else ())
+    return Answer(status, kind, found.body, CHALLENGE if status == 401 else ())
 
 
 def _wait(error: dict[str, Any]) -> Headers:

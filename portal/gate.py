@@ -14,6 +14,7 @@ from models import Unavailable
 from portal import logs
 from portal.answers import HTTPS_ONLY, SAFE, Answer, Headers, Refusal, added, away, bad
 from portal.call import Call, Gone
+from portal.download import FOLDER
 from portal.health import Health
 from portal.settings import Settings
 from portal.socket import Facts, Socket
@@ -150,9 +151,11 @@ class Gate:
                 raise bad(400, "A header that may come once came twice.")
         if not self._is_ours(headers.get(b"host", b"")) and path not in self._health.doors:
             raise bad(400, "The Host header names none of this server's hosts.")
-        if path in ("/graphql", "/graphql/"):
-            if scope["method"] == "OPTIONS" and headers.get(b"origin") in self._origins:
-                return Answer(204, headers=_PREFLIGHT)
+        is_graphql = path in ("/graphql", "/graphql/")
+        is_shared = is_graphql or path.startswith(FOLDER)
+        if is_shared and scope["method"] == "OPTIONS" and headers.get(b"origin") in self._origins:
+            return Answer(204, headers=_PREFLIGHT)
+        if is_graphql:
             return await self._graphql(call, scope, receive)
         await self._rest({**scope, "call": call}, receive, _with_headers(call, send))
         return None

@@ -9,8 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from models import sort_key
-from permissions import Permission, stand_in
+from models import ClientStatus, sort_key
+from permissions import Permission
+from portal.acting import Unusable, acting
+from portal.cells import COLUMNS, TAKEN, plain
 from resolvers import (
     MOST_ROWS,
     Code,
@@ -21,20 +23,17 @@ from resolvers import (
     clients_import,
     departments_by_name,
     there_already,
-    username_key,
 )
 
 REQUIRED = ("firstName", "lastName", "email", "dateOfBirth")
-COLUMNS = (*REQUIRED, "phone", "department")
-"""What the first line names, in any order; those that are not required may be left out."""
+"""What the first line names, in any order.
+
+Others of what is `TAKEN` may be left out, and the other columns of an export may be there.
+"""
 
 _FIELDS = {"departmentId": "department"}
 
 Tell = Callable[[int, str, str], None]
-
-
-class Unusable(Exception):
-    """Nothing (more) can be imported of the file; what came before stays."""
 
 
 @dataclass(slots=True)
@@ -85,13 +84,8 @@ async def import_file(
 
 
 async def _acting(services: Services, errand: Errand) -> Context:
-    key = username_key(errand.username)
-    actor = key and await stand_in(services.database, errand.organization, key)
-    if not actor:
-        raise Unusable(f"--as: {errand.organization} has no active staff {errand.username!r}.")
-    if not actor.holds(Permission.CLIENT_CREATE):
-        raise Unusable(f"--as: {errand.username} may not create clients.")
-    return Context(services, actor)
+    needed = Permission.CLIENT_CREATE, "create clients"
+    return await acting(services, errand.organization, errand.username, *needed)
 
 
 def _lines(reader: Any, departments: Mapping[str, str], invite: bool) -> Iterator[_Line]:
@@ -115,7 +109,7 @@ def _check(header: Sequence[str]) -> None:
     unknown = [name for name in header if name not in COLUMNS or header.count(name) > 1]
     if missing or unknown:
         named = f"is without {', '.join(missing)}" if missing else f"names {', '.join(unknown)}"
-        raise Unusable(f"line 1 {named}. The columns are {', '.join(COLUMNS)}.")
+        raise Unusable(f"line 1 {named}. The columns are {', '.join(TAKEN)}.")
 
 
 def _line(
@@ -127,7 +121,7 @@ def _line(
 ) -> _Line:
     if len(cells) != len(header):
         return _Line(number, None, {"": f"There are {len(cells)} cells for {len(header)} columns."})
-    said = dict(zip(header, map(str.strip, cells), strict=True))
+    said = {name: plain(cell.strip()) for name, cell in zip(header, cells, strict=True)}
     wrong = {}
     born = _date(said["dateOfBirth"])
     if born is None:
@@ -136,6 +130,8 @@ def _line(
     department_id = departments.get(sort_key(named))
     if named and department_id is None:
         wrong["department"] = "There is no such department."
+    if said.get("status", "") not in {"", ClientStatus.ACTIVE}:
+        wrong["status"] = "Who is imported is active: leave out who is not."
     if born is None or wrong:
         return _Line(number, None, wrong)
     client = NewClient(

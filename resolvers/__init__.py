@@ -48,6 +48,7 @@ from resolvers.departments import (
 )
 from resolvers.encrypting import encrypt_anew
 from resolvers.errors import Choice, Code, Problem, Refused, Stopped
+from resolvers.exporting import clients_exported
 from resolvers.faults import BadArgument, Missing
 from resolvers.filing import departments_by_name, there_already
 from resolvers.grants import NewGrant
@@ -191,6 +192,7 @@ __all__ = [
     "client_update",
     "clients",
     "clients_approve",
+    "clients_exported",
     "clients_import",
     "clients_reject",
     "count_over",

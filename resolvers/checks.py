@@ -37,6 +37,7 @@ RESERVED_SLUGS = frozenset(
         "app",
         "assets",
         "docs",
+        "export",
         "favicon",
         "graphql",
         "healthz",

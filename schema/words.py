@@ -245,6 +245,7 @@ _explain(
     CLIENT_REACTIVATED="A client was made active again.",
     CLIENT_INVITATION_RESENT="A client's invitation was sent by staff, again or at last.",
     CLIENT_NOTE_ADDED="A manager wrote an internal note on a client.",
+    CLIENTS_EXPORTED="Clients were taken along as a file; `changes` say which, and how many.",
     ASSOCIATION_CREATED="A client and a practitioner were associated.",
     ASSOCIATION_CHANGED="An association moved to another department.",
     ASSOCIATION_REMOVED="An association ended.",

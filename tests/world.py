@@ -217,8 +217,10 @@ class Mail:
 
 async def _check(answer: httpx2.Response) -> None:
     """Whatever a test is about, no answer tells what it should not."""
-    if "json" in answer.headers.get("content-type", ""):
-        told.check(orjson.loads(await answer.aread()))
+    kind = answer.headers.get("content-type", "")
+    if "json" in kind and (said := await answer.aread()):
+        for one in said.splitlines() if "jsonl" in kind else [said]:
+            told.check(orjson.loads(one))
 
 
 class World:

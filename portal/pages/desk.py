@@ -66,9 +66,25 @@ class Desk:
         self._admit(request, form_token)
         visitor = self._visitor(call, request)
         await visitor.arrive()
-        answer = self._keeping(visitor.visit, request, Response())
-        call.more += tuple(one for one in answer.raw_headers if one[0] == b"set-cookie")
+        self._send_along(call, visitor.visit, request)
         return visitor
+
+    async def hand_over(self, call: Call, request: Request) -> str | None:
+        """The access token of whoever is signed in, for a file that a page links to; or None.
+
+        The session is refreshed first, so that its token lasts while the file is sent. Raises
+        `Refusal` for links of others.
+        """
+        visit = self._cookies.read(request)
+        if visit is None or not visit.access_token:
+            return None
+        if not self._cookies.is_wanted_here(request):
+            raise Refusal(403, ErrorCode.FORBIDDEN, "This was linked to by somebody else's page.")
+        visitor = self._visitor(call, request)
+        await visitor.enter()
+        await visitor.refresh()
+        self._send_along(call, visitor.visit, request)
+        return visitor.visit.access_token
 
     async def _serve(self, page: Page, request: Request) -> Response:
         call = _call(request)
@@ -122,6 +138,11 @@ class Desk:
         if visit != self._cookies.read(request):
             self._cookies.write(answer, visit)
         return answer
+
+    def _send_along(self, call: Call, visit: Visit, request: Request) -> None:
+        """Let an answer that is not the desk's own bring the cookie, where it is a new one."""
+        answer = self._keeping(visit, request, Response())
+        call.more += tuple(one for one in answer.raw_headers if one[0] == b"set-cookie")
 
     @property
     def _digest(self) -> Digest:

@@ -70,9 +70,21 @@ class Cookies:
 
     def is_from_here(self, request: Request) -> bool:
         """Whether a page of ours sends the form: browsers say of which origin it is."""
+        return self._is_ours(request, request.headers.get("origin", ""))
+
+    def is_wanted_here(self, request: Request) -> bool:
+        """Whether a page of ours links to what is asked for, or somebody typed the address.
+
+        Where browsers do not say so, as where there is no TLS, they say which page it was.
+        """
+        site = request.headers.get("sec-fetch-site")
+        if site is not None:
+            return site in ("same-origin", "none")
+        return self._is_ours(request, _origin(request.headers.get("referer", "")))
+
+    def _is_ours(self, request: Request, origin: str) -> bool:
         host = request.headers.get("host", "")
-        ours = (self._origin, f"https://{host}", f"http://{host}")
-        return request.headers.get("origin") in ours
+        return origin in (self._origin, f"https://{host}", f"http://{host}")
 
     @property
     def _name(self) -> str:
@@ -84,4 +96,12 @@ class Cookies:
 
     @property
     def _origin(self) -> str:
-        return "{0.scheme}://{0.netloc}".format(urlsplit(self.public_url)).lower()
+        return _origin(self.public_url)
+
+
+def _origin(address: str) -> str:
+    """The origin of an address, as browsers name it; nothing good where it is none."""
+    try:
+        return "{0.scheme}://{0.netloc}".format(urlsplit(address)).lower()
+    except ValueError:
+        return ""

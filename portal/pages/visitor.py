@@ -39,7 +39,7 @@ class Told:
 
 
 class Visitor:
-    """A browser's request to a page. `visit` is what it will keep, and `arrive` comes first.
+    """A browser's request to a page. `visit` is what it will keep; `arrive` or `enter` comes first.
 
     After that `context` is what operations of who is there run in.
     """
@@ -54,14 +54,21 @@ class Visitor:
 
     async def arrive(self) -> None:
         """Find out who it is. A session whose access token has run out is refreshed, once."""
+        await self.enter()
+        if self.context.expired:
+            await self.refresh()
+
+    async def enter(self) -> None:
+        """Find out who it is, by the access token as it is."""
         token = self.visit.access_token or None
         self.context = await self._operations.context(self._call, token)
-        if self.context.expired:
-            told = await self.ask("session-refresh", {"refreshToken": self.visit.refresh_token})
-            session = told.without_errors()["sessionRefresh"]["session"]
-            self.visit = Visit(self.visit.id, *_tokens(session))
-            token = self.visit.access_token or None
-            self.context = await self._operations.context(self._call, token)
+
+    async def refresh(self) -> None:
+        """Refresh the session, which is over if that cannot be."""
+        told = await self.ask("session-refresh", {"refreshToken": self.visit.refresh_token})
+        session = told.without_errors()["sessionRefresh"]["session"]
+        self.visit = Visit(self.visit.id, *_tokens(session))
+        await self.enter()
 
     async def ask(self, name: str, variables: dict[str, Any]) -> Told:
         """What the API answers to the document of this name."""

@@ -82,7 +82,7 @@ STRANGERS = [
 
 async def test_c10_pages_of_allowed_origins_may_ask_and_read(opens: Opens) -> None:
     async with opens(cors_origins=[APP]) as world:
-        for path in ("/graphql", "/graphql/"):
+        for path in ("/graphql", "/graphql/", "/export/clients.csv"):
             asked = await world.http.options(
                 path, headers={"origin": APP, "access-control-request-method": "POST"}
             )
@@ -93,18 +93,20 @@ async def test_c10_pages_of_allowed_origins_may_ask_and_read(opens: Opens) -> No
         # They can also read why not, whatever went wrong.
         refused = await post(world, **{"origin": APP, "content-encoding": "gzip"})
         assert (refused.status_code, allowed(refused)) == (415, READ)
-        schema = await world.http.get("/schema.graphql", headers={"origin": APP})
-        assert (schema.status_code, allowed(schema)) == (200, READ)
+        for path, status in (("/schema.graphql", 200), ("/export/clients.csv", 401)):
+            answer = await world.http.get(path, headers={"origin": APP})
+            assert (answer.status_code, allowed(answer)) == (status, READ)
 
 
 @pytest.mark.parametrize("origin", STRANGERS)
 async def test_c10_pages_of_others_may_do_nothing(opens: Opens, origin: str) -> None:
     for settings in ({}, {"cors_origins": [APP]}):
         async with opens(**settings) as world:
-            asked = await world.http.options(
-                "/graphql", headers={"origin": origin, "access-control-request-method": "POST"}
-            )
-            assert (asked.status_code, allowed(asked)) == (405, {})
+            for path, method in (("/graphql", "POST"), ("/export/clients.csv", "GET")):
+                asked = await world.http.options(
+                    path, headers={"origin": origin, "access-control-request-method": method}
+                )
+                assert (asked.status_code, allowed(asked)) == (405, {})
             answer = await post(world, origin=origin)
             assert (answer.status_code, allowed(answer)) == (200, {})
             assert "Origin" in answer.headers["vary"]

@@ -52,6 +52,7 @@ HELP = {
     "encrypt-anew": ["PREVIOUS_SECRET_KEY"],
     "purge": ["--yes", "Count the rows that have served their time"],
     "import-clients": ["--organization", "--as", "--invite-later", "--check", "A CSV file."],
+    "export-clients": ["--organization", "--as", "--format", "--status", "--output", "JSON lines"],
     "demo": ["--port", "--directory"],
     "populate": ["--organizations", "--clients", "--seed"],
     "schema": ["--check", "--against", "a line a change, and exit 1 if one breaks clients"],

@@ -187,7 +187,7 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was(
 @pytest.mark.parametrize(
     ("head", "told"),
     [
-        (f"{HEAD},status", "line 1 names status."),
+        (f"{HEAD},hobby", "line 1 names hobby."),
         (f"{HEAD},email", "line 1 names email, email."),
         ("firstName,lastName,email", "line 1 is without dateOfBirth."),
         ("", "line 1 is without firstName, lastName, email, dateOfBirth."),
