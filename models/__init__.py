@@ -14,6 +14,7 @@ from models.second_factor import RecoveryCode, SecondFactor
 from models.service_key import ServiceKey, ServiceKeyGrant
 from models.staff import RoleGrant, Staff
 from models.statement import Query, Record, Rows, Statement, Written, printed
+from models.tally import Tally, tallied
 from models.text import canonical_email, canonical_username, name_key, sort_key, words_of
 from models.throttle import Throttle
 from models.webhook import Delivery, Webhook
@@ -79,6 +80,7 @@ __all__ = [
     "StaffStatus",
     "Statement",
     "Surface",
+    "Tally",
     "Throttle",
     "Unavailable",
     "Webhook",
@@ -93,6 +95,7 @@ __all__ = [
     "parse_id",
     "printed",
     "sort_key",
+    "tallied",
     "within",
     "words_of",
 ]

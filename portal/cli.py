@@ -22,7 +22,9 @@ from permissions import Sealed
 from portal import demo as demonstration
 from portal import life, logs
 from portal.importing import Errand, Report, Unusable, import_file
+from portal.metrics_page import metrics_page
 from portal.populate import populate as fill
+from portal.scraping import scraped
 from portal.service import Service, delivering, service, utc_now
 from portal.settings import BadSettings, Settings
 from resolvers import (
@@ -56,6 +58,7 @@ LETTERS = ROOT / "docs" / "letters.md"
 ERRORS = ROOT / "docs" / "errors.md"
 EVENTS = ROOT / "docs" / "events.md"
 LIMITS = ROOT / "docs" / "limits.md"
+METRICS = ROOT / "docs" / "metrics.md"
 POPULATED_PASSWORD = "a portal full of people"  # noqa: S105 - of made-up people
 
 T = TypeVar("T")
@@ -124,7 +127,8 @@ def courier() -> None:
             print("Delivering letters.", flush=True)
             await told_to_stop.wait()
 
-    run(work())
+    with scraped(settings):
+        run(work())
 
 
 @commands.command("create-organization")
@@ -362,6 +366,7 @@ def docs(
         ERRORS: errors_page(schema),
         EVENTS: events_page(schema),
         LIMITS: limits_page(schema),
+        METRICS: metrics_page(),
     }
     for path, page in pages.items():
         if check:
