@@ -124,11 +124,11 @@ def courier() -> None:
         loop.set_exception_handler(logs.unhandled)
         loop.add_signal_handler(signal.SIGTERM, told_to_stop.set)
         async with service(settings) as made, delivering(made):
-            print("Delivering letters.", flush=True)
-            await told_to_stop.wait()
+            with scraped(settings):
+                print("Delivering letters.", flush=True)
+                await told_to_stop.wait()
 
-    with scraped(settings):
-        run(work())
+    run(work())
 
 
 @commands.command("create-organization")
