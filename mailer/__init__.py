@@ -25,7 +25,7 @@ from mailer.letters import (
 )
 from mailer.mail import Addressed, Mail, TakenLetter, post, post_all
 from mailer.message import Message, compose, mailbox
-from mailer.outbox import Rejected, TryAgain, Undelivered, Void
+from mailer.outbox import Outcome, Rejected, TryAgain, Undelivered, Void
 from mailer.receivers import Receivers, receiver
 from mailer.rendering import Rendered, render
 from mailer.showcase import showcase
@@ -49,6 +49,7 @@ __all__ = [
     "Linked",
     "Mail",
     "Message",
+    "Outcome",
     "PasswordChanged",
     "PasswordReset",
     "Receivers",

@@ -49,7 +49,8 @@ class Courier(Generic[T]):
     """Sees post of a kind off, `concurrency` of it at once, so that a slow one holds up no other.
 
     `clock` is the time, aware. What could not leave is tried again, ever later, until it is
-    `give_up_days` old. No attempt outlasts its lease.
+    `give_up_days` old. No attempt outlasts its lease. `beat` is called after each look into the
+    outbox, or where none is needed, and `ended` when an attempt has come to an end.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class Courier(Generic[T]):
         lease_seconds: float = 60,
         give_up_days: float = 5,
         concurrency: int = 8,
+        beat: Callable[[], None] = lambda: None,
+        ended: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._post = post
@@ -68,6 +71,8 @@ class Courier(Generic[T]):
         self._lease = dt.timedelta(seconds=lease_seconds)
         self._give_up = dt.timedelta(days=give_up_days)
         self._concurrency = concurrency
+        self._beat = beat
+        self._ended = ended
         self._woken = asyncio.Event()
         self._outbox_in_reach = True
         self._more_are_due = False
@@ -87,6 +92,8 @@ class Courier(Generic[T]):
                 while True:
                     self._woken.clear()
                     await self._fill(waiting)
+                    if self._outbox_in_reach:
+                        self._beat()
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(POLL_SECONDS):
                             await self._woken.wait()
@@ -190,6 +197,8 @@ class Courier(Generic[T]):
         outcome = await self._attempt(taken, left * SHARE_OF_LEASE)
         level = logging.INFO if outcome.error is None else logging.WARNING
         _logger.log(level, "%s %s: %s", self._post.kind, taken.id.hex, outcome.state)
+        if outcome.tried:
+            self._ended(outcome)
         self._ledger.note(outcome)
 
     async def _attempt(self, taken: T, seconds: float) -> Outcome:

@@ -16,6 +16,7 @@ from models.second_factor import RecoveryCode, SecondFactor
 from models.service_key import ServiceKey, ServiceKeyGrant
 from models.staff import RoleGrant, Staff
 from models.statement import Query, Record, Rows, Statement, Written, printed
+from models.tally import Tally, tallied
 from models.text import (
     canonical_email,
     canonical_username,
@@ -91,6 +92,7 @@ __all__ = [
     "StaffStatus",
     "Statement",
     "Surface",
+    "Tally",
     "Throttle",
     "Unavailable",
     "Webhook",
@@ -106,6 +108,7 @@ __all__ = [
     "phone_key",
     "printed",
     "sort_key",
+    "tallied",
     "within",
     "words_of",
 ]

@@ -43,6 +43,7 @@ from models.base import NO_NEWS
 from models.reads import AWAY_WORDS, CUT, PostgresqlReads, Reads, SqliteReads
 from models.signals import SIGNAL, listening
 from models.statement import Rows, Statement, Values, Written
+from models.tally import count
 
 T = TypeVar("T")
 
@@ -185,6 +186,8 @@ class Database:
             max_overflow=0,
             **pool,
         )
+        for engine in (self._reads, self._writes):
+            event.listen(engine.sync_engine, "before_cursor_execute", _count)
         event.listen(self._writes.sync_engine, "after_cursor_execute", _notice)
         self._said = _said(parsed, arguments)
         self._planned = _planned_reads(parsed, self._said, connections)
@@ -210,6 +213,7 @@ class Database:
     async def fetch(self, statement: Statement | Written, values: Values) -> Rows:
         """The rows of a statement with these values. Raises `Unavailable`."""
         written = statement.written(self.dialect)
+        count()
         async with _available():
             return written.rows(await self._planned.fetch(written.text, written.arguments(values)))
 
@@ -278,6 +282,17 @@ class Database:
             finally:
                 await raw.execute("PRAGMA foreign_keys = ON")
 
+    @property
+    def in_use(self) -> dict[str, tuple[int, int]]:
+        """How many connections of each pool are at work, and how many can be."""
+        reads: Any = self._reads.pool
+        writes: Any = self._writes.pool
+        return {
+            "planned": (self._planned.busy, self._planned.most),
+            "reads": (reads.checkedout(), reads.size()),
+            "writes": (writes.checkedout(), writes.size()),
+        }
+
     async def close(self) -> None:
         """Let go of every connection."""
         await self._planned.close()
@@ -291,6 +306,13 @@ _CHANGED = "changed"
 def has_changed(connection: AsyncConnection) -> bool:
     """Whether the transaction of a `Database.write` has changed any row so far (but `NO_NEWS`)."""
     return bool(connection.info[_CHANGED])
+
+
+def _count(_connection: Connection, _cursor: Any, *said: Any) -> None:
+    """Of transactions, begin and end are no statements of anybody's."""
+    _statement, _parameters, context, _many = said
+    if context.compiled:
+        count()
 
 
 def _notice(connection: Connection, cursor: Any, *said: Any) -> None:

@@ -37,7 +37,10 @@ SETTINGS = {"datestyle": "ISO", "jit": "off", "plan_cache_mode": "force_generic_
 
 
 class Reads(Protocol):
-    """Connections for reads, outside any transaction."""
+    """Connections for reads, outside any transaction: `busy` of `most` are at work."""
+
+    busy: int
+    most: int
 
     async def fetch(self, text: str, arguments: list[Any]) -> Rows:
         """The rows of a statement. `OSError` when the database is away."""
@@ -60,6 +63,7 @@ class PostgresqlReads:
         self._idle: list[Any] = []
         self._opened: set[Any] = set()
         self._ends: set[asyncio.Task[None]] = set()
+        self.busy, self.most = 0, connections
 
     async def fetch(self, text: str, arguments: list[Any]) -> Rows:
         """The rows; tried once more when the first connection turns out to be dead."""
@@ -68,9 +72,11 @@ class PostgresqlReads:
                 await self._room.acquire()
         else:
             await self._room.acquire()  # at once
+        self.busy += 1
         try:
             return await self._fetch(text, arguments)
         finally:
+            self.busy -= 1
             self._room.release()
 
     async def close(self) -> None:
@@ -129,11 +135,16 @@ class SqliteReads:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reads")
         self._mine = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self.busy, self.most = 0, threads
 
     async def fetch(self, text: str, arguments: list[Any]) -> Rows:
         """The rows, read in a thread."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._attempt, text, arguments)
+        self.busy += 1
+        try:
+            return await loop.run_in_executor(self._threads, self._attempt, text, arguments)
+        finally:
+            self.busy -= 1
 
     async def close(self) -> None:
         """End the threads, and close what they opened."""

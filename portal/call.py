@@ -28,6 +28,6 @@ class Call:
 
     def begin(self) -> dict[str, Any]:
         """What the log will be told of one more operation; nothing is known of it yet."""
-        facts = dict.fromkeys(("operation", "document", "caller", "outcome"))
+        facts = dict.fromkeys(("type", "operation", "document", "caller", "outcome"))
         self.facts.append(facts)
         return facts

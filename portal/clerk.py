@@ -6,6 +6,7 @@ import logging
 import random
 
 from models import Unavailable
+from portal import metrics
 from resolvers import BATCH, Context, Retention, answer_resets, pause_unreachable, sweep
 
 POLL_SECONDS = 5
@@ -33,6 +34,7 @@ async def attend(context: Context, asked: asyncio.Event, retention: Retention) -
                 await asked.wait()
         await asyncio.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 - no secret
         asked.clear()
+        metrics.connected(context.services.database)
         try:
             await answer_resets(context)
             if clock() >= swept_at + SWEEP_SECONDS:
@@ -42,6 +44,7 @@ async def attend(context: Context, asked: asyncio.Event, retention: Retention) -
                 await pause_unreachable(context)
                 if max(went.values(), default=0) < BATCH:
                     swept_at = clock()
+            metrics.beat("clerk")
         except Unavailable:
             continue  # whoever asks is told so, and the next time it may be back
         except Exception as failure:  # noqa: BLE001 - nothing may end the clerk

@@ -26,7 +26,9 @@ from portal.acting import Unusable
 from portal.answers import Refusal
 from portal.exporting import Export, Format, in_the_name_of
 from portal.importing import Errand, Report, import_file
+from portal.metrics_page import metrics_page
 from portal.populate import populate as fill
+from portal.scraping import scraped
 from portal.service import Service, delivering, service, utc_now
 from portal.settings import BadSettings, Settings
 from portal.whole import whole
@@ -62,6 +64,7 @@ LETTERS = ROOT / "docs" / "letters.md"
 ERRORS = ROOT / "docs" / "errors.md"
 EVENTS = ROOT / "docs" / "events.md"
 LIMITS = ROOT / "docs" / "limits.md"
+METRICS = ROOT / "docs" / "metrics.md"
 POPULATED_PASSWORD = "a portal full of people"  # noqa: S105 - of made-up people
 
 T = TypeVar("T")
@@ -137,8 +140,9 @@ def courier() -> None:
         loop.set_exception_handler(logs.unhandled)
         loop.add_signal_handler(signal.SIGTERM, told_to_stop.set)
         async with service(settings) as made, delivering(made):
-            print("Delivering letters.", flush=True)
-            await told_to_stop.wait()
+            with scraped(settings):
+                print("Delivering letters.", flush=True)
+                await told_to_stop.wait()
 
     run(work())
 
@@ -422,6 +426,7 @@ def docs(
         ERRORS: errors_page(schema),
         EVENTS: events_page(schema),
         LIMITS: limits_page(schema),
+        METRICS: metrics_page(),
     }
     for path, page in pages.items():
         if check:

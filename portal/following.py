@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from portal.answers import away
 from portal.health import Health
+from portal.metrics import SUBSCRIPTIONS
 from portal.operations import Operations
 from schema import Live, Response
 
@@ -32,6 +33,7 @@ class Following:
 
     async def _responses(self, live: Live) -> Responses:
         self._running += 1
+        SUBSCRIPTIONS.inc()
         try:
             async for _ in self._operations.service.feed.follow(live.organization_id):
                 if self._health.draining:
@@ -43,3 +45,4 @@ class Following:
                         return
         finally:
             self._running -= 1
+            SUBSCRIPTIONS.dec()

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models import Unavailable
-from portal import logs
+from portal import logs, metrics
 from portal.answers import HTTPS_ONLY, SAFE, Answer, Headers, Refusal, added, away, bad
 from portal.call import Call, Gone
 from portal.download import FOLDER
@@ -83,9 +83,11 @@ class Gate:
             call.status = answer.status
             await answer.send(send, call.more)
         if call.status:
-            milliseconds = round((time.perf_counter() - started) * 1000, 2)
+            seconds = time.perf_counter() - started
+            place = "live" if isinstance(answer, Stream) else self._place(scope["path"])
+            metrics.answered(place, call.status, seconds)
             for facts in call.facts:
-                self._log(call, facts, milliseconds)
+                self._tell_of(call, facts, seconds)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one socket in, if it comes from nowhere else than where requests may come from."""
@@ -101,10 +103,11 @@ class Gate:
         call.status = 101
         started = time.perf_counter()
 
-        def log(facts: Facts) -> None:
-            self._log(call, facts, round((time.perf_counter() - started) * 1000, 2))
+        def tell(facts: Facts) -> None:
+            self._tell_of(call, facts, time.perf_counter() - started)
 
-        await self._sockets(call, log, receive, send).run(scope["subprotocols"])
+        await self._sockets(call, tell, receive, send).run(scope["subprotocols"])
+        metrics.answered("live", call.status, time.perf_counter() - started)
 
     def _call(self, scope: Scope) -> Call:
         headers = dict(scope["headers"])
@@ -164,7 +167,17 @@ class Gate:
         name, _, port = host.rpartition(b":")
         return (name if port.isdigit() else host).lower() in self._hosts
 
-    def _log(self, call: Call, facts: dict[str, Any], milliseconds: float) -> None:
+    def _place(self, path: str) -> str:
+        """What kind of place this is, for metrics."""
+        if path in ("/graphql", "/graphql/"):
+            return "graphql"
+        if path in self._health.doors:
+            return "health"
+        return "static" if path.startswith("/static/") else "pages"
+
+    def _tell_of(self, call: Call, facts: dict[str, Any], seconds: float) -> None:
+        """Count an operation, and log it."""
+        metrics.told(facts)
         self._tell(
             {
                 "at": dt.datetime.now(dt.UTC),
@@ -172,7 +185,7 @@ class Gate:
                 "event": "operation",
                 **facts,
                 "status": call.status,
-                "ms": milliseconds,
+                "ms": round(seconds * 1000, 2),
                 "request": call.id,
                 "source": call.source,
             }

@@ -21,6 +21,7 @@ from portal import logs
 from portal.asked import MOST_BYTES
 from portal.health import Health
 from portal.protocol import MOST_CONNECTIONS, Deadlines
+from portal.scraping import scraped, scraped_together
 from portal.settings import Settings
 
 KEEP_ALIVE_SECONDS = 75
@@ -63,13 +64,21 @@ def serve(
         timeout_worker_healthcheck=WORKER_SECONDS,
     )
     if workers > 1:
-        Workers(config, [config.bind_socket()]).run()
+        above = Workers(config, [config.bind_socket()])
+        with scraped_together(settings, above.pids):
+            above.run()
     else:
-        uvicorn.Server(config).run()
+        with scraped(settings):
+            uvicorn.Server(config).run()
 
 
 class Workers(Multiprocess):
     """Several processes, and the one above them. Told twice to end, it kills the others."""
+
+    def pids(self) -> dict[str, int]:
+        """The numbers of all of them, by their places."""
+        workers = {str(place): one.pid for place, one in enumerate(self.processes, start=1)}
+        return {"main": os.getpid(), **{place: pid for place, pid in workers.items() if pid}}
 
     def join_all(self) -> None:
         self.signal_queue.clear()

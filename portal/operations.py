@@ -9,6 +9,7 @@ import orjson
 
 from models import AccountKind, outside
 from permissions import Actor
+from portal import metrics
 from portal.answers import away
 from portal.asked import Asked
 from portal.call import Call
@@ -48,10 +49,12 @@ class Operations:
         if self._running >= self._at_once:
             raise away("The server is busy. Please try again in a moment.")
         self._running += 1
+        metrics.OPERATIONS_RUNNING.inc()
         try:
             yield
         finally:
             self._running -= 1
+            metrics.OPERATIONS_RUNNING.dec()
 
     async def context(self, call: Call, token: str | None) -> Context:
         """Who asks, by the access token that came along."""
@@ -62,18 +65,21 @@ class Operations:
     ) -> Response | Live:
         """What goes on being answered, or the response; `enter` as in `Api.follow`."""
         facts["document"] = said.digest
+        with metrics.working() as work:
 
-        async def entered() -> Context:
-            context = await enter()
-            facts["caller"] = _caller(context.actor)
-            return context
+            async def entered() -> Context:
+                context = await enter()
+                work.begin()
+                facts["caller"] = _caller(context.actor)
+                return context
 
-        found = await self._api.follow(entered, *said, idempotency_key=key)
+            found = await self._api.follow(entered, *said, idempotency_key=key)
         if isinstance(found, Live):
-            facts["operation"], facts["outcome"] = _name(said, ran=True), ["OK"]
+            facts |= {"type": "subscription", "operation": _name(said, ran=True), "outcome": ["OK"]}
         else:
-            facts["operation"] = _name(said, found.ran)
+            facts |= {"type": found.kind, "operation": _name(said, found.ran)}
             facts["outcome"] = _outcome(_failed(found.body))
+            work.done(facts)
         return found
 
     async def run(
@@ -82,8 +88,10 @@ class Operations:
         """What comes of one operation; `facts` are what its line in the log will tell."""
         facts["document"] = said.digest
         facts["caller"] = _caller(context.actor)
-        found = await self._api.execute(context, *said, idempotency_key=key)
-        facts["operation"] = _name(said, found.ran)
+        with metrics.working() as work:
+            found = await self._api.execute(context, *said, idempotency_key=key)
+        facts |= {"type": found.kind, "operation": _name(said, found.ran)}
+        work.done(facts)
         failed = _failed(found.body)
         facts["outcome"] = _outcome(failed)
         return Ran(found, failed)

@@ -10,10 +10,13 @@ from urllib.parse import SplitResult, urlsplit
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 """The names by which a machine calls itself."""
 
+LAST_PORT = 65_535
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _ADDRESS = "must be an address as in https://portal.example.org"
 _ORIGINS = "must be origins, as in https://portal.example.org"
+_DOOR = "must be an address and a port, as in 127.0.0.1:9464"
 _HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]")
 _PORT = re.compile(r":\d*$")
 
@@ -58,6 +61,22 @@ def network(text: object) -> object:
         return ipaddress.ip_network(text)
     except ValueError:
         raise ValueError("must be addresses or networks, as in 10.0.0.0/8") from None
+
+
+def door(text: object) -> object:
+    """The address and the port to listen at, or None for nowhere."""
+    if not isinstance(text, str):
+        return text
+    if not text:
+        return None
+    name, _, port = text.rpartition(":")
+    try:
+        address = ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        raise ValueError(_DOOR) from None
+    if not port.isascii() or not port.isdigit() or int(port) > LAST_PORT:
+        raise ValueError(_DOOR)
+    return str(address), int(port)
 
 
 def _web(url: str, complaint: str) -> SplitResult:

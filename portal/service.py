@@ -5,6 +5,7 @@ import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mailer import Courier, Events, Mail, Receivers, TakenEvent, TakenLetter, transport
@@ -12,6 +13,7 @@ from models import AccountKind, Database, Unavailable
 from models.database import address
 from models.migrate import current, head, migrate
 from permissions import ANONYMOUS, Actor, Passwords, Tokens, Vault, identify
+from portal import metrics
 from portal.clerk import attend
 from portal.feed import Feed
 from portal.settings import Settings
@@ -72,8 +74,22 @@ async def service(
         Receivers(allow_private=settings.webhooks_allow_private), opened=vault.decrypt, clock=clock
     )
     lease = settings.courier_lease
-    courier = Courier(database, mail, clock=clock, lease_seconds=lease)
-    webhooks = Courier(database, events, clock=clock, lease_seconds=lease)
+    courier = Courier(
+        database,
+        mail,
+        clock=clock,
+        lease_seconds=lease,
+        beat=partial(metrics.beat, "letters"),
+        ended=partial(metrics.attempted, mail.kind),
+    )
+    webhooks = Courier(
+        database,
+        events,
+        clock=clock,
+        lease_seconds=lease,
+        beat=partial(metrics.beat, "events"),
+        ended=partial(metrics.attempted, events.kind),
+    )
     feed = Feed(database)
     asked = asyncio.Event()
 
@@ -93,6 +109,7 @@ async def service(
         throttle=settings.throttle,
         private_webhooks=settings.webhooks_allow_private,
         asked=asked.set,
+        throttled=metrics.throttled,
     )
     try:
         if await current(database) != head():

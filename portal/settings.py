@@ -8,7 +8,17 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mailer import mailbox, transport
 from models.database import address
-from portal.places import LOOPBACK, Network, bare_host, host, listed, network, origin, public
+from portal.places import (
+    LOOPBACK,
+    Network,
+    bare_host,
+    door,
+    host,
+    listed,
+    network,
+    origin,
+    public,
+)
 from resolvers import Retention
 
 SECRET_LENGTH = 32
@@ -186,6 +196,12 @@ class Settings(BaseSettings):
     log_level: Literal["info", "warning", "error"] = Field(
         default="info",
         description="From where on events are logged; operations are `info`.",
+    )
+
+    metrics_listen: Annotated[tuple[str, int] | None, NoDecode, BeforeValidator(door)] = Field(
+        default=None,
+        description="Where `/metrics` is answered, as in `127.0.0.1:9464`: an address of its own. "
+        "Nowhere when empty.",
     )
 
     @property

@@ -36,8 +36,9 @@ class Services:
     """What a server has one of.
 
     `posted` is told that post may be waiting for the couriers, `asked` that somebody waits for an
-    answer by letter; `throttle` scales the budgets of what may be tried (`D33`), and with
-    `private_webhooks` webhooks may be sent to addresses of our own, and without TLS.
+    answer by letter; `throttle` scales the budgets of what may be tried (`D33`), of which
+    `throttled` is told the name of one that was spent, and with `private_webhooks` webhooks may be
+    sent to addresses of our own, and without TLS.
     """
 
     database: Database
@@ -50,6 +51,7 @@ class Services:
     throttle: float = 1
     private_webhooks: bool = False
     asked: Callable[[], None] = lambda: None
+    throttled: Callable[[str], None] = lambda _: None
     notes: Notes = field(default_factory=Notes)
 
 

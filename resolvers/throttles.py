@@ -65,7 +65,10 @@ async def may_mail(context: Context, connection: AsyncConnection, email_key: str
 
     Nobody is told: the answer is the same without the letter (`hostile` D12).
     """
-    return await _wait(context, connection, MAIL, (email_key,)) is None
+    wait = await _wait(context, connection, MAIL, (email_key,))
+    if wait:
+        context.services.throttled(MAIL.name)
+    return wait is None
 
 
 def typed_address(text: str) -> str:
@@ -83,7 +86,13 @@ async def _attempt(context: Context, *attempts: Attempt) -> None:
     async def work(connection: AsyncConnection) -> list[dt.timedelta | None]:
         return [await _wait(context, connection, *one) for one in attempts]
 
-    waits = [wait for wait in await context.services.database.write(work) if wait]
+    waits = []
+    for (budget, _), wait in zip(
+        attempts, await context.services.database.write(work), strict=True
+    ):
+        if wait:
+            context.services.throttled(budget.name)
+            waits.append(wait)
     if waits:
         seconds = math.ceil(max(waits).total_seconds())
         minutes = math.ceil(seconds / 60)

@@ -41,16 +41,18 @@ def _schema() -> GraphQLSchema:
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """An operation that can be run, or why not, and its cost of the `most` that it may have."""
+    """An operation that can be run, or why not; its kind; its cost of the `most` it may have."""
 
     prepared: Prepared
     executor: Executor | list[GraphQLError]
+    kind: str | None
     cost: int | None
     most: int
 
-    def costing(self, answer: Response) -> Response:
-        """The answer, and it tells the cost where that is known."""
-        return answer if self.cost is None else answer.costing(self.cost, self.most)
+    def told(self, answer: Response) -> Response:
+        """The answer with its kind; and it tells the cost where that is known."""
+        known = replace(answer, kind=self.kind)
+        return known if self.cost is None else known.costing(self.cost, self.most)
 
 
 class Api:
@@ -94,7 +96,7 @@ class Api:
                     answer = await self._run(executor)
         except TimeoutError:
             answer = self._too_slow(begun.prepared)
-        return begun.costing(answer)
+        return begun.told(answer)
 
     async def follow(
         self,
@@ -112,13 +114,13 @@ class Api:
         context = await enter()
         begun = self._begin(context, text, variables, operation_name)
         if isinstance(begun.executor, list):
-            return begun.costing(refused(begun.executor))
+            return begun.told(refused(begun.executor))
         if not begun.executor.is_subscription:
             return await self.execute(context, text, variables, operation_name, idempotency_key)
         try:
             return Live(begun.executor, enter, self._limits.seconds, await latest(context))
         except Unavailable as cause:
-            return begun.costing(refused([located_error(cause)]))
+            return begun.told(refused([located_error(cause)]))
 
     def _begin(
         self,
@@ -140,7 +142,7 @@ class Api:
             executor = prepared.executor(self.schema, context, variables, operation_name)
         if isinstance(executor, Executor) and cost is not None and cost > bounds.cost:
             executor = [too_costly("cost", cost, bounds.cost)]
-        return _Begun(prepared, executor, cost, bounds.cost)
+        return _Begun(prepared, executor, prepared.kind(operation_name), cost, bounds.cost)
 
     async def _once(self, executor: Executor, key: str, *said: Any) -> Response:
         context: Context = executor.context_value

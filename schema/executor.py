@@ -19,6 +19,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationType,
+    get_operation_ast,
     is_non_null_type,
 )
 from graphql.error import located_error
@@ -60,6 +61,11 @@ class Prepared:
         too_large = beyond(measured.amounts, bounds)
         errors = [too_large] if too_large else problems(schema, document)
         return cls(document, measured, errors)
+
+    def kind(self, operation_name: str | None) -> str | None:
+        """`query`, `mutation` or `subscription`; None where there is no such operation."""
+        found = self.document and get_operation_ast(self.document, operation_name)
+        return found.operation.value if found else None
 
     def executor(
         self,

@@ -1,7 +1,7 @@
 """What goes back to callers: bodies, and errors as they may see them."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -16,10 +16,14 @@ log = logging.getLogger("portal.graphql")
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back: the body as JSON, and whether the operation ran at all."""
+    """What goes back: the body as JSON, and whether the operation ran at all.
+
+    `kind` is the operation's, where it is known: `query`, `mutation` or `subscription`.
+    """
 
     body: bytes
     ran: bool
+    kind: str | None = None
 
     @property
     def json(self) -> dict[str, Any]:
@@ -29,7 +33,7 @@ class Response:
     def costing(self, requested: int, limit: int) -> "Response":
         """The same, and it tells the cost of the operation."""
         told = f',"extensions":{{"cost":{{"requested":{requested},"limit":{limit}}}}}}}'
-        return Response(self.body[:-1] + told.encode(), self.ran)
+        return replace(self, body=self.body[:-1] + told.encode())
 
 
 def refused(errors: list[GraphQLError]) -> Response:

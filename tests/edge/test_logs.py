@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,7 +28,6 @@ from models import (
     Throttle,
 )
 from schema import build
-from tests.conftest import Clinics, Databases
 from tests.crash.programs import ROOT, SECONDS, Server, environment, server, until_ready
 from tests.edge.canaries import operations
 from tests.edge.wire import Wire, wire
@@ -40,18 +40,6 @@ CANARY = "c4n4ry"
 
 SAID = f"{CANARY} \x1b[31m\r\n<b>"
 JSON = {"content-type": "application/json"}
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def clinic_at(
-    request: pytest.FixtureRequest, clinics: Clinics, databases: Databases, tmp_path: Path
-) -> AsyncIterator[tuple[str, Clinic]]:
-    """The URL of a copy of the clinic that nobody is connected to, and its people."""
-    template, clinic = await clinics.made(request.param)
-    url = await databases.copy(template, tmp_path)
-    yield url, clinic
-    if request.param == "postgresql":
-        await databases.drop(url)
 
 
 def events(log: str) -> list[dict[str, Any]]:
@@ -122,8 +110,8 @@ async def test_c17_a_line_says_which_operation_who_and_what_came_of_it(
     assert [line["request"] for line in lines] == ids
     for line, (body, _, (operation, caller, outcome, status)) in zip(lines, asked, strict=True):
         assert set(line) == {
-            *("at", "level", "event", "operation", "document", "caller", "outcome", "status"),
-            *("ms", "request", "source"),
+            *("at", "level", "event", "type", "operation", "document", "caller", "outcome"),
+            *("status", "ms", "request", "source"),
         }
         hashed = sha256(str(body["query"]).encode()).hexdigest()[:16]
         assert line["document"] == (hashed if caller else None)
@@ -139,7 +127,7 @@ async def test_c17_nothing_that_was_said_is_in_the_log_or_beside_the_work(
     clinic_at: tuple[str, Clinic], mailbox: Mailbox, tmp_path: Path, style: str
 ) -> None:
     url, _ = clinic_at
-    env = environment(url, mailbox, LOG_FORMAT=style)
+    env = environment(url, mailbox, LOG_FORMAT=style, METRICS_LISTEN="127.0.0.1:0")
     mailbox.faults[f"{CANARY}@home.example"] = Fault.LATER
     sent = 0
     async with server(env, tmp_path) as running:
@@ -152,8 +140,12 @@ async def test_c17_nothing_that_was_said_is_in_the_log_or_beside_the_work(
         await register(running, "Nora")
         await say_it_everywhere_else(running)
         await say_it_on_the_wire(running)
+        where = (await running.program.until(r"http://127\.0\.0\.1:\d+/metrics"))[0]
+        metrics = (await running.client.get(where)).text
         log = await ended(running)
 
+    assert "portal_operation_errors_total" in metrics
+    assert not re.search(rf"{CANARY}|riverside|\w{{3}}_[0-9a-f]{{32}}|@", metrics, re.IGNORECASE)
     assert CANARY not in log.lower()
     assert "\x1b" not in log
     assert log.count("operation") > sent > 200

@@ -181,7 +181,7 @@ def test_what_is_printed_is_what_is_committed(says: Says, command: str) -> None:
 def copies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A root of one's own, with copies of what is printed from the code."""
     (tmp_path / "docs").mkdir()
-    for name in ("SCHEMA", "PERMISSIONS", "LETTERS", "ERRORS", "EVENTS", "LIMITS"):
+    for name in ("SCHEMA", "PERMISSIONS", "LETTERS", "ERRORS", "EVENTS", "LIMITS", "METRICS"):
         at: Path = getattr(cli, name)
         copy = tmp_path / at.relative_to(cli.ROOT)
         copy.write_text(at.read_text())
@@ -194,7 +194,10 @@ def copies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     ("command", "path"),
     [
         *PRINTED.items(),
-        *(("docs", f"docs/{page}.md") for page in ("permissions", "errors", "events", "limits")),
+        *(
+            ("docs", f"docs/{page}.md")
+            for page in ("permissions", "errors", "events", "limits", "metrics")
+        ),
     ],
 )
 @pytest.mark.parametrize("change", ["more", "less", "gone"])
@@ -215,7 +218,7 @@ def test_drift_fails_the_check_and_is_left_as_it_is(
 
 
 def test_docs_are_written_anew(says: Says, copies: Path) -> None:
-    for path in ("permissions", "letters", "errors", "events", "limits"):
+    for path in ("permissions", "letters", "errors", "events", "limits", "metrics"):
         (copies / "docs" / f"{path}.md").write_text("old")
     assert says("docs") == Ended(0, "", "")
     assert says("docs", "--check").status == 0

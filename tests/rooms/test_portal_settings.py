@@ -95,6 +95,11 @@ BAD = [
     ("DRAIN_SECONDS", "0", "greater than or equal to 1"),
     ("NOTICE_SECONDS", "-1", "greater than or equal to 0"),
     ("LETTERS_LATE_SECONDS", "59", "greater than or equal to 60"),
+    ("METRICS_LISTEN", "9464", "must be an address and a port, as in 127.0.0.1:9464"),
+    ("METRICS_LISTEN", "hunter2:9464", "must be an address and a port"),
+    ("METRICS_LISTEN", "127.0.0.1:hunter2", "must be an address and a port"),
+    ("METRICS_LISTEN", "127.0.0.1:65536", "must be an address and a port"),
+    ("METRICS_LISTEN", "127.0.0.1", "must be an address and a port"),
     ("LOG_FORMAT", "hunter2", "'auto', 'json' or 'text'"),
     ("LOG_LEVEL", "hunter2", "'info', 'warning' or 'error'"),
 ]
@@ -207,6 +212,18 @@ def test_lists_are_parted_by_commas_or_spaces(
         *("portal.example.org", "a.example", "b.example", "[::2]"),
         *("localhost", "127.0.0.1", "[::1]"),
     }
+
+
+def test_metrics_are_at_an_address_and_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", SECRET_KEY)
+    for said, where in {
+        "127.0.0.1:9464": ("127.0.0.1", 9464),
+        "0.0.0.0:0": ("0.0.0.0", 0),  # noqa: S104 - nobody listens
+        "[::1]:9464": ("::1", 9464),
+        "": None,
+    }.items():
+        monkeypatch.setenv("METRICS_LISTEN", said)
+        assert Settings.read().metrics_listen == where
 
 
 def test_readme_tells_every_setting_and_its_default() -> None:
