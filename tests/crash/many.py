@@ -284,14 +284,16 @@ def _letters(found: _Found, load: Load, came: dict[str, list[bytes]]) -> list[st
 
 
 def _events(found: _Found, load: Load, partner: Partner) -> list[str]:
-    expected = Counter(
+    expected = Counter[tuple[str, str | None]](
         (EVENTS[action], id)
         for id, actions in load.done.items()
         for action in actions
         if action in EVENTS
     )
     expected["client.registered", None] = found.registrations
-    told = Counter((one["type"], one["data"].get("clientId")) for one in partner.told.values())
+    told = Counter[tuple[str, str | None]](
+        (one["type"], one["data"].get("clientId")) for one in partner.told.values()
+    )
     return [
         *(f"not sent: {id}" for id in found.deliveries.keys() - partner.told.keys()),
         *(f"by nobody: {id}" for id in partner.told.keys() - found.deliveries.keys()),
