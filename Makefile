@@ -58,6 +58,7 @@ torture: $(DEV) ## Run what takes long, or needs a quiet machine.
 	$(PYTHON) -m tests.torture.letters
 	$(PYTHON) -m tests.torture.databases
 	$(PYTHON) -m tests.torture.strangers
+	$(PYTHON) -m tests.torture.many
 
 fuzz: $(DEV) ## Ask anything, as the strongest role, for twenty minutes (FUZZ_SECONDS=1200).
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-1200} $(PYTHON) -m pytest -q -n 0 -s tests/hostile/test_fuzz.py $(ARGS)

@@ -8,7 +8,14 @@ raises as `Refused`, and nothing is done.
 from resolvers.associations import Deltas, NewAssociation
 from resolvers.auditing import AuditFilter, audit_events
 from resolvers.chain import Verdict, verify
-from resolvers.changes import ChangeFilter, client_changes, latest, since
+from resolvers.changes import (
+    MOST_CHANGES,
+    ChangeFilter,
+    client_changes,
+    follow_client_changes,
+    since,
+    start,
+)
 from resolvers.checks import username_key
 from resolvers.client_notes import client_note_add
 from resolvers.clients import (
@@ -132,6 +139,7 @@ from resolvers.webhooks import (
 __all__ = [
     "BATCH",
     "GIVEN",
+    "MOST_CHANGES",
     "MOST_DECISIONS",
     "MOST_ROWS",
     "Approval",
@@ -207,9 +215,9 @@ __all__ = [
     "email_change_confirm",
     "email_change_request",
     "encrypt_anew",
+    "follow_client_changes",
     "invitation_accept",
     "keys",
-    "latest",
     "link",
     "link_resend",
     "login",
@@ -243,6 +251,7 @@ __all__ = [
     "staff_roles_update",
     "staff_second_factor_reset",
     "staff_update",
+    "start",
     "sweep",
     "there_already",
     "these_clients",

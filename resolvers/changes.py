@@ -4,7 +4,7 @@ Both see it as they reach clients at that moment: whoever has left their reach m
 told of any more, and of who has come into it, all is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -12,11 +12,13 @@ from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, false, func
 
 from models import AuditHead, Client, ClientChange, ClientStatus, Statement, parse_id
 from permissions import Scope, Shape, reach
+from resolvers.connection import number_at
 from resolvers.context import Context
+from resolvers.faults import no_cursor
 from resolvers.listing import Listing, Order
 from resolvers.tree import Number
 
-MOST = 100
+MOST_CHANGES = 100
 """How many changes are looked for at once."""
 
 _OLDEST_FIRST = Order((ClientChange.id,))
@@ -65,15 +67,31 @@ def client_changes(wanted: ChangeFilter) -> Listing:
     return Listing(ClientChange, tuple(where), _OLDEST_FIRST, values, at_least=Scope.DEPARTMENT)
 
 
-async def latest(context: Context) -> int:
-    """The number of the last thing that happened in the caller's organization."""
+def follow_client_changes(wanted: ChangeFilter, after: str | None) -> Listing:
+    """The same, to be followed: what came after the cursor first; without one, from now on.
+
+    So whoever was cut off goes on where they were, and misses nothing. Raises `BadArgument`.
+    """
+    listing = client_changes(wanted)
+    if after is None:
+        return listing
+    number = number_at(after)
+    if number is None:
+        raise no_cursor("after")
+    return replace(listing, after=number)
+
+
+async def start(context: Context, listing: Listing) -> int:
+    """The number after which what is followed begins."""
+    if listing.after is not None:
+        return listing.after
     its = {"organization": context.actor.organization_id}
     ((number,),) = await context.services.database.fetch(_LATEST, its)
     return number or 0
 
 
 async def since(context: Context, listing: Listing, number: int) -> list[Number]:
-    """Those of the listing that have a higher number, at most `MOST` of them, in their order."""
+    """Those of the listing that have a higher number, in their order; `MOST_CHANGES` at most."""
     values = {**reach.values(context.actor), **listing.values, "number": number}
     statement = _since(context.actor.shape, listing.where)
     rows = await context.services.database.fetch(statement, values)
@@ -88,7 +106,7 @@ def _since(shape: Shape, where: tuple[ColumnElement[bool], ...]) -> Statement:
         select(ClientChange.id)
         .where(and_(later, reached, *where))
         .order_by(ClientChange.id)
-        .limit(MOST)
+        .limit(MOST_CHANGES)
     )
 
 

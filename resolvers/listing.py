@@ -39,7 +39,8 @@ class Listing:
     """Which rows a field of the root lists: what the resolver says, and nothing is fetched yet.
 
     `where` holds predicates made once (they are part of the plan's key), with named parameters
-    that `values` fills; `at_least` as in `reach.reading`.
+    that `values` fills; `at_least` as in `reach.reading`. Of a list that is followed, `after` is
+    the number after which it begins; None: from now on.
     """
 
     model: type[Base]
@@ -48,6 +49,7 @@ class Listing:
     values: Mapping[str, Any] = field(default_factory=dict)
     at_least: Scope | None = None
     one_of: OneOf | None = None
+    after: int | None = None
 
     @property
     def ordered(self) -> Order:

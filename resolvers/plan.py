@@ -16,14 +16,12 @@ from models import Database, Written, parse_id
 from models.json_in_sql import together
 from permissions import Scope, reach
 from permissions.reach import Walk
-from resolvers.connection import CURSOR
+from resolvers.connection import CURSOR, number_at
 from resolvers.faults import sound
 from resolvers.listing import Listing, id_of, is_numbered
 from resolvers.tree import Page, PageArguments, Wanted
 from resolvers.view import Level, checked, reach_of
 from resolvers.writing import At, Bound, Writing
-
-_MOST_NUMBERS = 2**63
 
 Values = dict[str, Any]
 _Part = tuple[Walk, str | None]
@@ -110,10 +108,9 @@ class PageOfListing(_Plan):
 
     def _place(self, cursor: str) -> uuid.UUID | int | None:
         """Where the cursor is; None for what is none."""
-        id = parse_id(CURSOR, cursor)
-        if id is None or not is_numbered(self._listing.model):
-            return id
-        return id.int if id.int < _MOST_NUMBERS else None
+        if is_numbered(self._listing.model):
+            return number_at(cursor)
+        return parse_id(CURSOR, cursor)
 
     def _walked(self, width: int) -> list[_Part]:
         """The parts of the list. Where there are filters, they find the rows, not the walks."""

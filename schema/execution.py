@@ -14,7 +14,7 @@ from graphql.error import located_error
 from graphql.execution import execute_root_selection_set
 
 from models import Unavailable
-from resolvers import Context, Stopped, latest
+from resolvers import BadArgument, Context, Stopped, start
 from schema.errors import ErrorCode, failure
 from schema.executor import Executor, Prepared, session_over
 from schema.limits import LIMITS, Bounds, Limits, beyond, is_too_costly, too_costly
@@ -113,13 +113,15 @@ class Api:
         """
         context = await enter()
         begun = self._begin(context, text, variables, operation_name)
-        if isinstance(begun.executor, list):
-            return begun.told(refused(begun.executor))
-        if not begun.executor.is_subscription:
+        executor = begun.executor
+        if isinstance(executor, list):
+            return begun.told(refused(executor))
+        if not executor.is_subscription:
             return await self.execute(context, text, variables, operation_name, idempotency_key)
         try:
-            return Live(begun.executor, enter, self._limits.seconds, await latest(context))
-        except Unavailable as cause:
+            number = await start(context, executor.listing_followed(context))
+            return Live(executor, enter, self._limits.seconds, number)
+        except (BadArgument, Unavailable) as cause:
             return begun.told(refused([located_error(cause)]))
 
     def _begin(

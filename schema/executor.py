@@ -27,7 +27,7 @@ from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from resolvers import Context, Missing, Number, read
+from resolvers import Context, Listing, Missing, Number, read
 from resolvers.tree import Page, PageArguments
 from schema.declare import DEFINITION, SOURCE, Planned
 from schema.document import parsed, problems
@@ -173,6 +173,12 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         (root,) = self.plan.roots.values()
         assert root
         return root
+
+    def listing_followed(self, context: Context) -> Listing:
+        """Which rows the field of a subscription tells of. Raises `BadArgument`."""
+        listing = self.followed.asked(context, self.variable_values)
+        assert isinstance(listing, Listing)
+        return listing
 
     async def read_change(self, row: Number) -> bytes | None:
         """The answer that tells of the row; None if it is out of the caller's reach by now."""

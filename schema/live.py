@@ -8,7 +8,7 @@ from contextlib import suppress
 from graphql import GraphQLError
 
 from models import Unavailable
-from resolvers import Context, Listing, Number, since
+from resolvers import MOST_CHANGES, Context, Number, since
 from schema.executor import Executor, session_over
 from schema.response import Response, refused
 
@@ -19,7 +19,7 @@ class Live:
     """A subscription under way: whoever drives it says when to look for news.
 
     `enter` gives the caller's context anew for each look, and each look and each answer may take so
-    many seconds; `number` is that of the last thing that happened before.
+    many seconds; `number` is that after which it begins.
     """
 
     def __init__(self, executor: Executor, enter: Enter, seconds: float, number: int) -> None:
@@ -36,17 +36,20 @@ class Live:
         more. While the database is away, there is no news.
         """
         with suppress(Unavailable, TimeoutError):
-            async with asyncio.timeout(self._seconds):
-                executor, changes = await self._look()
-            if isinstance(executor, list):
-                yield refused(executor)
-                return
-            for change in changes:
+            more = True
+            while more:
                 async with asyncio.timeout(self._seconds):
-                    body = await executor.read_change(change)
-                self._number = change.number
-                if body is not None:
-                    yield Response(body, ran=True)
+                    executor, changes = await self._look()
+                if isinstance(executor, list):
+                    yield refused(executor)
+                    return
+                for change in changes:
+                    async with asyncio.timeout(self._seconds):
+                        body = await executor.read_change(change)
+                    self._number = change.number
+                    if body is not None:
+                        yield Response(body, ran=True)
+                more = len(changes) == MOST_CHANGES
 
     async def _look(self) -> tuple[Executor | list[GraphQLError], list[Number]]:
         context = await self._enter()
@@ -55,6 +58,5 @@ class Live:
         executor = self._executor.again(context).ready()
         if isinstance(executor, list):
             return executor, []
-        listing = executor.followed.asked(context, executor.variable_values)
-        assert isinstance(listing, Listing)
+        listing = executor.listing_followed(context)
         return executor, await since(context, listing, self._number)

@@ -44,7 +44,8 @@ def refused(errors: list[GraphQLError]) -> Response:
 
 def _of_value(error: GraphQLError) -> GraphQLError:
     """The error, in our words where the library stumbled over a value, as over 5,000 digits."""
-    if isinstance(error.original_error, GraphQLError | Stopped | Unavailable | None):
+    known = GraphQLError | BadArgument | Stopped | Unavailable | None
+    if isinstance(error.original_error, known):
         return error
     return failure(ErrorCode.BAD_USER_INPUT, "There is a value that cannot be.", error.nodes)
 

@@ -64,13 +64,13 @@ def test_every_test_that_is_named_exists(page: Path) -> None:
 
 
 def test_every_row_of_security_says_how_it_is_tested_or_why_not() -> None:
-    """From `A1` to `E23` without a gap, and every cell is filled in but the figure's."""
+    """From `A1` to `E24` without a gap, and every cell is filled in but the figure's."""
     page = (ROOT / "docs" / "security.md").read_text()
     rows = re.findall(r"^\| ([A-E])(\d+) \| (.+?) \| (.+?) \| (.*?) ?\|$", page, re.MULTILINE)
     found: dict[str, list[int]] = {}
     for letter, number, *_ in rows:
         found.setdefault(letter, []).append(int(number))
-    numbers = {"A": 21, "B": 14, "C": 19, "D": 15, "E": 23}
+    numbers = {"A": 21, "B": 14, "C": 19, "D": 15, "E": 24}
     assert found == {letter: list(range(1, last + 1)) for letter, last in numbers.items()}
 
 

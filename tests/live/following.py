@@ -13,8 +13,8 @@ from websockets.typing import Origin, Subprotocol
 from portal.socket import PROTOCOL
 
 SECONDS = 30
-CHANGED = """subscription ($status: ClientStatus, $departmentId: ID) {
-  clientChanged(status: $status, departmentId: $departmentId) {
+CHANGED = """subscription ($status: ClientStatus, $departmentId: ID, $after: String) {
+  clientChanged(status: $status, departmentId: $departmentId, after: $after) {
     id action client { id firstName status }
   }
 }"""

@@ -11,6 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from portal import feed
 from portal import socket as sockets
+from resolvers import MOST_CHANGES
 from tests.crash.programs import environment, server
 from tests.edge.wire import served
 from tests.live.following import CHANGED, SECONDS, events, socket
@@ -24,6 +25,9 @@ CHANGES = """query ($after: String, $first: Int, $last: Int, $status: ClientStat
 }"""
 DEACTIVATE = """mutation ($id: ID!) { clientDeactivate(id: $id) { userErrors { code } } }"""
 REACTIVATE = """mutation ($id: ID!) { clientReactivate(id: $id) { userErrors { code } } }"""
+IMPORT = """mutation ($input: ClientsImportInput!) {
+  clientsImport(input: $input) { userErrors { code } }
+}"""
 
 
 @pytest.fixture
@@ -147,6 +151,58 @@ async def test_a_cursor_from_the_stream_is_one_for_the_list(
     await do(world, clinic, REACTIVATE, "amy")
     missed = await told(world, clinic, "olivia", after=heard["id"])
     assert missed == [("CLIENT_REACTIVATED", "Amy")]
+
+
+async def test_who_was_cut_off_goes_on_where_they_were(
+    world: World, clinic: Clinic, port: int
+) -> None:
+    after = await cursor(world, clinic)
+    await do(world, clinic, DEACTIVATE, "amy")
+    await do(world, clinic, REACTIVATE, "amy")
+    async with socket(port) as olivia:
+        await olivia.init(clinic.token("olivia"))
+        await olivia.subscribe("1", after=after)
+        first = await olivia.next("1")
+    async with socket(port) as olivia:
+        await olivia.init(clinic.token("olivia"))
+        await olivia.subscribe("1", after=first["id"])
+        second = await olivia.next("1")
+    async with events(port, clinic.token("olivia"), after=second["id"]) as olivia_again:
+        await do(world, clinic, DEACTIVATE, "amy")
+        _, third = await olivia_again.next()
+    told = [first, second, third["data"]["clientChanged"]]
+    actions = ["CLIENT_DEACTIVATED", "CLIENT_REACTIVATED", "CLIENT_DEACTIVATED"]
+    assert [one["action"] for one in told] == actions
+
+
+async def test_more_than_is_looked_for_at_once_is_all_told_at_once(
+    world: World, clinic: Clinic, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "CHECK_SECONDS", 3600)
+    plain = {"lastName": "Many", "dateOfBirth": "1990-05-17", "departmentId": clinic.ids["mental"]}
+    rows = [
+        {**plain, "firstName": "One", "email": f"one{number}@home.example", "invite": False}
+        for number in range(MOST_CHANGES + 20)
+    ]
+    async with socket(port) as carl:
+        await carl.init(clinic.token("carl"))
+        await carl.follow("1")
+        done = await world.do(IMPORT, {"input": {"clients": rows}}, clinic.token("olivia"))
+        assert done["userErrors"] == []
+        heard = [await carl.next("1") for _ in rows]
+    assert {one["action"] for one in heard} == {"CLIENT_CREATED"}
+    assert len({one["client"]["id"] for one in heard}) == len(rows)
+
+
+async def test_what_is_no_cursor_is_nothing_to_go_on_from(clinic: Clinic, port: int) -> None:
+    for wrong in ("", "cur_", clinic.ids["amy"], "cur_" + "f" * 32):
+        async with socket(port) as olivia:
+            await olivia.init(clinic.token("olivia"))
+            await olivia.subscribe("1", after=wrong)
+            heard = await olivia.hear()
+        (error,) = heard["payload"]
+        assert error["extensions"]["code"] == "BAD_USER_INPUT"
+        assert error["message"] == "after is not a cursor of this list."
 
 
 async def test_who_is_made_inactive_is_closed_out_at_once(

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import AuditAction, AuditEvent, Client, Staff, StaffStatus
 from portal.cells import TAKEN
@@ -139,10 +140,12 @@ def _taken(pipe: int) -> bytes:
 async def test_a_file_goes_back_in_whatever_is_in_it(
     world: World, clinic: Clinic, tmp_path: Path
 ) -> None:
-    for name, (first, last) in HOSTILE.items():
-        changed = update(Client).where(Client.id == clinic.key(name))
-        renamed = changed.values(first_name=first, last_name=last)
-        await world.database.write(lambda c, renamed=renamed: c.execute(renamed))
+    async def rename(connection: AsyncConnection) -> None:
+        for name, (first, last) in HOSTILE.items():
+            changed = update(Client).where(Client.id == clinic.key(name))
+            await connection.execute(changed.values(first_name=first, last_name=last))
+
+    await world.database.write(rename)
     ended = await exports(world, tmp_path, "--output", "clients.csv")
     assert ended.status == 0
     rows = cells((tmp_path / "clients.csv").read_bytes().decode())
