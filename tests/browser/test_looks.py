@@ -29,8 +29,9 @@ EMPTY = {
 
 
 async def links(person: Person) -> list[str]:
-    """Where the links of the page lead within the portal."""
-    found = await person.page.locator("a[href^='/']").evaluate_all(
+    """Where the links of the page lead within the portal; files are no pages."""
+    pages = "a[href^='/']:not([href^='/export/'])"
+    found = await person.page.locator(pages).evaluate_all(
         "links => links.map((link) => link.getAttribute('href'))"
     )
     return [one.partition("#")[0] for one in found]

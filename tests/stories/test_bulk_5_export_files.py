@@ -89,7 +89,7 @@ async def test_it_is_done_for_active_staff_who_may_see_clients(
 
 async def test_what_is_not_whole_is_no_file(world: World, clinic: Clinic, tmp_path: Path) -> None:
     """What is written meanwhile is a pipe here, of which we take when we like."""
-    await crowd(world, clinic, 500)
+    await crowd(world, clinic, 2000)  # more than a pipe holds
     gone = update(Staff).where(Staff.id == clinic.key("dora")).values(status=StaffStatus.INACTIVE)
     file, part = tmp_path / "clients.csv", tmp_path / "clients.csv.part"
     file.write_text("what was there before")
