@@ -343,10 +343,10 @@ async def test_d31_the_matrix_of_roles_and_permissions(world: World, clinic: Cli
     }
     staffing = ["STAFF_READ", "STAFF_UPDATE", "STAFF_SET_ROLES"]
     watching = ["AUDIT_READ", "WEBHOOK_MANAGE"]
+    owning = ["DEPARTMENT_UPDATE", "ORGANIZATION_UPDATE", "SERVICE_KEY_MANAGE"]
     assert told == {
         "ORGANIZATION_ADMINISTRATOR": {
-            (one, "ORGANIZATION")
-            for one in [*ALL, *staffing, "DEPARTMENT_UPDATE", "ORGANIZATION_UPDATE", *watching]
+            (one, "ORGANIZATION") for one in [*ALL, *staffing, *watching, *owning]
         },
         "DEPARTMENT_ADMINISTRATOR": {(one, "DEPARTMENT") for one in [*ALL, *staffing, *watching]},
         "CARE_COORDINATOR": {(one, "DEPARTMENT") for one in [*ALL, "STAFF_READ"]},
