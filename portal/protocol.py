@@ -102,6 +102,10 @@ class Deadlines(HttpToolsProtocol):
         super().on_message_complete()
         self._due = math.inf
 
+    def _should_upgrade(self) -> bool:
+        """Whether it becomes a WebSocket: they begin with GET (`RFC 6455`, 4.1)."""
+        return self.parser.get_method() == b"GET" and super()._should_upgrade()
+
     def _read_on(self, rest: bytes) -> None:
         """Read the request anew, without its offer of a protocol that we do not speak.
 
