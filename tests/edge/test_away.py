@@ -196,9 +196,10 @@ async def test_e3_who_waits_too_long_for_a_connection_is_asked_to_come_again(
                         *(world.send(document, variables) for _ in range(50))
                     )
                 assert all(map(is_away, answers))
+            # As many as there are connections: on a busy machine others would wait too long again.
             async with asyncio.timeout(PATIENCE):
                 answers = await asyncio.gather(
-                    *(world.send(document, variables) for _ in range(50))
+                    *(world.send(document, variables) for _ in range(10))
                 )
             assert not any(map(is_away, answers))
         await other.close()
