@@ -14,6 +14,9 @@ BUILT := $(if $(shell command -v npm),web/built/manifest.json)
 # So are the libraries of the TypeScript example, for its tests.
 EXAMPLE := $(if $(shell command -v npm),examples/typescript/node_modules/.package-lock.json)
 
+# Tests wait for other processes now and then: one more at once than there are processors.
+WORKERS := $(shell expr $$(nproc) + 1)
+
 # A .venv whose Python is gone is made anew.
 $(shell test -x $(PYTHON) || rm -rf .venv)
 
@@ -32,10 +35,10 @@ serve: $(RUN) $(BUILT) ## Serve what the environment says (DATABASE_URL, PUBLIC_
 	@$(PYTHON) -m portal serve $(ARGS)
 
 test: $(DEV) $(BUILT) $(EXAMPLE) ## Run every test, on SQLite and on a PostgreSQL that starts by itself.
-	$(PYTHON) -m pytest -n auto $(ARGS)
+	$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
 
 test-browser: $(DEV) $(BUILT) ## Click through the pages in Chromium (Debian's, or what CHROMIUM names).
-	$(PYTHON) -m pytest -n auto tests/browser $(ARGS)
+	$(PYTHON) -m pytest -n $(WORKERS) tests/browser $(ARGS)
 
 pictures: $(DEV) $(BUILT) ## Take the README's pictures anew.
 	PICTURES=1 $(PYTHON) -m pytest -q -n 0 tests/browser/test_pictures.py -k taken
