@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer.ledger import Ledger
 from mailer.outbox import Outcome, Post, Rejected, Taken, TryAgain, Void
-from models import Database, LetterState
+from models import Database, LetterState, answered, asking, fail
 
 POLL_SECONDS = 1
 """How long what another process put in may go unseen, at most."""
@@ -194,11 +194,16 @@ class Courier(Generic[T]):
         left = (taken.until - self._clock()).total_seconds()
         if left < self._lease.total_seconds() * LEAST_OF_LEASE:
             return
+        attempt = asking(f"deliver {self._post.kind}", {"portal.post.kind": self._post.kind})
         outcome = await self._attempt(taken, left * SHARE_OF_LEASE)
         level = logging.INFO if outcome.error is None else logging.WARNING
         _logger.log(level, "%s %s: %s", self._post.kind, taken.id.hex, outcome.state)
         if outcome.tried:
             self._ended(outcome)
+            attempt.set_attribute("portal.post.state", outcome.state)
+            if outcome.error is not None:
+                fail(attempt, outcome.state)
+            answered(attempt)
         self._ledger.note(outcome)
 
     async def _attempt(self, taken: T, seconds: float) -> Outcome:

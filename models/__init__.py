@@ -14,6 +14,7 @@ from models.note import ClientNote, DecisionReason
 from models.organization import Department, Organization
 from models.second_factor import RecoveryCode, SecondFactor
 from models.service_key import ServiceKey, ServiceKeyGrant
+from models.spans import UNTOLD, Tracing, answered, asking, fail, span
 from models.staff import RoleGrant, Staff
 from models.statement import Query, Record, Rows, Statement, Written, printed
 from models.tally import Tally, tallied
@@ -46,6 +47,7 @@ from models.words import (
 )
 
 __all__ = [
+    "UNTOLD",
     "Account",
     "AccountKind",
     "ActorKind",
@@ -94,13 +96,17 @@ __all__ = [
     "Surface",
     "Tally",
     "Throttle",
+    "Tracing",
     "Unavailable",
     "Webhook",
     "WebhookEvent",
     "WebhookState",
     "Written",
+    "answered",
+    "asking",
     "canonical_email",
     "canonical_username",
+    "fail",
     "name_key",
     "new_id",
     "outside",
@@ -108,6 +114,7 @@ __all__ = [
     "phone_key",
     "printed",
     "sort_key",
+    "span",
     "tallied",
     "within",
     "words_of",

@@ -24,6 +24,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
+    ExceptionContext,
     SQLColumnExpression,
     Text,
     Uuid,
@@ -42,6 +43,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from models.base import NO_NEWS
 from models.reads import AWAY_WORDS, CUT, PostgresqlReads, Reads, SqliteReads
 from models.signals import SIGNAL, listening
+from models.spans import answered, running
 from models.statement import Rows, Statement, Values, Written
 from models.tally import count
 
@@ -187,7 +189,9 @@ class Database:
             **pool,
         )
         for engine in (self._reads, self._writes):
-            event.listen(engine.sync_engine, "before_cursor_execute", _count)
+            event.listen(engine.sync_engine, "before_cursor_execute", _begin)
+            event.listen(engine.sync_engine, "after_cursor_execute", _end)
+            event.listen(engine.sync_engine, "handle_error", _fail)
         event.listen(self._writes.sync_engine, "after_cursor_execute", _notice)
         self._said = _said(parsed, arguments)
         self._planned = _planned_reads(parsed, self._said, connections)
@@ -214,8 +218,15 @@ class Database:
         """The rows of a statement with these values. Raises `Unavailable`."""
         written = statement.written(self.dialect)
         count()
-        async with _available():
-            return written.rows(await self._planned.fetch(written.text, written.arguments(values)))
+        span = running(self.dialect, written.text)
+        try:
+            async with _available():
+                rows = await self._planned.fetch(written.text, written.arguments(values))
+        except BaseException as failure:
+            answered(span, failure)
+            raise
+        answered(span)
+        return written.rows(rows)
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What `work` answers after its transaction is committed; nothing of it if it raises.
@@ -308,11 +319,26 @@ def has_changed(connection: AsyncConnection) -> bool:
     return bool(connection.info[_CHANGED])
 
 
-def _count(_connection: Connection, _cursor: Any, *said: Any) -> None:
+def _begin(connection: Connection, _cursor: Any, *said: Any) -> None:
     """Of transactions, begin and end are no statements of anybody's."""
-    _statement, _parameters, context, _many = said
+    statement, _parameters, context, _many = said
     if context.compiled:
         count()
+        context.span = running(connection.dialect.name, statement)
+
+
+def _end(_connection: Connection, _cursor: Any, *said: Any) -> None:
+    _statement, _parameters, context, _many = said
+    if context.compiled:
+        answered(context.span)
+        context.span = None
+
+
+def _fail(failed: ExceptionContext) -> None:
+    """Whatever was run; there is no span of what failed before, or of an answer nobody can read."""
+    span = getattr(failed.execution_context, "span", None)
+    if span is not None:
+        answered(span, failed.original_exception)
 
 
 def _notice(connection: Connection, cursor: Any, *said: Any) -> None:

@@ -22,7 +22,7 @@ from portal.health import Health
 from portal.life import take_signals
 from portal.operations import Operations
 from portal.pages import Desk, assets
-from portal.service import delivering, noting, service, utc_now
+from portal.service import collected, delivering, noting, service, utc_now
 from portal.settings import Settings
 from portal.socket import Socket
 from schema import Api, printed
@@ -65,6 +65,7 @@ class Portal(Starlette):
     @contextlib.asynccontextmanager
     async def _live(self) -> AsyncIterator[None]:
         async with (
+            collected(self._settings),
             service(self._settings, self._clock) as made,
             noting(made.services),
             delivering(made),

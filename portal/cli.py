@@ -29,7 +29,7 @@ from portal.importing import Errand, Report, import_file
 from portal.metrics_page import metrics_page
 from portal.populate import populate as fill
 from portal.scraping import scraped
-from portal.service import Service, delivering, service, utc_now
+from portal.service import Service, collected, delivering, service, utc_now
 from portal.settings import BadSettings, Settings
 from portal.whole import whole
 from resolvers import (
@@ -139,7 +139,7 @@ def courier() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(logs.unhandled)
         loop.add_signal_handler(signal.SIGTERM, told_to_stop.set)
-        async with service(settings) as made, delivering(made):
+        async with collected(settings), service(settings) as made, delivering(made):
             with scraped(settings):
                 print("Delivering letters.", flush=True)
                 await told_to_stop.wait()

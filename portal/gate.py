@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from models import Unavailable
+from models import UNTOLD, Unavailable
 from portal import logs, metrics
 from portal.answers import HTTPS_ONLY, SAFE, Answer, Headers, Refusal, added, away, bad
 from portal.call import Call, Gone
@@ -20,6 +20,7 @@ from portal.settings import Settings
 from portal.socket import Facts, Socket
 from portal.source import source
 from portal.stream import Stream
+from portal.tracing import requested, responded
 from schema import ErrorCode
 
 _ONCE = (
@@ -78,7 +79,11 @@ class Gate:
             return
         started = time.perf_counter()
         call = self._call(scope)
-        answer = await self._answered(call, scope, receive, send)
+        is_graphql = _is_graphql(scope["path"])
+        with requested(call, scope, self._proxies) if is_graphql else UNTOLD as span:
+            answer = await self._answered(call, scope, receive, send)
+            if answer:
+                responded(span, answer.status)
         if answer:
             call.status = answer.status
             await answer.send(send, call.more)
@@ -94,7 +99,7 @@ class Gate:
         call = self._call(scope)
         origin = call.headers.get(b"origin", self._home).lower()
         if (
-            scope["path"] not in ("/graphql", "/graphql/")
+            not _is_graphql(scope["path"])
             or not self._is_ours(call.headers.get(b"host", b""))
             or origin not in (self._home, *self._origins)
         ):
@@ -154,7 +159,7 @@ class Gate:
                 raise bad(400, "A header that may come once came twice.")
         if not self._is_ours(headers.get(b"host", b"")) and path not in self._health.doors:
             raise bad(400, "The Host header names none of this server's hosts.")
-        is_graphql = path in ("/graphql", "/graphql/")
+        is_graphql = _is_graphql(path)
         is_shared = is_graphql or path.startswith(FOLDER)
         if is_shared and scope["method"] == "OPTIONS" and headers.get(b"origin") in self._origins:
             return Answer(204, headers=_PREFLIGHT)
@@ -169,7 +174,7 @@ class Gate:
 
     def _place(self, path: str) -> str:
         """What kind of place this is, for metrics."""
-        if path in ("/graphql", "/graphql/"):
+        if _is_graphql(path):
             return "graphql"
         if path in self._health.doors:
             return "health"
@@ -190,6 +195,10 @@ class Gate:
                 "source": call.source,
             }
         )
+
+
+def _is_graphql(path: str) -> bool:
+    return path in ("/graphql", "/graphql/")
 
 
 def _with_headers(call: Call, send: Send) -> Send:

@@ -14,6 +14,7 @@ from portal.answers import away
 from portal.asked import Asked
 from portal.call import Call
 from portal.service import Service
+from portal.tracing import operated, operating
 from resolvers import Context
 from schema import Api, Enter, Live, Response
 
@@ -65,7 +66,7 @@ class Operations:
     ) -> Response | Live:
         """What goes on being answered, or the response; `enter` as in `Api.follow`."""
         facts["document"] = said.digest
-        with metrics.working() as work:
+        with metrics.working() as work, operating(said.digest) as span:
 
             async def entered() -> Context:
                 context = await enter()
@@ -74,12 +75,15 @@ class Operations:
                 return context
 
             found = await self._api.follow(entered, *said, idempotency_key=key)
-        if isinstance(found, Live):
-            facts |= {"type": "subscription", "operation": _name(said, ran=True), "outcome": ["OK"]}
-        else:
-            facts |= {"type": found.kind, "operation": _name(said, found.ran)}
-            facts["outcome"] = _outcome(_failed(found.body))
-            work.done(facts)
+            if isinstance(found, Live):
+                facts |= {"type": "subscription", "operation": _name(said, ran=True)}
+                facts["outcome"] = ["OK"]
+                operated(span, facts, None)
+            else:
+                facts |= {"type": found.kind, "operation": _name(said, found.ran)}
+                facts["outcome"] = _outcome(_failed(found.body))
+                work.done(facts)
+                operated(span, facts, found.cost)
         return found
 
     async def run(
@@ -88,12 +92,13 @@ class Operations:
         """What comes of one operation; `facts` are what its line in the log will tell."""
         facts["document"] = said.digest
         facts["caller"] = _caller(context.actor)
-        with metrics.working() as work:
+        with metrics.working() as work, operating(said.digest) as span:
             found = await self._api.execute(context, *said, idempotency_key=key)
-        facts |= {"type": found.kind, "operation": _name(said, found.ran)}
-        work.done(facts)
-        failed = _failed(found.body)
-        facts["outcome"] = _outcome(failed)
+            facts |= {"type": found.kind, "operation": _name(said, found.ran)}
+            work.done(facts)
+            failed = _failed(found.body)
+            facts["outcome"] = _outcome(failed)
+            operated(span, facts, found.cost)
         return Ran(found, failed)
 
 

@@ -16,6 +16,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _ADDRESS = "must be an address as in https://portal.example.org"
 _ORIGINS = "must be origins, as in https://portal.example.org"
+_COLLECTOR = "must be an address with its path, as in http://collector:4318/v1/traces"
 _DOOR = "must be an address and a port, as in 127.0.0.1:9464"
 _HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]")
 _PORT = re.compile(r":\d*$")
@@ -77,6 +78,15 @@ def door(text: object) -> object:
     if not port.isascii() or not port.isdigit() or int(port) > LAST_PORT:
         raise ValueError(_DOOR)
     return str(address), int(port)
+
+
+def collector(url: str | None) -> str | None:
+    """The address where a collector takes traces, or None for nowhere."""
+    if not url:
+        return None
+    if _web(url, _COLLECTOR).path in ("", "/"):
+        raise ValueError(_COLLECTOR)
+    return url
 
 
 def _web(url: str, complaint: str) -> SplitResult:

@@ -12,6 +12,7 @@ from portal.places import (
     LOOPBACK,
     Network,
     bare_host,
+    collector,
     door,
     host,
     listed,
@@ -202,6 +203,11 @@ class Settings(BaseSettings):
         default=None,
         description="Where `/metrics` is answered, as in `127.0.0.1:9464`: an address of its own. "
         "Nowhere when empty.",
+    )
+    traces_url: Annotated[str | None, AfterValidator(collector)] = Field(
+        default=None,
+        description="Where a collector takes traces by OTLP/HTTP, as in "
+        "`http://collector:4318/v1/traces`. Nowhere when empty.",
     )
 
     @property

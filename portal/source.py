@@ -20,7 +20,7 @@ def source(
     its end, and only as far as trusted proxies wrote it: what stands before, anybody may have
     made up. None when the connection has no address.
     """
-    if peer is None or not proxies or not _is_trusted(peer, tuple(proxies)):
+    if peer is None or not proxies or not is_trusted(peer, proxies):
         return peer
     said = b",".join(value for name, value in headers if name == _FORWARDED)
     nearest = peer
@@ -29,13 +29,18 @@ def source(
         if address is None:
             return nearest
         nearest = str(address)
-        if not _is_trusted(nearest, tuple(proxies)):
+        if not is_trusted(nearest, proxies):
             return nearest
     return nearest
 
 
+def is_trusted(text: str, proxies: Collection[Network]) -> bool:
+    """Whether this is the address of a proxy of one's own."""
+    return _is_within(text, tuple(proxies))
+
+
 @lru_cache(1024)
-def _is_trusted(text: str, proxies: tuple[Network, ...]) -> bool:
+def _is_within(text: str, proxies: tuple[Network, ...]) -> bool:
     address = _address(text)
     return address is not None and any(address in network for network in proxies)
 

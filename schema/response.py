@@ -18,12 +18,14 @@ log = logging.getLogger("portal.graphql")
 class Response:
     """What goes back: the body as JSON, and whether the operation ran at all.
 
-    `kind` is the operation's, where it is known: `query`, `mutation` or `subscription`.
+    `kind` is the operation's, where it is known: `query`, `mutation` or `subscription`; and so is
+    its `cost`.
     """
 
     body: bytes
     ran: bool
     kind: str | None = None
+    cost: int | None = None
 
     @property
     def json(self) -> dict[str, Any]:
@@ -33,7 +35,7 @@ class Response:
     def costing(self, requested: int, limit: int) -> "Response":
         """The same, and it tells the cost of the operation."""
         told = f',"extensions":{{"cost":{{"requested":{requested},"limit":{limit}}}}}}}'
-        return replace(self, body=self.body[:-1] + told.encode())
+        return replace(self, body=self.body[:-1] + told.encode(), cost=requested)
 
 
 def refused(errors: list[GraphQLError]) -> Response:

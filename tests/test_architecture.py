@@ -7,14 +7,16 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from collections.abc import Iterator, Mapping
+from importlib.metadata import files, packages_distributions
 from itertools import chain
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from portal import VERSION
 
 ROOT = Path(__file__).parent.parent
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -65,14 +67,24 @@ def pins(lock: str) -> dict[str, str]:
 
 
 def imported(path: Path) -> set[str]:
-    """The top-level names that a module imports."""
+    """The names of the modules that a module imports."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.partition(".")[0])
+            names.add(node.module)
     return names
+
+
+def bringing(module: str, homes: Mapping[str, list[str]]) -> str | None:
+    """The name of what is installed that brings a module; several may share its first name."""
+    names = homes.get(module.partition(".")[0], [])
+    if len(names) > 1:
+        place = module.replace(".", "/")
+        its = {Path(f"{place}.py"), Path(f"{place}/__init__.py")}
+        names = [name for name in names if not its.isdisjoint(map(Path, files(name) or ()))]
+    return canonicalize_name(names[0]) if names else None
 
 
 class TestRooms:
@@ -103,6 +115,20 @@ class TestRooms:
             if re.search(r"\bos\.environ\b|\bgetenv\b", path.read_text())
         }
         assert readers <= {"portal"}
+
+    def test_the_version_is_that_of_the_project(self) -> None:
+        told = tomllib.loads((ROOT / "pyproject.toml").read_text())
+        assert told["project"]["version"] == VERSION
+
+    def test_nothing_that_sends_spans_is_loaded_where_nobody_traces(self) -> None:
+        script = (
+            "import sys, portal.cli, portal.app; "
+            "print([name for name in sys.modules if name.startswith('opentelemetry.')])"
+        )
+        loaded = subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True)
+        assert "opentelemetry.trace" in loaded
+        assert "opentelemetry.sdk" not in loaded
+        assert "opentelemetry.exporter" not in loaded
 
     def test_the_root_is_no_package_and_no_tests_are_named_as_a_room(self) -> None:
         assert not (ROOT / "__init__.py").exists()
@@ -138,11 +164,8 @@ class TestDependencies:
     def test_what_we_depend_on_is_used_and_what_is_used_is_depended_on(self) -> None:
         wanted = {canonicalize_name(Requirement(text).name) for text in project()["run"]}
         homes = packages_distributions()
-        used = {
-            canonicalize_name(homes[name][0])
-            for name in set().union(*map(imported, modules(*ROOMS)))
-            if name in homes
-        }
+        named = set().union(*map(imported, modules(*ROOMS)))
+        used = {name for module in named if (name := bringing(module, homes))}
         assert wanted == used | LOADED_BY_NAME
 
 

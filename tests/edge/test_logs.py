@@ -28,6 +28,7 @@ from models import (
     Throttle,
 )
 from schema import build
+from tests.collector import Collector
 from tests.crash.programs import ROOT, SECONDS, Server, environment, server, until_ready
 from tests.edge.canaries import operations
 from tests.edge.wire import Wire, wire
@@ -130,7 +131,10 @@ async def test_c17_nothing_that_was_said_is_in_the_log_or_beside_the_work(
     env = environment(url, mailbox, LOG_FORMAT=style, METRICS_LISTEN="127.0.0.1:0")
     mailbox.faults[f"{CANARY}@home.example"] = Fault.LATER
     sent = 0
-    async with server(env, tmp_path) as running:
+    async with (
+        Collector() as collector,
+        server({**env, "TRACES_URL": collector.url}, tmp_path) as running,
+    ):
         for headers in ({}, await sign_in(running, "olivia"), await sign_in(running, "amy")):
             for document, variables in operations(build(), SAID):
                 if "logout" not in document:
@@ -146,6 +150,9 @@ async def test_c17_nothing_that_was_said_is_in_the_log_or_beside_the_work(
 
     assert "portal_operation_errors_total" in metrics
     assert not re.search(rf"{CANARY}|riverside|\w{{3}}_[0-9a-f]{{32}}|@", metrics, re.IGNORECASE)
+    traced = str([(span.name, span.attributes, span.more) for span in collector.traces])
+    assert traced.count("graphql.operation.type") > sent > 200
+    assert not re.search(rf"{CANARY}|riverside|\w{{3}}_[0-9a-f]{{32}}|@", traced, re.IGNORECASE)
     assert CANARY not in log.lower()
     assert "\x1b" not in log
     assert log.count("operation") > sent > 200

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from standardwebhooks import WebhookVerificationError
@@ -34,6 +37,7 @@ from models import (
     DeliveryState,
     Department,
     Organization,
+    Tracing,
     Webhook,
     WebhookEvent,
     WebhookState,
@@ -356,6 +360,34 @@ async def test_a_receiver_that_stalls_rests_and_holds_up_nobody_else(
         ("the receiver did not answer in time", 1): 2,
         ("the receiver did not answer a moment ago", 0): 19,
     }
+
+
+async def test_attempts_are_told_to_whoever_traces_and_what_was_none_is_not(
+    database: Database,
+    organization: uuid.UUID,
+    there: Receiver,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(told))
+    monkeypatch.setattr(Tracing, "tracer", provider.get_tracer("tests"))
+    monkeypatch.setattr("mailer.receivers.ANSWER_SECONDS", 0.2)
+    async with Receiver() as stalled:
+        stalled.always = Fault.STALL
+        await made(database, organization, stalled.url)
+        await happened(database, organization, clock)
+        await happened(database, organization, clock)
+        await made(database, organization, there.url)
+        await happened(database, organization, clock)
+        await courier(database, clock, concurrency=1).deliver_due()
+        assert stalled.connections == 1
+    spans = told.get_finished_spans()
+    assert {span.name for span in spans} == {"deliver event"}
+    states = [(span.attributes or {})["portal.post.state"] for span in spans]
+    assert Counter(states) == {"QUEUED": 1, "SENT": 1}
+    assert [span.status.is_ok for span in spans].count(False) == 1
 
 
 async def test_nothing_is_lost_while_the_receiver_is_away(

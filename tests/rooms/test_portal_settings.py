@@ -100,6 +100,9 @@ BAD = [
     ("METRICS_LISTEN", "127.0.0.1:hunter2", "must be an address and a port"),
     ("METRICS_LISTEN", "127.0.0.1:65536", "must be an address and a port"),
     ("METRICS_LISTEN", "127.0.0.1", "must be an address and a port"),
+    ("TRACES_URL", "collector:4318", "must be an address with its path"),
+    ("TRACES_URL", "http://hunter2:4318", "as in http://collector:4318/v1/traces"),
+    ("TRACES_URL", "https://u:hunter2@h/v1/traces", "without user, query and fragment"),
     ("LOG_FORMAT", "hunter2", "'auto', 'json' or 'text'"),
     ("LOG_LEVEL", "hunter2", "'info', 'warning' or 'error'"),
 ]
@@ -224,6 +227,15 @@ def test_metrics_are_at_an_address_and_a_port(monkeypatch: pytest.MonkeyPatch) -
     }.items():
         monkeypatch.setenv("METRICS_LISTEN", said)
         assert Settings.read().metrics_listen == where
+
+
+def test_traces_go_to_a_whole_address_or_nowhere(
+    says: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = "https://collector.example.org/otlp/v1/traces"
+    for said, told in {where: where, "": None}.items():
+        monkeypatch.setenv("TRACES_URL", said)
+        assert Settings.read().traces_url == told
 
 
 def test_readme_tells_every_setting_and_its_default() -> None:
