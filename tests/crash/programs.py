@@ -121,6 +121,8 @@ async def program(*words: str, env: Mapping[str, str], folder: Path) -> AsyncIte
         env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), **env},
         cwd=folder,
         stdin=asyncio.subprocess.DEVNULL,
+        # Whoever runs the tests in the background has them ignore it, and so would the program.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
