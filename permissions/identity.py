@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from typing import NamedTuple
 
-from sqlalchemy import Uuid, and_, bindparam, exists, not_, or_, select
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, not_, or_, select
 
 from models import (
     Account,
@@ -30,6 +30,19 @@ from permissions.roles import Permission
 from permissions.tokens import Tokens
 
 GRACE = dt.timedelta(seconds=10)
+
+
+def counts(grant: type[RoleGrant | ServiceKeyGrant]) -> ColumnElement[bool]:
+    """The grant is for the whole organization, or for an active department (`D13`)."""
+    return or_(
+        grant.department_id.is_(None),
+        exists().where(
+            Department.organization_id == grant.organization_id,
+            Department.id == grant.department_id,
+            Department.active,
+        ),
+    )
+
 
 # One statement brings session, person, status and grants; a row a grant, at least one row.
 SESSION = Statement(
@@ -69,14 +82,7 @@ SESSION = Statement(
         and_(
             RoleGrant.organization_id == Session.organization_id,
             RoleGrant.staff_id == Session.account_id,
-            or_(
-                RoleGrant.department_id.is_(None),
-                exists().where(
-                    Department.organization_id == RoleGrant.organization_id,
-                    Department.id == RoleGrant.department_id,
-                    Department.active,
-                ),
-            ),
+            counts(RoleGrant),
         ),
     )
     .where(Session.id == bindparam("session", type_=Uuid()), Session.ended_at.is_(None))
@@ -97,14 +103,7 @@ KEY = Statement(
         and_(
             ServiceKeyGrant.organization_id == ServiceKey.organization_id,
             ServiceKeyGrant.service_key_id == ServiceKey.id,
-            or_(
-                ServiceKeyGrant.department_id.is_(None),
-                exists().where(
-                    Department.organization_id == ServiceKeyGrant.organization_id,
-                    Department.id == ServiceKeyGrant.department_id,
-                    Department.active,
-                ),
-            ),
+            counts(ServiceKeyGrant),
         ),
     )
     .where(

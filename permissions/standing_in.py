@@ -9,7 +9,6 @@ from models import (
     Account,
     AccountKind,
     Database,
-    Department,
     Organization,
     Record,
     RoleGrant,
@@ -17,6 +16,7 @@ from models import (
     StaffStatus,
 )
 from permissions.actor import Actor, Grant, Shape
+from permissions.identity import counts
 
 _NO_SESSION = uuid.UUID(int=0)
 
@@ -28,25 +28,14 @@ async def stand_in(database: Database, organization: str, username_key: str) -> 
     they need not here: who can run commands, can do more than they.
     """
     held = and_(RoleGrant.organization_id == Staff.organization_id, RoleGrant.staff_id == Staff.id)
-    its = and_(
-        Department.organization_id == RoleGrant.organization_id,
-        Department.id == RoleGrant.department_id,
-    )
     wanted: Any = (
-        select(
-            Staff.organization_id,
-            Staff.id,
-            RoleGrant.role,
-            RoleGrant.department_id,
-            Department.active,
-        )
+        select(Staff.organization_id, Staff.id, RoleGrant.role, RoleGrant.department_id)
         .join(Organization, Organization.id == Staff.organization_id)
         .join(
             Account,
             and_(Account.organization_id == Staff.organization_id, Account.id == Staff.id),
         )
-        .outerjoin(RoleGrant, held)
-        .outerjoin(Department, its)
+        .outerjoin(RoleGrant, and_(held, counts(RoleGrant)))
         .where(
             Organization.slug == organization,
             Account.username_key == username_key,
@@ -56,11 +45,7 @@ async def stand_in(database: Database, organization: str, username_key: str) -> 
     rows: list[Record] = await database.read(lambda c: list(c.execute(wanted).all()))
     if not rows:
         return None
-    grants = tuple(
-        Grant(row.role, row.department_id)
-        for row in rows
-        if row.role is not None and (row.department_id is None or row.active)
-    )
+    grants = tuple(Grant(row.role, row.department_id) for row in rows if row.role is not None)
     roles = frozenset(grant.role for grant in grants)
     return Actor(
         shape=Shape(AccountKind.STAFF, None, roles),

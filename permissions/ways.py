@@ -3,12 +3,14 @@
 Only `reach` asks for them.
 """
 
+import uuid
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
+    SQLColumnExpression,
     Uuid,
     and_,
     bindparam,
@@ -82,15 +84,21 @@ def ways_to(model: type[Base], shape: Shape) -> tuple[Way, ...]:
     return tuple(_WAYS[model](shape))
 
 
-def _ways_to_clients(shape: Shape) -> Iterable[Way]:
-    scopes = shape.scopes(Permission.CLIENT_READ)
-    mine = departments(Permission.CLIENT_READ)
+def _managed(shape: Shape, permission: Permission, there: ColumnElement[bool]) -> Iterable[Way]:
+    """Held anywhere, the permission gives every row; held in departments, those that are there."""
+    scopes = shape.scopes(permission)
     if Scope.ORGANIZATION in scopes:
         yield Way(Scope.ORGANIZATION, true())
     if Scope.DEPARTMENT in scopes:
-        associated = _associated(within(Association.department_id, mine))
-        yield Way(Scope.DEPARTMENT, or_(within(Client.department_id, mine), associated))
-    if Scope.OWN in scopes:
+        yield Way(Scope.DEPARTMENT, there)
+
+
+def _ways_to_clients(shape: Shape) -> Iterable[Way]:
+    mine = departments(Permission.CLIENT_READ)
+    associated = _associated(within(Association.department_id, mine))
+    there = or_(within(Client.department_id, mine), associated)
+    yield from _managed(shape, Permission.CLIENT_READ, there)
+    if Scope.OWN in shape.scopes(Permission.CLIENT_READ):
         met = _associated(Association.practitioner_id == ACTOR)
         yield Way(Scope.OWN, and_(Client.status == ClientStatus.ACTIVE, met))
     if shape.kind is AccountKind.CLIENT:
@@ -98,13 +106,9 @@ def _ways_to_clients(shape: Shape) -> Iterable[Way]:
 
 
 def _ways_to_associations(shape: Shape) -> Iterable[Way]:
-    scopes = shape.scopes(Permission.CLIENT_READ)
-    if Scope.ORGANIZATION in scopes:
-        yield Way(Scope.ORGANIZATION, true())
-    if Scope.DEPARTMENT in scopes:
-        mine = departments(Permission.CLIENT_READ)
-        yield Way(Scope.DEPARTMENT, within(Association.department_id, mine))
-    if Scope.OWN in scopes:
+    there = within(Association.department_id, departments(Permission.CLIENT_READ))
+    yield from _managed(shape, Permission.CLIENT_READ, there)
+    if Scope.OWN in shape.scopes(Permission.CLIENT_READ):
         active = (
             exists()
             .where(
@@ -120,14 +124,11 @@ def _ways_to_associations(shape: Shape) -> Iterable[Way]:
 
 
 def _ways_to_staff(shape: Shape) -> Iterable[Way]:
-    scopes = shape.scopes(Permission.STAFF_READ)
-    if Scope.ORGANIZATION in scopes:
-        yield Way(Scope.ORGANIZATION, true())
-    if Scope.DEPARTMENT in scopes:
-        yield Way(Scope.DEPARTMENT, _granted_in(Staff.organization_id, Staff.id))
+    there = _granted_in(Staff.organization_id, Staff.id)
+    yield from _managed(shape, Permission.STAFF_READ, there)
     if shape.kind is AccountKind.STAFF:
         yield Way(None, Staff.id == ACTOR)
-    elif not scopes:
+    elif not shape.scopes(Permission.STAFF_READ):
         # Of whoever reads associations and no staff: who meets clients there, by name.
         yield Way(Scope.OWN, _meets(shape))
 
@@ -147,36 +148,27 @@ def _meets(shape: Shape) -> ColumnElement[bool]:
 
 
 def _ways_to_grants(shape: Shape) -> Iterable[Way]:
-    scopes = shape.scopes(Permission.STAFF_READ)
-    if Scope.ORGANIZATION in scopes:
-        yield Way(Scope.ORGANIZATION, true())
-    if Scope.DEPARTMENT in scopes:
-        yield Way(Scope.DEPARTMENT, _granted_in(RoleGrant.organization_id, RoleGrant.staff_id))
+    there = _granted_in(RoleGrant.organization_id, RoleGrant.staff_id)
+    yield from _managed(shape, Permission.STAFF_READ, there)
     if shape.kind is AccountKind.STAFF:
         yield Way(None, RoleGrant.staff_id == ACTOR)
 
 
 def _ways_to_events(shape: Shape) -> Iterable[Way]:
-    scopes = shape.scopes(Permission.AUDIT_READ)
-    if Scope.ORGANIZATION in scopes:
-        yield Way(Scope.ORGANIZATION, true())
-    if Scope.DEPARTMENT in scopes:
-        mine = departments(Permission.AUDIT_READ)
-        yield Way(Scope.DEPARTMENT, overlaps(AuditEvent.departments, mine))
+    there = overlaps(AuditEvent.departments, departments(Permission.AUDIT_READ))
+    return _managed(shape, Permission.AUDIT_READ, there)
 
 
-def _ways_to_keys(shape: Shape) -> Iterable[Way]:
-    if shape.holds(Permission.SERVICE_KEY_MANAGE, Scope.ORGANIZATION):
-        yield Way(Scope.ORGANIZATION, true())
-    if shape.kind is AccountKind.SERVICE_KEY:
-        yield Way(None, ServiceKey.id == ACTOR)
+def _of_key(key: SQLColumnExpression[uuid.UUID]) -> Callable[[Shape], Iterable[Way]]:
+    """Whoever manages keys sees such rows of all of them, and a key its own; `key` says whose."""
 
+    def ways(shape: Shape) -> Iterable[Way]:
+        if shape.holds(Permission.SERVICE_KEY_MANAGE, Scope.ORGANIZATION):
+            yield Way(Scope.ORGANIZATION, true())
+        if shape.kind is AccountKind.SERVICE_KEY:
+            yield Way(None, key == ACTOR)
 
-def _ways_to_grants_of_keys(shape: Shape) -> Iterable[Way]:
-    if shape.holds(Permission.SERVICE_KEY_MANAGE, Scope.ORGANIZATION):
-        yield Way(Scope.ORGANIZATION, true())
-    if shape.kind is AccountKind.SERVICE_KEY:
-        yield Way(None, ServiceKeyGrant.service_key_id == ACTOR)
+    return ways
 
 
 def _for_managers(
@@ -199,26 +191,18 @@ def _for_managers(
 
 
 def _ways_to_webhooks(shape: Shape) -> Iterable[Way]:
-    scopes = shape.scopes(Permission.WEBHOOK_MANAGE)
-    if Scope.ORGANIZATION in scopes:
-        yield Way(Scope.ORGANIZATION, true())
-    if Scope.DEPARTMENT in scopes:
-        mine = departments(Permission.WEBHOOK_MANAGE)
-        yield Way(Scope.DEPARTMENT, within(Webhook.department_id, mine))
+    there = within(Webhook.department_id, departments(Permission.WEBHOOK_MANAGE))
+    return _managed(shape, Permission.WEBHOOK_MANAGE, there)
 
 
 def _ways_to_deliveries(shape: Shape) -> Iterable[Way]:
-    scopes = shape.scopes(Permission.WEBHOOK_MANAGE)
-    if Scope.ORGANIZATION in scopes:
-        yield Way(Scope.ORGANIZATION, true())
-    if Scope.DEPARTMENT in scopes:
-        theirs = _some(
-            Webhook,
-            Webhook.organization_id == Delivery.organization_id,
-            Webhook.id == Delivery.webhook_id,
-            within(Webhook.department_id, departments(Permission.WEBHOOK_MANAGE)),
-        )
-        yield Way(Scope.DEPARTMENT, theirs)
+    there = _some(
+        Webhook,
+        Webhook.organization_id == Delivery.organization_id,
+        Webhook.id == Delivery.webhook_id,
+        within(Webhook.department_id, departments(Permission.WEBHOOK_MANAGE)),
+    )
+    return _managed(shape, Permission.WEBHOOK_MANAGE, there)
 
 
 _WAYS = {
@@ -227,8 +211,8 @@ _WAYS = {
     Staff: _ways_to_staff,
     RoleGrant: _ways_to_grants,
     AuditEvent: _ways_to_events,
-    ServiceKey: _ways_to_keys,
-    ServiceKeyGrant: _ways_to_grants_of_keys,
+    ServiceKey: _of_key(ServiceKey.id),
+    ServiceKeyGrant: _of_key(ServiceKeyGrant.service_key_id),
     ClientChange: _for_managers(
         ClientChange, or_(*(ClientChange.action == action for action in CHANGES))
     ),

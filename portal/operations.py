@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import orjson
+from opentelemetry.trace import Span
 
 from models import AccountKind, outside
 from permissions import Actor
@@ -80,10 +81,7 @@ class Operations:
                 facts["outcome"] = ["OK"]
                 operated(span, facts, None)
             else:
-                facts |= {"type": found.kind, "operation": _name(said, found.ran)}
-                facts["outcome"] = _outcome(_failed(found.body))
-                work.done(facts)
-                operated(span, facts, found.cost)
+                _done(work, span, facts, said, found)
         return found
 
     async def run(
@@ -94,12 +92,20 @@ class Operations:
         facts["caller"] = _caller(context.actor)
         with metrics.working() as work, operating(said.digest) as span:
             found = await self._api.execute(context, *said, idempotency_key=key)
-            facts |= {"type": found.kind, "operation": _name(said, found.ran)}
-            work.done(facts)
-            failed = _failed(found.body)
-            facts["outcome"] = _outcome(failed)
-            operated(span, facts, found.cost)
+            failed = _done(work, span, facts, said, found)
         return Ran(found, failed)
+
+
+def _done(
+    work: metrics.Work, span: Span, facts: dict[str, Any], said: Asked, found: Response
+) -> dict[str, Any] | None:
+    """Tell log, metrics and trace what came of it; what it says where there are errors in it."""
+    facts |= {"type": found.kind, "operation": _name(said, found.ran)}
+    work.done(facts)
+    failed = _failed(found.body)
+    facts["outcome"] = _outcome(failed)
+    operated(span, facts, found.cost)
+    return failed
 
 
 def bearer(header: bytes | None) -> str | None:

@@ -103,11 +103,16 @@ class Checks:
 
     def name(self, typed: str, *field: str) -> str:
         """A person's, department's or organization's name: one line of 1 to 100 characters."""
-        text = self.text(typed, *field, longest=NAME_LENGTH)
+        text = self.filled(typed, *field, longest=NAME_LENGTH)
+        if _ADDRESS_IN_NAME.search(text):
+            self.add(Code.INVALID, "A name cannot hold an address.", *field)
+        return text
+
+    def filled(self, typed: str, *field: str, longest: int = TEXT_LENGTH) -> str:
+        """As `text`, and there must be some."""
+        text = self.text(typed, *field, longest=longest)
         if not text and not self._named(field):
             self.add(Code.REQUIRED, "Please fill this in.", *field)
-        elif _ADDRESS_IN_NAME.search(text):
-            self.add(Code.INVALID, "A name cannot hold an address.", *field)
         return text
 
     def text(self, typed: str, *field: str, longest: int = TEXT_LENGTH) -> str:

@@ -8,7 +8,6 @@ from permissions import Permission
 from resolvers.checks import Checks
 from resolvers.clients import found
 from resolvers.context import Context
-from resolvers.errors import Code
 from resolvers.events import changed, on_client
 from resolvers.trail import Trail
 from resolvers.tree import Key
@@ -17,9 +16,7 @@ from resolvers.tree import Key
 async def client_note_add(context: Context, id: str, typed: str) -> Key:
     """Write a note on a client whom the caller may edit; it stays as it is."""
     checks = Checks("input")
-    text = checks.text(typed, "text")
-    if not text and not checks.problems:
-        checks.add(Code.REQUIRED, "Please fill this in.", "text")
+    text = checks.filled(typed, "text")
     actor = context.actor
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key:

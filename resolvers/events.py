@@ -189,9 +189,14 @@ def _grants(held: Collection[Grant]) -> list[Change]:
     ]
 
 
+def said(field: str, value: Any) -> Change:
+    """What an event tells besides the columns that are different: there was nothing before."""
+    return {"field": field, "before": None, "after": value}
+
+
 def registered(id: uuid.UUID) -> Change:
     """Of which registration an event tells; it is not a client (`D1`)."""
-    return {"field": REGISTRATION, "before": None, "after": outside("reg_", id)}
+    return said(REGISTRATION, outside("reg_", id))
 
 
 def on_webhook(organization_id: uuid.UUID, department_id: uuid.UUID | None) -> On:
@@ -201,17 +206,17 @@ def on_webhook(organization_id: uuid.UUID, department_id: uuid.UUID | None) -> O
 
 def of_webhook(id: uuid.UUID) -> Change:
     """Of which webhook an event tells."""
-    return {"field": "webhookId", "before": None, "after": outside("hok_", id)}
+    return said("webhookId", outside("hok_", id))
 
 
 def of_delivery(id: uuid.UUID) -> Change:
     """Of which delivery an event tells."""
-    return {"field": "deliveryId", "before": None, "after": outside("dlv_", id)}
+    return said("deliveryId", outside("dlv_", id))
 
 
 def of_key(id: uuid.UUID) -> Change:
     """Of which service key an event tells."""
-    return {"field": "serviceKeyId", "before": None, "after": outside("key_", id)}
+    return said("serviceKeyId", outside("key_", id))
 
 
 def chosen(
@@ -221,14 +226,11 @@ def chosen(
 ) -> list[Change]:
     """What a new service key may do and where, and when it ends. A name was typed, too."""
     departments = [id and outside("dep_", id) for id in department_ids]
-    said = {
-        "permissions": [*permissions],
-        "departmentIds": departments,
-        "expiresAt": expires_at.isoformat(),
-    }
     return [
         {"field": "name", "redacted": True},
-        *({"field": name, "before": None, "after": value} for name, value in said.items()),
+        said("permissions", [*permissions]),
+        said("departmentIds", departments),
+        said("expiresAt", expires_at.isoformat()),
     ]
 
 

@@ -10,7 +10,7 @@ from models import AuditAction, Department, parse_id
 from permissions import Actor, Permission, Scope
 from resolvers.clients import ClientFilter
 from resolvers.context import Context
-from resolvers.events import Change, On
+from resolvers.events import Change, On, said
 from resolvers.trail import Trail
 
 
@@ -47,11 +47,7 @@ def _told(wanted: ClientFilter, form: str, rows: int) -> Sequence[Change]:
         "departmentId": _id("dep_", wanted.department_id),
         "practitionerId": _id("stf_", wanted.practitioner_id),
     }
-    given = [
-        {"field": name, "before": None, "after": value}
-        for name, value in values.items()
-        if value is not None
-    ]
+    given = [said(name, value) for name, value in values.items() if value is not None]
     return [*given, {"field": "search", "redacted": True}] if wanted.search else given
 
 
