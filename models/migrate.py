@@ -1,5 +1,6 @@
 """Migrations: from nothing, or from any earlier release, to the tables of this one."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -24,6 +25,7 @@ def configuration(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
 def head() -> str:
     """The revision that this release works with."""
     return ScriptDirectory.from_config(configuration()).get_current_head() or ""

@@ -1198,11 +1198,11 @@ async def test_everything_is_done_by_whom_the_matrix_says(
         if mutation in ENDING:
             await asking.renew(caller)
         document = f"mutation {{ {mutation}{await DEEDS[deed](deeds)} {{ {asked} }} }}"
-        before = None if for_all else (await world.snapshot(), len(await world.mail()))
+        before = None if for_all else (await world.snapshot(), len(world.mailbox.deliveries))
         answer = await asking.answer(caller, document)
         word = outcome(answer, mutation)
         if word != "done":
-            now = (await world.snapshot(), len(await world.mail()))
+            now = (await world.snapshot(), len(world.mailbox.deliveries))
             assert now == before, f"{caller.head}: {word}, and yet something happened"
         became.setdefault(word, []).append(caller.head)
         if "data" in answer:

@@ -12,20 +12,19 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from functools import cache
 from typing import Any, Self
 
 import httpx2
 import orjson
 from pydantic import SecretStr
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import Table, and_, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import resolvers
 from models import (
     Account,
     AccountKind,
-    AuditAction,
-    AuditEvent,
     Base,
     Client,
     ClientStatus,
@@ -36,7 +35,6 @@ from models import (
     LetterState,
     ResetRequest,
     RoleGrant,
-    ServiceKey,
     Session,
     Staff,
     StaffStatus,
@@ -54,7 +52,7 @@ from tests.hostile import told
 from tests.mailbox import Mailbox
 
 Json = dict[str, Any]
-Snapshot = dict[str, list[tuple[Any, ...]]]
+Snapshot = dict[str, list[str]]
 
 PASSWORD = "seven herons over the river"
 """Everybody's."""
@@ -75,15 +73,31 @@ INSIDE = re.compile(
 )
 """What only our own people need to know."""
 _BESIDE = ("throttles", "audit_heads", "client_reads")
-_CHAIN = ("number", "previous_hash", "hash")
-_EVENTS = select(*(one for one in AuditEvent.__table__.c if one.name not in _CHAIN)).where(
-    AuditEvent.action.not_in([AuditAction.SIGN_IN_REFUSED, AuditAction.OPERATION_REFUSED])
-)
-
-_NOT_BESIDE = {
-    "audit_events": _EVENTS,
-    "service_keys": select(*(one for one in ServiceKey.__table__.c if one.name != "last_used_at")),
+_BESIDE_COLUMNS = {
+    "audit_events": ("number", "previous_hash", "hash"),
+    "service_keys": ("last_used_at",),
 }
+_BESIDE_ROWS = {"audit_events": "action IN ('SIGN_IN_REFUSED', 'OPERATION_REFUSED')"}
+
+
+@cache
+def _all_rows(dialect: str) -> str:
+    """The SQL of all rows: one statement, each row as the name of its table and a text."""
+
+    def text(table: Table) -> str:
+        beside = _BESIDE_COLUMNS.get(table.name, ())
+        columns = [f'"{one.name}"' for one in table.columns if one.name not in beside]
+        if dialect == "sqlite":
+            return " || '|' || ".join(f"quote({one})" for one in columns)
+        return f"CAST(ROW({', '.join(columns)}) AS text)"
+
+    return " UNION ALL ".join(
+        f"SELECT '{table.name}', {text(table)} FROM {table.name}"  # noqa: S608 - names of our own
+        f" WHERE NOT {_BESIDE_ROWS.get(table.name, 'false')}"
+        for table in Base.metadata.sorted_tables
+        if table.name not in _BESIDE
+    )
+
 
 LOGIN = """
 mutation (
@@ -394,22 +408,25 @@ class World:
         return mail
 
     async def snapshot(self) -> Snapshot:
-        """All rows of all tables, when no letter is on its way any more.
+        """All rows of all tables as texts, when no letter is on its way any more.
 
         How often something was tried is left out: it is counted whatever comes of it (`D33`). So is
         what is noted beside the work, and by how much that brings the chains of events further.
         """
         await self.settled()
+        wanted = _all_rows(self.database.dialect)
+        found = await self.database.read(lambda c: c.exec_driver_sql(wanted).all())
+        rows: Snapshot = {name: [] for name in Base.metadata.tables if name not in _BESIDE}
+        for table, row in sorted(map(tuple, found)):
+            rows[table].append(row)
+        return rows
 
-        def rows(connection: Connection) -> Snapshot:
-            return {
-                table.name: sorted((tuple(row) for row in connection.execute(wanted)), key=repr)
-                for table in Base.metadata.sorted_tables
-                for wanted in (_NOT_BESIDE.get(table.name, select(table)),)
-                if table.name not in _BESIDE
-            }
-
-        return await self.database.read(rows)
+    async def written(self) -> str:
+        """All values of all tables, as they are read: what of a secret must not be in."""
+        tables = Base.metadata.sorted_tables
+        return repr(
+            await self.database.read(lambda c: [c.execute(select(t)).all() for t in tables])
+        )
 
     async def noted(self) -> None:
         """Wait until what is noted beside the work is written."""
@@ -422,12 +439,12 @@ class World:
     @asynccontextmanager
     async def unchanged(self) -> AsyncIterator[None]:
         """Nothing happens meanwhile: every row is as it was, and nobody got a letter."""
-        rows, mails = await self.snapshot(), await self.mail()
+        rows, letters = await self.snapshot(), len(self.mailbox.deliveries)
         yield
         now = await self.snapshot()
         for name, before in rows.items():
             assert now[name] == before, f"{name} changed"
-        assert len(await self.mail()) == len(mails), "somebody got a letter"
+        assert len(self.mailbox.deliveries) == letters, "somebody got a letter"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from mailer import (
 )
 from mailer.transports import Smtp
 from tests.mailbox import Fault, Mailbox
+from tests.waiting import until
 
 no_tls = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 NOW = dt.datetime(2026, 11, 23, 9, 30, 15, tzinfo=dt.UTC)
@@ -103,8 +104,7 @@ async def test_letter_that_is_given_up_takes_its_connection_with_it(mailbox: Mai
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
             await way.send(letter())
-    await asyncio.sleep(0.05)
-    assert not mailbox._connections
+    await until(lambda: not mailbox._connections)
     await way.send(letter())
     await way.close()
     assert len(mailbox.deliveries) == 1
@@ -129,8 +129,7 @@ async def test_connection_is_kept_until_close(mailbox: Mailbox) -> None:
     await asyncio.gather(*(way.send(letter()) for _ in range(3)))
     assert len(mailbox._connections) == 3
     await way.close()
-    await asyncio.sleep(0.05)
-    assert not mailbox._connections
+    await until(lambda: not mailbox._connections)
     await way.send(letter())
     await way.close()
     assert len(mailbox.deliveries) == 7

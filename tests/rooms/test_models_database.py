@@ -15,6 +15,7 @@ from models import Account, Client, Database, Organization, Session, Unavailable
 from models.database import address
 from tests.rooms.test_models_constraints import NOW, account, client, clinic, table
 from tests.servers import PostgreSQL
+from tests.waiting import until
 
 ORGANIZATIONS = table(Organization)
 SESSIONS = table(Session)
@@ -364,12 +365,15 @@ class TestAway:
             *(database.read(lambda c: c.scalar(text("SELECT pg_sleep(0.05)"))) for _ in range(4))
         )
         await database.close()
-        await asyncio.sleep(0.1)
         others = text(
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
         )
-        assert await witness.read(lambda c: c.scalar(others)) == 0
+
+        async def alone() -> bool:
+            return bool(await witness.read(lambda c: c.scalar(others)) == 0)
+
+        await until(alone)
         await witness.close()
 
 

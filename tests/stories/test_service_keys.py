@@ -79,7 +79,7 @@ async def test_an_administrator_makes_a_key_whose_token_is_shown_this_once(
             {"permission": "CLIENT_UPDATE", "department": {"name": "Mental Health"}},
         ],
     }
-    kept = repr(await world.snapshot())
+    kept = await world.written()
     assert token not in kept and token[16:] not in kept
 
 
