@@ -26,15 +26,36 @@ def configuration(connection: Connection | None = None) -> Config:
 
 
 @cache
+def _revisions() -> tuple[str, ...]:
+    """All that this release knows, the newest first."""
+    return tuple(
+        one.revision for one in ScriptDirectory.from_config(configuration()).walk_revisions()
+    )
+
+
 def head() -> str:
     """The revision that this release works with."""
-    return ScriptDirectory.from_config(configuration()).get_current_head() or ""
+    return _revisions()[0]
+
+
+def is_behind(revision: str | None) -> bool:
+    """Whether tables of this revision wait for a migration of this release.
+
+    Those of a later release, whose revision nobody here knows, do not: this one works on them as
+    long as it is being replaced.
+    """
+    return revision is None or revision in _revisions()[1:]
 
 
 async def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the tables to the revision; safe when two processes start at once."""
+    """Bring the tables to the revision, unless a later release has them; any number may at once."""
+
+    def upgrade(sync: Connection) -> None:
+        if is_behind(MigrationContext.configure(sync).get_current_revision()):
+            command.upgrade(configuration(sync), revision)
+
     async with database.migrating() as connection:
-        await connection.run_sync(lambda sync: command.upgrade(configuration(sync), revision))
+        await connection.run_sync(upgrade)
 
 
 async def downgrade(database: Database, revision: str) -> None:

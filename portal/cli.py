@@ -18,7 +18,7 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from mailer import showcase
 from models import Organization, Unavailable
-from models.migrate import head
+from models.migrate import current
 from permissions import Sealed
 from portal import demo as demonstration
 from portal import life, logs
@@ -29,7 +29,7 @@ from portal.importing import Errand, Report, import_file
 from portal.metrics_page import metrics_page
 from portal.populate import populate as fill
 from portal.scraping import scraped
-from portal.service import Service, collected, delivering, service, utc_now
+from portal.service import collected, delivering, service, utc_now
 from portal.settings import BadSettings, Settings
 from portal.whole import whole
 from resolvers import (
@@ -124,8 +124,7 @@ def serve(
 @commands.command()
 def migrate() -> None:
     """Bring the database's tables up to date."""
-    run(_nothing(Settings.read()))
-    print(f"The database is at revision {head()}.")
+    print(f"The database is at revision {run(_revision(Settings.read()))}.")
 
 
 @commands.command()
@@ -462,10 +461,16 @@ def run(work: Coroutine[Any, Any, T]) -> T | None:
         return None
 
 
-async def _nothing(settings: Settings) -> Service | None:
+async def _nothing(settings: Settings) -> None:
     """Start a service, which brings the tables up to date, and end it."""
     async with service(settings):
-        return None
+        pass
+
+
+async def _revision(settings: Settings) -> str | None:
+    """The same, and what revision the tables are at."""
+    async with service(settings) as made:
+        return await current(made.services.database)
 
 
 def _end_in_order() -> None:

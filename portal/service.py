@@ -13,7 +13,7 @@ from pathlib import Path
 from mailer import Courier, Events, Mail, Receivers, TakenEvent, TakenLetter, transport
 from models import AccountKind, Database, Unavailable
 from models.database import address
-from models.migrate import current, head, migrate
+from models.migrate import current, is_behind, migrate
 from permissions import ANONYMOUS, Actor, Passwords, Tokens, Vault, identify
 from portal import metrics
 from portal.clerk import attend
@@ -114,7 +114,7 @@ async def service(
         throttled=metrics.throttled,
     )
     try:
-        if await current(database) != head():
+        if is_behind(await current(database)):
             await migrate(database)
         yield Service(services, courier, webhooks, feed, asked, settings.retention)
     finally:

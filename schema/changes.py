@@ -95,7 +95,7 @@ def _of_shape(old: GraphQLSchema, new: GraphQLSchema) -> Iterator[Difference]:
 def _in_use(schema: GraphQLSchema) -> set[str]:
     """The coordinates of all that can be reached without anything that is deprecated."""
     reached = {f"@{directive.name}" for directive in schema.directives}
-    roots = (schema.query_type, schema.mutation_type)
+    roots = (schema.query_type, schema.mutation_type, schema.subscription_type)
     waiting: list[GraphQLNamedType] = [root for root in roots if root]
     while waiting:
         here = waiting.pop()

@@ -101,6 +101,7 @@ def environment(**constants: Any) -> Environment:
         "moment": _moment,
         "qr": _qr,
         "sentence": _sentence,
+        "told": _told,
         "word": WORDS.__getitem__,
     }
     made.globals |= {
@@ -124,6 +125,21 @@ def _turned(path: str, query: Mapping[str, str], **place: Any) -> str:
 def _sentence(code: str) -> str:
     """A code of the schema as words, where there are too many to have words of their own."""
     return code.replace("_", " ").capitalize()
+
+
+def _told(value: Any) -> str:
+    """A value that the audit trail tells: what somebody held, each as its words and where."""
+    match value:
+        case None | []:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(map(_told, value))
+        case {"role": code, "departmentId": where}:
+            return f"{WORDS[code]} of {where}" if where else str(WORDS[code])
+        case _:
+            return str(value)
 
 
 def _day(written: str) -> str:

@@ -1,5 +1,6 @@
 """From what was typed to variables, by the types that the document declares of them."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +23,9 @@ from schema import ErrorCode
 
 MOST_FIELDS = 1_000
 INPUT = "input"
+
+_PLACE = re.compile(r"[0-9]{1,4}")
+"""Where in a list something was typed: only the order counts."""
 
 _KIND = b"application/x-www-form-urlencoded"
 
@@ -61,7 +65,7 @@ class _Reading:
             if isinstance(told, str):
                 return [self.value(plain.of_type, told, control)] if told else None
             rows = _parts(told)
-            if not all(key.isdecimal() for key in rows):
+            if not all(map(_PLACE.fullmatch, rows)):
                 raise _not_ours()
             return [
                 self.value(plain.of_type, rows[key], f"{control}.{key}")

@@ -75,6 +75,20 @@ async def test_c16_two_hundred_who_are_slow_are_let_go_and_others_served(
             await check_others_are_served(port)
 
 
+async def test_c16_of_too_many_connections_the_next_is_cut(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with wire(port) as first, wire(port) as second:
+        for one in (first, second):
+            await one.send(FULL)
+            assert (await one.answer()).data == SAYS
+        monkeypatch.setattr(protocol, "MOST_CONNECTIONS", 2)
+        async with wire(port) as third:
+            assert await third.ended() == b""
+        await second.send(FULL)
+        assert (await second.answer()).data == SAYS
+
+
 async def test_c16_a_byte_now_and_then_does_not_move_a_deadline(port: int) -> None:
     async with wire(port) as headers, wire(port) as body:
         for number in range(60):

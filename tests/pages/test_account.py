@@ -99,6 +99,26 @@ async def test_administrators_read_what_happened(
     assert "status: PENDING → ACTIVE" in browser.text
     assert "Dora Staff" in browser.text
     await browser.follow("Show everything")
+    mental, family = clinic.ids["mental"], clinic.ids["family"]
+    document = """mutation ($id: ID!, $roles: StaffRolesInput!) {
+      staffUpdate(id: $id, input: { receiveNewClientNotifications: false }) {
+        userErrors { code }
+      }
+      staffRolesUpdate(id: $id, input: $roles) { userErrors { code } }
+    }"""
+    moved = {
+        "grant": [{"role": "CARE_COORDINATOR", "departmentId": family}],
+        "revoke": [{"role": "CARE_COORDINATOR", "departmentId": mental}],
+    }
+    said = {"id": clinic.ids["carl"], "roles": moved}
+    done = await world.ask(document, said, clinic.token("olivia"))
+    assert all(payload == {"userErrors": []} for payload in done["data"].values())
+    await browser.open("/riverside/audit")
+    assert "receiveNewClientNotifications: yes → no" in browser.text
+    await browser.sign_in("olivia")
+    await browser.open("/riverside/audit")
+    assert f"roles: Care Coordinator of {mental} → Care Coordinator of {family}" in browser.text
+    await browser.sign_in("dora")
     await browser.open("/riverside/audit?action=CLIENT_REJECTED")
     assert "Nothing to show." in browser.text
     await browser.sign_in("carl")

@@ -240,6 +240,19 @@ async def test_c9_a_form_without_the_token_of_the_visit_is_not_taken(
     assert "Somebody has signed in or out since this page was opened." in answer.text
 
 
+@pytest.mark.parametrize("key", ["9" * 5000, "x", "٣", ""])
+async def test_c4_a_place_in_a_list_that_is_no_place_is_no_form_of_ours(
+    browser: Browser, world: World, clinic: Clinic, key: str
+) -> None:
+    await browser.sign_in("olivia")
+    await browser.open("/riverside/clients/new")
+    said = browser.form("client-create").controls | {f"associations.{key}.practitionerId": "x"}
+    async with world.unchanged():
+        answer = await browser.http.post("/riverside/clients/new", data=said, headers=FORM)
+    assert answer.status_code == 400
+    assert "This is not a form of ours." in answer.text
+
+
 async def test_c9_a_form_from_before_signing_in_is_not_taken_afterwards(
     browser: Browser, world: World, clinic: Clinic
 ) -> None:

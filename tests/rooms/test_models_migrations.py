@@ -52,6 +52,13 @@ async def test_migrating_what_is_migrated_changes_nothing(database: Database) ->
     assert await current(database) == head()
 
 
+async def test_tables_of_a_later_release_are_left_alone(database: Database) -> None:
+    later = text("UPDATE alembic_version SET version_num = '9999'")
+    await database.write(lambda connection: connection.execute(later))
+    await migrate(database)
+    assert await current(database) == "9999"
+
+
 async def test_two_processes_may_migrate_at_once(database: Database, url: str) -> None:
     await downgrade(database, "base")
     other = Database(url)

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from models import new_id
+from models.migrate import current
 from portal.asked import MOST_BYTES, MOST_DEPTH
 from portal.media import accepted
 from schema.limits import Limits
@@ -452,12 +453,28 @@ async def test_server_is_alive_and_ready(empty_world: World) -> None:
         assert (answer.status_code, answer.text) == (200, said)
 
 
-async def test_server_is_not_ready_for_a_database_of_another_release(empty_world: World) -> None:
-    older = text("UPDATE alembic_version SET version_num = 'older'")
-    await empty_world.database.write(lambda connection: connection.execute(older))
-    ready = await empty_world.http.get("/readyz")
+async def _at(world: World, revision: str) -> httpx2.Response:
+    """What the server says of itself when the tables are of this revision."""
+    moved = text("UPDATE alembic_version SET version_num = :to").bindparams(to=revision)
+    await world.database.write(lambda connection: connection.execute(moved))
+    assert (await world.http.get("/healthz")).status_code == 200
+    return await world.http.get("/readyz")
+
+
+async def test_server_is_not_ready_for_a_database_of_an_earlier_release(empty_world: World) -> None:
+    ready = await _at(empty_world, "0003")
     assert (ready.status_code, ready.text) == (503, "the database waits for a migration\n")
-    assert (await empty_world.http.get("/healthz")).status_code == 200
+
+
+async def test_server_serves_on_a_database_of_a_later_release_while_it_is_replaced(
+    empty_world: World, mailbox: Mailbox
+) -> None:
+    """It starts anew there, too, and leaves the tables as they are."""
+    ready = await _at(empty_world, "9999")
+    assert (ready.status_code, ready.text) == (200, "ready\n")
+    async with World(empty_world.settings.database_url, mailbox) as again:
+        assert (await again.http.get("/readyz")).status_code == 200
+        assert await current(again.database) == "9999"
 
 
 async def test_server_says_so_when_the_database_is_away(

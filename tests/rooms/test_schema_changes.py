@@ -209,6 +209,14 @@ def test_what_was_deprecated_goes_as_announced_with_all_that_only_it_led_to() ->
     ]
 
 
+def test_whoever_follows_is_broken_as_others_are() -> None:
+    before = BEFORE + "type Subscription { told(after: ID): Thing @authenticated }\n"
+    for gone in ("told(after: ID): Thing @authenticated", "(after: ID)"):
+        after = before.replace(gone, "other: Int" if gone[0] == "t" else "")
+        weights = {one.weight for one in differences(before, after) if "removed" in one.text}
+        assert weights == {Weight.BREAKING}
+
+
 def test_what_is_announced_is_told() -> None:
     change = ("  colour: Colour\n", '  colour: Colour @deprecated(reason: "Use shade.")\n')
     assert told(change) == [("safe", "Thing.colour is deprecated: Use shade.")]
