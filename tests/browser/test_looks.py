@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+import pyotp
 import pytest
 
 from portal.pages.table import TABLE
@@ -116,4 +117,58 @@ async def test_no_letter_and_no_mailed_link_keeps_anybody_out(people: People) ->
         await guest.opens("about:blank")
         await guest.page.set_content(await letter.text())
         wrong += await looked_at(guest)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("people", [True], indirect=True, ids=["with scripts"])
+async def test_no_way_back_in_and_nothing_that_is_refused_keeps_anybody_out(people: People) -> None:
+    wrong: list[str] = []
+    address = "amy.client@riverside.example"
+    guest = await people.come()
+    await guest.opens("/riverside/forgot")
+    await guest.fills({"Email": address})
+    await guest.presses("Send me a letter")
+    await guest.opens_letter(address, "Choose a new password")
+    await guest.sees("New password")
+    wrong += await looked_at(guest)
+    await guest.presses("Save")
+    await guest.sees("There is a problem")
+    wrong += await looked_at(guest)
+    await guest.opens("/riverside/reset")
+    await guest.fills({"The link from your letter": "vtl_not-one-of-ours"})
+    await guest.presses("Go on")
+    await guest.sees("We do not know this link")
+    wrong += await looked_at(guest)
+
+    amy = await people.come("amy.client")
+    await amy.opens("/riverside/account")
+    await amy.unfolds("Change the address")
+    await amy.fills({"New email": "amy@new.example"})
+    await amy.presses("Send me the letter")
+    await amy.opens_letter("amy@new.example", "Confirm your new email address")
+    wrong += await looked_at(amy)
+
+    dora = await people.come("dora.admin")
+    await dora.opens("/riverside/account")
+    begin = dora.page.locator("form", has=dora.page.get_by_role("button", name="Set up"))
+    await begin.get_by_label("Password").fill(PASSWORD)
+    await dora.presses("Set up")
+    await dora.sees("Code")
+    wrong += await looked_at(dora)
+    await dora.fills({"Code": pyotp.TOTP(await dora.page.locator("code").inner_text()).now()})
+    await dora.presses("Turn on")
+    await dora.sees("Your recovery codes")
+    wrong += await looked_at(dora)
+
+    carl = await people.come("carl.care")
+    for person, path, status in (
+        (carl, "/riverside/audit", 403),
+        (carl, f"/riverside/clients/cli_{0:032x}", 404),
+        (guest, "/nowhere", 404),
+    ):
+        await person.opens(path)
+        (told,) = people.complaints
+        assert told.startswith(f"{status} ") and told.endswith(path)
+        people.complaints.clear()
+        wrong += await looked_at(person)
     assert not wrong, "\n".join(wrong)
