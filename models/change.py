@@ -15,6 +15,13 @@ from models.base import Base, one
 from models.client import Client
 from models.words import AuditAction
 
+OF_ASSOCIATIONS = (
+    AuditAction.ASSOCIATION_CREATED,
+    AuditAction.ASSOCIATION_CHANGED,
+    AuditAction.ASSOCIATION_REMOVED,
+)
+"""These are about a client and a department, which need not be the client's."""
+
 CHANGES = (
     AuditAction.REGISTRATION_CONFIRMED,
     AuditAction.INVITATION_ACCEPTED,
@@ -25,9 +32,7 @@ CHANGES = (
     AuditAction.CLIENT_REJECTED,
     AuditAction.CLIENT_DEACTIVATED,
     AuditAction.CLIENT_REACTIVATED,
-    AuditAction.ASSOCIATION_CREATED,
-    AuditAction.ASSOCIATION_CHANGED,
-    AuditAction.ASSOCIATION_REMOVED,
+    *OF_ASSOCIATIONS,
 )
 """After these a client is not what they were before."""
 
@@ -46,6 +51,7 @@ class ClientChange(Base):
         doc="The change's id, and its cursor: `clientChanges(after:)` goes on from it.",
     )
     client_id: Mapped[uuid.UUID | None] = column_property(_EVENTS.c.client_id)
+    departments: Mapped[list[uuid.UUID]] = column_property(_EVENTS.c.departments)
     at: Mapped[dt.datetime] = column_property(_EVENTS.c.at, doc="When it happened.")
     action: Mapped[AuditAction] = column_property(_EVENTS.c.action, doc="What happened.")
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     false,
+    not_,
     or_,
     select,
     true,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from models import (
     AccountKind,
     Association,
+    AuditAction,
     AuditEvent,
     Base,
     Client,
@@ -43,7 +45,7 @@ from models import (
     within,
 )
 from models.audit import overlaps
-from models.change import CHANGES
+from models.change import CHANGES, OF_ASSOCIATIONS
 from models.decision import DECISIONS
 from permissions.actor import SHAPES, Shape
 from permissions.roles import HELD_BY, Permission, Scope
@@ -190,6 +192,25 @@ def _for_managers(
     return ways
 
 
+def _is_one_of(
+    action: SQLColumnExpression[AuditAction], actions: Iterable[AuditAction]
+) -> ColumnElement[bool]:
+    return or_(*(action == one for one in actions))
+
+
+_ways_to_all_changes = _for_managers(ClientChange, _is_one_of(ClientChange.action, CHANGES))
+
+
+def _ways_to_changes(shape: Shape) -> Iterable[Way]:
+    """Who manages a client in departments is told of the client's associations there (`D9`)."""
+    there = or_(
+        not_(_is_one_of(ClientChange.action, OF_ASSOCIATIONS)),
+        overlaps(ClientChange.departments, departments(Permission.CLIENT_READ)),
+    )
+    for scope, rows in _ways_to_all_changes(shape):
+        yield Way(scope, rows if scope is Scope.ORGANIZATION else and_(there, rows))
+
+
 def _ways_to_webhooks(shape: Shape) -> Iterable[Way]:
     there = within(Webhook.department_id, departments(Permission.WEBHOOK_MANAGE))
     return _managed(shape, Permission.WEBHOOK_MANAGE, there)
@@ -213,12 +234,8 @@ _WAYS = {
     AuditEvent: _ways_to_events,
     ServiceKey: _of_key(ServiceKey.id),
     ServiceKeyGrant: _of_key(ServiceKeyGrant.service_key_id),
-    ClientChange: _for_managers(
-        ClientChange, or_(*(ClientChange.action == action for action in CHANGES))
-    ),
-    ClientDecision: _for_managers(
-        ClientDecision, or_(*(ClientDecision.action == action for action in DECISIONS))
-    ),
+    ClientChange: _ways_to_changes,
+    ClientDecision: _for_managers(ClientDecision, _is_one_of(ClientDecision.action, DECISIONS)),
     ClientNote: _for_managers(ClientNote, true()),
     Webhook: _ways_to_webhooks,
     Delivery: _ways_to_deliveries,

@@ -211,15 +211,15 @@ def _checked(checks: Checks, change: dict[str, Any], today: dt.date) -> dict[str
 async def _may_readdress(
     connection: AsyncConnection, client: Record, email_key: str, now: dt.datetime
 ) -> None:
-    """Only who has no credentials yet is given another address by staff (`D28`)."""
+    """Only who has no credentials yet is given another address by staff (`D28`), who may invite."""
+    field, key = ("input", "email"), Key(Client, client.id)
     if client.username is not None:
-        raise refuse(
-            Code.EMAIL_LOCKED,
-            "Only the client can change an address that they sign in with.",
-            "input",
-            "email",
-            key=Key(Client, client.id),
-        )
+        message = "Only the client can change an address that they sign in with."
+        raise refuse(Code.EMAIL_LOCKED, message, *field, key=key)
+    if not client.may_invite:
+        needed = Permission.CLIENT_CREATE
+        message = f"Whoever has the address becomes the client: it needs {needed} as well."
+        raise refuse(Code.OUT_OF_SCOPE, message, *field, key=key)
     await _free(connection, client.organization_id, email_key)
     await end_registrations(connection, client.organization_id, [email_key], now)
 
@@ -245,7 +245,8 @@ async def found(
     """The client of this id, as far as the caller may change it with the permission.
 
     Without one: as far as the caller reads it as a manager. Out of reach it is NOT_FOUND, in reach
-    but not the caller's to change OUT_OF_SCOPE (`D8`).
+    but not the caller's to change OUT_OF_SCOPE (`D8`). `may_invite` says whether the caller may
+    send the client an invitation, too.
     """
     id = parse_id("cli_", typed)
     row = None
@@ -255,11 +256,13 @@ async def found(
             if permission
             else reach.reading(Client, actor.shape, Scope.DEPARTMENT)
         )
+        may_invite = reach.changing(Client, actor.shape, Permission.CLIENT_CREATE)
         rows = await connection.execute(
             select(
                 *Client.__table__.c,
                 Client.username.label("username"),
                 may_change.label("may_change"),
+                may_invite.label("may_invite"),
             ).where(Client.id == id, reach.reading(Client, actor.shape)),
             reach.values(actor),
         )
@@ -267,12 +270,10 @@ async def found(
     if row is None:
         raise refuse(Code.NOT_FOUND, "There is no such client.", "id")
     if not row.may_change:
-        raise refuse(
-            Code.OUT_OF_SCOPE,
-            "This client belongs to another department, whose staff may do this.",
-            "id",
-            key=Key(Client, row.id),
-        )
+        message = "This client belongs to another department, whose staff may do this."
+        if permission and not actor.holds(permission):
+            message = f"This needs {permission} as well."
+        raise refuse(Code.OUT_OF_SCOPE, message, "id", key=Key(Client, row.id))
     return row
 
 

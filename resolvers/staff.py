@@ -250,16 +250,9 @@ async def staff_update(
         now = context.now()
         member = await _found(connection, context.actor, id, change)
         checks.done()
-        if new.get("email_key", member.email_key) != member.email_key:
-            if member.username is not None:
-                raise refuse(
-                    Code.EMAIL_LOCKED,
-                    "Only the staff member can change an address that they sign in with.",
-                    "input",
-                    "email",
-                    key=Key(Staff, member.id),
-                )
-            await _free(connection, member.organization_id, new["email_key"], "input", "email")
+        readdressed = new.get("email_key", member.email_key) != member.email_key
+        if readdressed:
+            await _may_readdress(connection, member, new["email_key"])
         if not new:
             return Key(Staff, member.id)
         names = new.get("first_name", member.first_name), new.get("last_name", member.last_name)
@@ -279,7 +272,7 @@ async def staff_update(
             raise conflict("staff member", Key(Staff, member.id))
         await index(connection, member.organization_id, member.id)
         trail.tell(AuditAction.STAFF_UPDATED, on_staff(member), changed(member, new))
-        if new.get("email_key", member.email_key) != member.email_key:
+        if readdressed:
             theirs = Link.account_id == member.id
             await supersede(connection, member.organization_id, theirs, now)
             await invite(context, connection, member.organization_id, member.id)
@@ -303,15 +296,35 @@ async def _found(
     return member
 
 
+async def _may_readdress(connection: AsyncConnection, member: Record, email_key: str) -> None:
+    """Only who has no credentials yet is given another address (`D28`), by who gives such roles."""
+    field, key = ("input", "email"), Key(Staff, member.id)
+    if member.username is not None:
+        message = "Only the staff member can change an address that they sign in with."
+        raise refuse(Code.EMAIL_LOCKED, message, *field, key=key)
+    if not member.may_give_roles:
+        needed = Permission.STAFF_SET_ROLES
+        message = f"Whoever has the address becomes the staff member: it needs {needed} as well."
+        raise refuse(Code.OUT_OF_SCOPE, message, *field, key=key)
+    await _free(connection, member.organization_id, email_key, *field)
+
+
 async def read_member(connection: AsyncConnection, actor: Actor, typed: str) -> Record:
-    """The staff member of this id within reach, and whether the caller `may_change` it (`D6`)."""
+    """The staff member of this id within reach, and whether the caller `may_change` it (`D6`).
+
+    `may_give_roles`: whether the caller may give somebody all the roles that they hold.
+    """
     id = parse_id("stf_", typed)
     member = None
     if id is not None:
         may_change = reach.changing(Staff, actor.shape, Permission.STAFF_UPDATE)
+        may_give_roles = reach.changing(Staff, actor.shape, Permission.STAFF_SET_ROLES)
         rows = await connection.execute(
             select(
-                *Staff.__table__.c, Staff.username.label("username"), may_change.label("may_change")
+                *Staff.__table__.c,
+                Staff.username.label("username"),
+                may_change.label("may_change"),
+                may_give_roles.label("may_give_roles"),
             ).where(Staff.id == id, reach.reading(Staff, actor.shape)),
             reach.values(actor),
         )

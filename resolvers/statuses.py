@@ -116,8 +116,9 @@ async def client_deactivate(context: Context, id: str, reason: str | None) -> Ke
 async def client_reactivate(context: Context, id: str, approval: Approval) -> Key:
     """Make an inactive client active again, with credentials and associations as before (`S33`).
 
-    Of one who was never approved it is an approval (`D20`). Whose department is gone needs one
-    (`D13`). Who has no credentials is invited again (`D3`).
+    Of one who was never approved it is an approval, and takes the permission for that as well
+    (`D20`). Whose department is gone needs one (`D13`). Who has no credentials is invited again
+    (`D3`).
     """
     actor = context.actor
 
@@ -127,6 +128,7 @@ async def client_reactivate(context: Context, id: str, approval: Approval) -> Ke
         if client.status is not ClientStatus.INACTIVE:
             raise refuse(Code.NOT_INACTIVE, "This client is not inactive.", "id", key=key)
         if client.approved_at is None:
+            await found(connection, actor, id, Permission.CLIENT_APPROVE)
             return await _approve(context, connection, trail, client, approval)
         values = {
             "status": ClientStatus.ACTIVE,

@@ -189,7 +189,10 @@ class ClientUpdateInput:
 
     first_name: Maybe[str | None] = about("Given name.")
     last_name: Maybe[str | None] = about("Family name.")
-    email: Maybe[str | None] = about("The address, while credentials are not set.")
+    email: Maybe[str | None] = about(
+        "The address, while credentials are not set. Whoever has it becomes the client: needs "
+        "CLIENT_CREATE as well."
+    )
     date_of_birth: Maybe[dt.date | None] = about("Date of birth: from 1900 to today.")
     phone: Maybe[str | None] = about("Telephone number; null clears it.")
     department_id: Maybe[ID | None] = about("The department to move to.")
@@ -383,7 +386,10 @@ class StaffUpdateInput:
 
     first_name: Maybe[str | None] = about("Given name.")
     last_name: Maybe[str | None] = about("Family name.")
-    email: Maybe[str | None] = about("The address, while credentials are not set.")
+    email: Maybe[str | None] = about(
+        "The address, while credentials are not set. Whoever has it becomes the staff member: "
+        "needs STAFF_SET_ROLES as well."
+    )
     receive_new_client_notifications: Maybe[bool | None] = about(
         "Whether letters tell of clients who await approval."
     )

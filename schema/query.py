@@ -245,6 +245,8 @@ class Query:
     ) -> Listing:
         """What happened to the clients whom the caller manages, the oldest first.
 
+        Of associations those within the caller's reach.
+
         For who polls: ask for what comes after the last cursor that you have. `last: 1` is where it
         ends now.
         """

@@ -34,8 +34,9 @@ class Subscription:
     ) -> Listing:
         """What happens to the clients whom the caller manages, one change after the other.
 
-        Each is told if the client is within the caller's reach at that moment. It ends when the
-        session does. Over graphql-transport-ws, or with `Accept: text/event-stream`.
+        Each is told if the client is within the caller's reach at that moment, and so is what is
+        told of associations. It ends when the session does. Over graphql-transport-ws, or with
+        `Accept: text/event-stream`.
 
         Whoever was cut off goes on `after` the last that they were told, and misses none.
         """

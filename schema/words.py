@@ -47,14 +47,17 @@ _explain(
     Permission,
     "One permission a thing that a person can be allowed to do. New ones may come.",
     CLIENT_READ="See clients.",
-    CLIENT_CREATE="Create clients, and invite them again.",
+    CLIENT_CREATE="Create clients, and invite them again; with CLIENT_UPDATE also correct the "
+    "address of who was invited.",
     CLIENT_UPDATE="Edit the details of clients.",
     CLIENT_APPROVE="Approve and reject pending clients.",
-    CLIENT_SET_STATUS="Make clients inactive, and active again.",
+    CLIENT_SET_STATUS="Make clients inactive, and active again; with CLIENT_APPROVE also who was "
+    "never approved.",
     CLIENT_ASSOCIATE="Associate clients with practitioners.",
     STAFF_READ="See staff.",
     STAFF_UPDATE="Create, edit, invite, deactivate and reactivate staff, and reset second factors.",
-    STAFF_SET_ROLES="Grant and revoke roles.",
+    STAFF_SET_ROLES="Grant and revoke roles; with STAFF_UPDATE also correct the address of who was "
+    "invited.",
     DEPARTMENT_UPDATE="Create and edit departments.",
     ORGANIZATION_UPDATE="Edit the organization.",
     AUDIT_READ="See who did what, and what was refused.",

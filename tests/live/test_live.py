@@ -14,7 +14,9 @@ from portal import socket as sockets
 from resolvers import MOST_CHANGES
 from tests.crash.programs import environment, server
 from tests.edge.wire import served
+from tests.keys import key
 from tests.live.following import CHANGED, SECONDS, events, socket
+from tests.stories.asking import FROM_CLIENT, pairs
 from tests.world import LOGIN, PASSWORD, PUBLIC_URL, Clinic, World, refusal
 
 CHANGES = """query ($after: String, $first: Int, $last: Int, $status: ClientStatus, $in: ID) {
@@ -100,6 +102,45 @@ async def test_only_what_is_within_reach_now_is_told(world: World, clinic: Clini
     assert in_mental == [("CLIENT_DEACTIVATED", "Amy")]
     elsewhere = {"in": clinic.ids["lakeside.mental"]}
     assert await told(world, clinic, "olivia", after=after, **elsewhere) == []
+
+
+async def test_d09_of_associations_only_those_in_ones_own_departments_are_told(
+    world: World, clinic: Clinic, port: int
+) -> None:
+    after = await cursor(world, clinic)
+    amy, olivia = clinic.ids["amy"], clinic.token("olivia")
+    for deltas in (
+        {"add": pairs(clinic, "practitionerId", ("wes", "family"))},
+        {"change": pairs(clinic, "practitionerId", ("petra", "family"))},
+        {"remove": [clinic.ids["petra"]]},
+    ):
+        done = await world.do(FROM_CLIENT, {"id": amy, "input": deltas}, olivia)
+        assert done["userErrors"] == []
+    await do(world, clinic, DEACTIVATE, "amy")
+    made, moved, ended, out = (
+        *("ASSOCIATION_CREATED", "ASSOCIATION_CHANGED", "ASSOCIATION_REMOVED"),
+        "CLIENT_DEACTIVATED",
+    )
+    of_mental, of_family = [moved, out], [made, moved, ended, out]
+    keys = {
+        name: await key(world, clinic, "CLIENT_READ", departments=[name])
+        for name in ("mental", "family")
+    }
+    for token, expected in (
+        (clinic.token("carl"), of_mental),
+        (clinic.token("dora"), of_mental),
+        (keys["mental"], of_mental),
+        (clinic.token("fay"), of_family),
+        (keys["family"], of_family),
+        (olivia, of_family),
+    ):
+        polled = await world.do(CHANGES, {"after": after}, token)
+        assert [one["action"] for one in polled["nodes"]] == expected
+        async with socket(port) as follower:
+            await follower.init(token)
+            await follower.subscribe("1", after=after)
+            heard = [(await follower.next("1"))["action"] for _ in expected]
+        assert heard == expected
 
 
 async def test_practitioners_and_clients_follow_nobody(world: World, clinic: Clinic) -> None:

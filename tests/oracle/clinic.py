@@ -504,6 +504,7 @@ def _east_events(clinic: Clinic) -> None:
     event(act.CLIENT_UPDATED, "oa", "adults", client="ann", changes=[moved, {"redacted": True}])
     event(act.ASSOCIATION_CREATED, "da.speech", "speech", client="ann", staff="pr")
     event(act.ASSOCIATION_CHANGED, "oa", "kids", "speech", client="ann", staff="pr.two")
+    event(act.ASSOCIATION_REMOVED, "oa", "kids", client="ann", staff="pr.two")
     event(act.ASSOCIATION_REMOVED, "da.pr", "adults", client="rejected.unsure", staff="nobody")
     event(act.SIGNED_IN, "ann", "speech", client="ann", surface=Surface.APP, scope="OWN")
     event(act.PASSWORD_CHANGED, "eva", "adults", client="eva", surface=Surface.PORTAL)

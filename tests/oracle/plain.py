@@ -31,10 +31,12 @@ from tests.oracle.rows import Rows, by_id, by_shown_id, shown_id
 Answer = dict[str, Any]
 
 
+OF_ASSOCIATIONS = ("ASSOCIATION_CREATED", "ASSOCIATION_CHANGED", "ASSOCIATION_REMOVED")
 CHANGES = (
     *("REGISTRATION_CONFIRMED", "INVITATION_ACCEPTED", "EMAIL_CHANGED", "CLIENT_CREATED"),
     *("CLIENT_UPDATED", "CLIENT_APPROVED", "CLIENT_REJECTED", "CLIENT_DEACTIVATED"),
-    *("CLIENT_REACTIVATED", "ASSOCIATION_CREATED", "ASSOCIATION_CHANGED", "ASSOCIATION_REMOVED"),
+    "CLIENT_REACTIVATED",
+    *OF_ASSOCIATIONS,
 )
 """After these a client is not what they were before."""
 
@@ -295,7 +297,11 @@ class Plain:
         department_id: str | None = None,
         **page: Any,
     ) -> Any:
-        """What happened to the clients whom the caller manages now; its number is its cursor."""
+        """What happened to the clients whom the caller manages now; its number is its cursor.
+
+        Of associations only what concerned a department in which the caller manages (`D9`).
+        """
+        mine = me.managed("CLIENT_READ")
         listed = [
             _change(event, client)
             for event in self._rows.events
@@ -303,6 +309,11 @@ class Plain:
             if event.action in CHANGES
             and client
             and self._rows.manages_client(me, client)
+            and (
+                event.action not in OF_ASSOCIATIONS
+                or me.everywhere("CLIENT_READ")
+                or not mine.isdisjoint(event.departments)
+            )
             and status in (None, client.status)
             and department_id in (None, shown_id("dep_", client.department_id))
         ]

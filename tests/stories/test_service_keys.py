@@ -10,19 +10,25 @@ from sqlalchemy import select, update
 from models import ClientRead, Organization, ServiceKey, Staff, StaffStatus
 from tests.keys import CLIENTS, CREATE_KEY, EVERYTHING, REVOKE_KEY, STAFF, issue, key, said
 from tests.stories.asking import (
+    CLIENT_UPDATE,
     CREATE,
     DEACTIVATE,
     FROM_CLIENT,
     NO_ORGANIZATION_ADMINISTRATORS,
     OA,
+    REACTIVATE,
+    REINVITE,
+    REJECT,
     ROLES,
     STAFF_DEACTIVATE,
+    STAFF_REINVITE,
     pairs,
+    record,
     refused,
 )
 from tests.stories.test_audit_trail import told
 from tests.stories.test_decisions_4_sessions import LOGOUT
-from tests.world import PASSWORD, Clinic, Json, World, problems, refusal
+from tests.world import HIRE, PASSWORD, STAFF_UPDATE, Clinic, Json, World, problems, refusal
 
 NAMES = "{ clients(status: null) { totalCount nodes { firstName } } }"
 KEYS = """{ serviceKeys { totalCount nodes {
@@ -193,6 +199,81 @@ async def test_one_permission_does_not_stand_in_for_another_within_a_use_case(
         made = await world.do(CREATE, {"input": {**new, "associations": meeting}}, token)
     assert problems(made) != []
     assert problems(await world.do(CREATE, {"input": new}, token)) == []
+
+
+async def test_d20_a_key_reactivates_who_was_never_approved_only_if_it_may_approve(
+    world: World, clinic: Clinic
+) -> None:
+    olivia, chloe, amy = clinic.token("olivia"), {"id": clinic.ids["chloe"]}, clinic.ids["amy"]
+    await world.do(REJECT, chloe, olivia)
+    await world.do(DEACTIVATE, {"id": amy}, olivia)
+    status = ("CLIENT_READ", "CLIENT_SET_STATUS")
+    for departments in (["mental"], None):
+        token = await key(world, clinic, *status, departments=departments)
+        for input in ({}, {"departmentId": clinic.ids["mental"]}):
+            async with world.unchanged():
+                payload = await world.do(REACTIVATE, {**chloe, "input": input}, token)
+            assert problems(payload) == [("OUT_OF_SCOPE", "id")]
+            assert payload["client"]["status"] == "INACTIVE"
+            assert payload["userErrors"][0]["message"] == "This needs CLIENT_APPROVE as well."
+    assert problems(await world.do(REACTIVATE, {"id": amy}, token)) == []
+    may = await key(world, clinic, *status, "CLIENT_APPROVE", departments=["mental"])
+    assert problems(await world.do(REACTIVATE, chloe, may)) == []
+    by = await record(world, clinic, "chloe", "status approvedBy { displayName }")
+    assert by == {"status": "ACTIVE", "approvedBy": {"displayName": "Lab results"}}
+
+
+async def test_d28_a_key_gives_invited_staff_another_address_only_if_it_may_give_their_roles(
+    world: World, clinic: Clinic
+) -> None:
+    chief = {"firstName": "Chief", "lastName": "Invited", "email": "chief@riverside.example"}
+    hired = await world.do(
+        HIRE, {"input": {**chief, "roles": [{"role": OA}]}}, clinic.token("olivia")
+    )
+    hr, mine = ("STAFF_READ", "STAFF_UPDATE"), "mine@partner.example"
+    await world.new_mail()
+    for id, departments in ((hired["staff"]["id"], None), (clinic.ids["wes"], ["family"])):
+        token = await key(world, clinic, *hr, departments=departments)
+        for email in (mine, clinic.email("carl")):
+            async with world.unchanged():
+                said = {"firstName": "Other", "email": email}
+                payload = await world.do(STAFF_UPDATE, {"id": id, "input": said}, token)
+            assert problems(payload) == [("OUT_OF_SCOPE", "input.email")]
+            assert "needs STAFF_SET_ROLES as well" in payload["userErrors"][0]["message"]
+        renamed = {"id": id, "input": {"firstName": "Other"}}
+        assert problems(await world.do(STAFF_UPDATE, renamed, token)) == []
+        assert problems(await world.do(STAFF_REINVITE, {"id": id}, token)) == []
+    assert [mail.to for mail in await world.new_mail()] == [chief["email"], clinic.email("wes")]
+    may = await key(world, clinic, *hr, "STAFF_SET_ROLES", departments=["family"])
+    moved = {"id": clinic.ids["wes"], "input": {"email": mine}}
+    assert problems(await world.do(STAFF_UPDATE, moved, may)) == []
+    await world.only_mail(mine)
+
+
+async def test_d28_a_key_gives_invited_clients_another_address_only_if_it_may_invite(
+    world: World, clinic: Clinic
+) -> None:
+    una, mine = {"id": clinic.ids["una"]}, "mine@partner.example"
+    await world.new_mail()
+    edits = ("CLIENT_READ", "CLIENT_UPDATE", "CLIENT_SET_STATUS")
+    token = await key(world, clinic, *edits, departments=["family"])
+
+    async def readdress(token: str) -> Any:
+        said = {"firstName": "Other", "email": mine}
+        return await world.do(CLIENT_UPDATE, {**una, "input": said}, token)
+
+    for move in (DEACTIVATE, REACTIVATE):  # and not meanwhile, to be invited there afterwards
+        async with world.unchanged():
+            payload = await readdress(token)
+        assert problems(payload) == [("OUT_OF_SCOPE", "input.email")]
+        assert "needs CLIENT_CREATE as well" in payload["userErrors"][0]["message"]
+        assert problems(await world.do(move, una, token)) == []
+    await world.only_mail(clinic.email("una"))
+    may = await key(world, clinic, *edits, "CLIENT_CREATE", departments=["family"])
+    assert problems(await readdress(may)) == []
+    await world.only_mail(mine)
+    assert problems(await world.do(REINVITE, una, may)) == []
+    await world.only_mail(mine)
 
 
 async def test_a_key_that_sees_clients_and_no_staff_knows_who_meets_them_by_name(
