@@ -6,6 +6,7 @@ for whatever was an operation. Who likes `text/event-stream` best gets one answe
 `GET` is for people with a browser, who get a page.
 """
 
+from functools import partial
 from typing import Any
 
 import orjson
@@ -21,7 +22,6 @@ from portal.media import accepted
 from portal.operations import Operations, bearer
 from portal.pages import Desk
 from portal.stream import Stream, single
-from resolvers import Context
 from schema import ErrorCode, Live, Response
 
 PARTIAL = 294
@@ -62,7 +62,7 @@ class Edge:
         said = await asked(call.headers, receive)
         facts["document"] = said.digest
         with self._operations.place():
-            context = await self._context(call, scope)
+            context = await self._operations.context(call, await self._token(call, scope))
             found, failed = await self._operations.run(facts, context, said, _key(call))
         if failed is None:
             return Answer(200, call.kind, found.body)
@@ -74,23 +74,23 @@ class Edge:
         call.kind = GRAPHQL
         said = await asked(call.headers, receive)
         with self._operations.place():
-            found = await self._operations.follow(
-                facts, lambda: self._context(call, scope), said, _key(call)
-            )
+            # Once: a cookie that changes later does not reach the browser any more.
+            token = await self._token(call, scope)
+            enter = partial(self._operations.context, call, token)
+            found = await self._operations.follow(facts, enter, said, _key(call))
         if isinstance(found, Live):
             return Stream(self._following.responses(found), receive)
         if found.ran:
             return Stream(single(found), receive)
         return _with_errors(GRAPHQL, found, found.json)
 
-    async def _context(self, call: Call, scope: Scope) -> Context:
-        """Who asks: by the token that is shown, and only without one by a page's cookie."""
+    async def _token(self, call: Call, scope: Scope) -> str | None:
+        """What shows who asks: the token that came, or else, for a page of ours, its cookie's."""
         token = bearer(call.headers.get(b"authorization"))
         form_token = call.headers.get(FORM_TOKEN)
         if token is not None or form_token is None:
-            return await self._operations.context(call, token)
-        visitor = await self._desk.lend(call, Request(scope), form_token.decode("latin-1"))
-        return visitor.context
+            return token
+        return await self._desk.lend(call, Request(scope), form_token.decode("latin-1"))
 
     def _page(self, call: Call, scope: Scope) -> Answer:
         if b"text/html" not in call.headers.get(b"accept", b"").lower():

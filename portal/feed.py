@@ -21,7 +21,7 @@ LOOK_SECONDS = 1
 """How long what nobody was told of may go unseen, at most."""
 
 CHECK_SECONDS = 5
-"""How often whoever follows is asked whether they still may, though nothing happens."""
+"""How often whoever follows is woken, and asked whether they still may, though nothing happens."""
 
 _HEADS = Statement(
     select(AuditHead.organization_id, AuditHead.number).where(

@@ -22,7 +22,7 @@ class Following:
         self._running = 0
 
     def responses(self, live: Live) -> Responses:
-        """One response after the other; None now and then, when there was nothing to tell.
+        """One response after the other; None now and then, as `Live.news` has it.
 
         It ends with a response that did not run, or when the server is about to end. Raises
         `Refusal` when too many are followed.
@@ -36,12 +36,11 @@ class Following:
         SUBSCRIPTIONS.inc()
         try:
             async for _ in self._operations.service.feed.follow(live.organization_id):
-                if self._health.draining:
-                    return
-                yield None
                 async for response in live.news():
+                    if self._health.draining:
+                        return
                     yield response
-                    if not response.ran:
+                    if response and not response.ran:
                         return
         finally:
             self._running -= 1

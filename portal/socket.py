@@ -14,9 +14,9 @@ import orjson
 from starlette.types import Receive, Send
 
 from models import Unavailable
-from portal.answers import Refusal
+from portal.answers import Refusal, away
 from portal.asked import Asked, understood
-from portal.call import Call
+from portal.call import Call, Gone
 from portal.feed import CHECK_SECONDS
 from portal.following import Following
 from portal.operations import Operations, bearer
@@ -81,6 +81,8 @@ class Socket:
         try:
             await self._begin()
             await self._serve()
+        except Gone:
+            return
         except Close as close:
             await self._close(close.code, close.reason)
         except Unavailable:
@@ -161,20 +163,28 @@ class Socket:
     async def _answer(self, id: str, said: Asked) -> None:
         facts = self._call.begin()
         try:
-            await self._tell(id, facts, said)
-        except Refusal as refusal:
-            facts["outcome"] = [refusal.code]
-            await self._fail(id, refusal.answer().body)
-        except Unavailable:
-            facts["outcome"] = [ErrorCode.SERVICE_UNAVAILABLE]
+            await self._respond(id, facts, said)
+        except Gone:
+            facts["outcome"] = None
         except Exception:
             _logger.exception("incident %s", self._call.id)
             facts["outcome"] = [ErrorCode.INTERNAL_SERVER_ERROR]
             await self._close(4500, f"Something went wrong: {self._call.id}")
         finally:
             self._call.facts.remove(facts)
-            self._running.pop(id, None)
+            # Somebody who stopped it may use its id again before it has come to its end.
+            if self._running.get(id) is asyncio.current_task():
+                del self._running[id]
             self._log(facts)
+
+    async def _respond(self, id: str, facts: Facts, said: Asked) -> None:
+        """Tell what comes of it, or why nothing does. Raises `Gone`."""
+        try:
+            await self._tell(id, facts, said)
+        except (Refusal, Unavailable) as cause:
+            refusal = cause if isinstance(cause, Refusal) else away()
+            facts["outcome"] = [refusal.code]
+            await self._fail(id, refusal.answer().body)
 
     async def _tell(self, id: str, facts: Facts, said: Asked) -> None:
         with self._operations.place():
@@ -213,10 +223,10 @@ class Socket:
                     raise _OVER
 
     async def _message(self) -> Mapping[str, Any]:
-        """The next message. Raises `Close` for what is none."""
+        """The next message. Raises `Close` for what is none, and `Gone`."""
         received = await self._receive()
         if received["type"] == "websocket.disconnect":
-            raise Close(1000, "")
+            raise Gone
         try:
             message = orjson.loads(received.get("text") or "")
         except orjson.JSONDecodeError:
@@ -226,7 +236,10 @@ class Socket:
         return message
 
     async def _say(self, message: Mapping[str, Any]) -> None:
-        await self._send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+        try:
+            await self._send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+        except OSError:  # it is how servers say, in ASGI, that nobody is there any more
+            raise Gone from None
 
     async def _close(self, code: int, reason: str) -> None:
         # Whoever has hung up need not be told.

@@ -9,10 +9,11 @@ from resolvers.associations import Deltas, NewAssociation
 from resolvers.auditing import AuditFilter, audit_events
 from resolvers.chain import Verdict, verify
 from resolvers.changes import (
-    MOST_CHANGES,
     ChangeFilter,
+    FoundChanges,
     client_changes,
     follow_client_changes,
+    last_number,
     since,
     start,
 )
@@ -139,7 +140,6 @@ from resolvers.webhooks import (
 __all__ = [
     "BATCH",
     "GIVEN",
-    "MOST_CHANGES",
     "MOST_DECISIONS",
     "MOST_ROWS",
     "Approval",
@@ -155,6 +155,7 @@ __all__ = [
     "Code",
     "Context",
     "Deltas",
+    "FoundChanges",
     "Founding",
     "Imported",
     "Key",
@@ -218,6 +219,7 @@ __all__ = [
     "follow_client_changes",
     "invitation_accept",
     "keys",
+    "last_number",
     "link",
     "link_resend",
     "login",

@@ -1,14 +1,15 @@
 """What happened to clients, for those who follow it: by and by, or as it happens.
 
 Both see it as they reach clients at that moment: whoever has left their reach meanwhile is not
-told of any more, and of who has come into it, all is.
+told of any more. Of who has come into it, the list tells all; whoever follows has passed by what
+was before.
 """
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, false, func, select
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, false, select
 
 from models import AuditHead, Client, ClientChange, ClientStatus, Statement, parse_id
 from permissions import Scope, Shape, reach
@@ -20,6 +21,9 @@ from resolvers.tree import Number
 
 MOST_CHANGES = 100
 """How many changes are looked for at once."""
+
+MOST_EVENTS = 10_000
+"""Among how many events of the organization, whomever they are about."""
 
 _OLDEST_FIRST = Order((ClientChange.id,))
 _NONE = false()
@@ -83,35 +87,58 @@ def follow_client_changes(wanted: ChangeFilter, after: str | None) -> Listing:
 
 async def start(context: Context, listing: Listing) -> int:
     """The number after which what is followed begins."""
-    if listing.after is not None:
-        return listing.after
+    return await last_number(context) if listing.after is None else listing.after
+
+
+async def last_number(context: Context) -> int:
+    """The number of the organization's last event; 0 before the first."""
     its = {"organization": context.actor.organization_id}
-    ((number,),) = await context.services.database.fetch(_LATEST, its)
-    return number or 0
+    rows = await context.services.database.fetch(_LAST, its)
+    return rows[0][0] if rows else 0
 
 
-async def since(context: Context, listing: Listing, number: int) -> list[Number]:
-    """Those of the listing that have a higher number, in their order; `MOST_CHANGES` at most."""
-    values = {**reach.values(context.actor), **listing.values, "number": number}
+class FoundChanges(NamedTuple):
+    """Changes that were looked for: there are no others up to the number `end`.
+
+    `is_all`: nor are there any after it.
+    """
+
+    changes: list[Number]
+    end: int
+    is_all: bool
+
+
+async def since(context: Context, listing: Listing, number: int, last: int) -> FoundChanges:
+    """Those of the listing that come after the number, in their order, as far as one look goes.
+
+    `last` is the organization's last number, as it was before it was known who the caller is.
+    """
+    if number >= last:
+        return FoundChanges([], number, is_all=True)
+    end = min(number + MOST_EVENTS, last)
+    values = {**reach.values(context.actor), **listing.values, "number": number, "end": end}
     statement = _since(context.actor.shape, listing.where)
     rows = await context.services.database.fetch(statement, values)
-    return [Number(ClientChange, found, at_least=Scope.DEPARTMENT) for (found,) in rows]
+    changes = [Number(ClientChange, found, at_least=Scope.DEPARTMENT) for (found,) in rows]
+    if len(changes) == MOST_CHANGES:
+        end = changes[-1].number
+    return FoundChanges(changes, end, is_all=end == last)
 
 
 @cache
 def _since(shape: Shape, where: tuple[ColumnElement[bool], ...]) -> Statement:
     reached = reach.reading(ClientChange, shape, Scope.DEPARTMENT)
-    later = ClientChange.id > bindparam("number")
+    among = ClientChange.id > bindparam("number"), ClientChange.id <= bindparam("end")
     return Statement(
         select(ClientChange.id)
-        .where(and_(later, reached, *where))
+        .where(and_(*among, reached, *where))
         .order_by(ClientChange.id)
         .limit(MOST_CHANGES)
     )
 
 
-_LATEST = Statement(
-    select(func.max(AuditHead.number)).where(
+_LAST = Statement(
+    select(AuditHead.number).where(
         AuditHead.organization_id == bindparam("organization", type_=Uuid())
     )
 )

@@ -5,12 +5,13 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
-from graphql import GraphQLError
-
 from models import Unavailable
-from resolvers import MOST_CHANGES, Context, Number, since
+from resolvers import Context, FoundChanges, last_number, since
 from schema.executor import Executor, session_over
 from schema.response import Response, refused
+
+FRESH_SECONDS = 1
+"""How long whoever follows counts as who they were at the last look."""
 
 Enter = Callable[[], Awaitable[Context]]
 
@@ -24,39 +25,52 @@ class Live:
 
     def __init__(self, executor: Executor, enter: Enter, seconds: float, number: int) -> None:
         self._executor = executor
+        self._opened: Context = executor.context_value
         self._enter = enter
         self._seconds = seconds
         self._number = number
-        self.organization_id: uuid.UUID = executor.context_value.actor.organization_id
+        self.organization_id: uuid.UUID = self._opened.actor.organization_id
 
-    async def news(self) -> AsyncIterator[Response]:
+    async def news(self) -> AsyncIterator[Response | None]:
         """What there is to tell since the last look, as the caller reaches it now.
 
-        A response that did not run is the end: the session is over, or something is not allowed any
-        more. While the database is away, there is no news.
+        None comes before each look, of which nothing may come. A response that did not run is the
+        end: the session is over, or something is not allowed any more. While the database is away,
+        there is no news.
         """
+        clock = asyncio.get_running_loop().time
         with suppress(Unavailable, TimeoutError):
-            more = True
-            while more:
+            is_all = False
+            while not is_all:
+                yield None
                 async with asyncio.timeout(self._seconds):
-                    executor, changes = await self._look()
-                if isinstance(executor, list):
-                    yield refused(executor)
+                    look = await self._look()
+                if isinstance(look, Response):
+                    yield look
                     return
-                for change in changes:
+                executor, found = look
+                until = clock() + FRESH_SECONDS
+                for change in found.changes:
                     async with asyncio.timeout(self._seconds):
                         body = await executor.read_change(change)
                     self._number = change.number
                     if body is not None:
                         yield Response(body, ran=True)
-                more = len(changes) == MOST_CHANGES
+                    if clock() >= until:
+                        break
+                else:
+                    self._number = found.end
+                    is_all = found.is_all
 
-    async def _look(self) -> tuple[Executor | list[GraphQLError], list[Number]]:
+    async def _look(self) -> tuple[Executor, FoundChanges] | Response:
+        """What there is, and who tells it; or why the caller is told nothing any more."""
+        # First of all: who has got a role by now, must not have what came after it passed by.
+        last = await last_number(self._opened)
         context = await self._enter()
         if context.actor.is_anonymous:
-            return [session_over()], []
+            return refused([session_over()])
         executor = self._executor.again(context).ready()
         if isinstance(executor, list):
-            return executor, []
+            return refused(executor)
         listing = executor.listing_followed(context)
-        return executor, await since(context, listing, self._number)
+        return executor, await since(context, listing, self._number, last)

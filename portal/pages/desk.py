@@ -58,16 +58,17 @@ class Desk:
         visit = self._cookies.read(request)
         return visit.form_token(self._digest) if visit else ""
 
-    async def lend(self, call: Call, request: Request, form_token: str) -> Visitor:
-        """Whoever is signed in, for a page of ours that asks the API with the cookie.
+    async def lend(self, call: Call, request: Request, form_token: str) -> str | None:
+        """The access token of whoever is signed in, for a page of ours that asks the API; or None.
 
-        The answer brings the cookie of a refreshed session. Raises `Refusal` for pages of others.
+        It was found to be good, or the session was refreshed; the answer then brings the cookie. So
+        it is lent once, before anything is answered. Raises `Refusal` for pages of others.
         """
         self._admit(request, form_token)
         visitor = self._visitor(call, request)
         await visitor.arrive()
         self._send_along(call, visitor.visit, request)
-        return visitor
+        return visitor.visit.access_token or None
 
     async def hand_over(self, call: Call, request: Request) -> str | None:
         """The access token of whoever is signed in, for a file that a page links to; or None.

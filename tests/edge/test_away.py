@@ -13,6 +13,8 @@ from models import Database, Registration, database
 from portal import health
 from tests.conftest import Clinics, Databases
 from tests.edge.proxy import Proxy
+from tests.edge.wire import served
+from tests.live.following import CHANGED, socket
 from tests.mailbox import Mailbox
 from tests.world import LOGIN, PASSWORD, REGISTER, Clinic, World
 
@@ -109,6 +111,31 @@ async def test_e2_a_network_that_swallows_everything_is_waited_for_and_not_for_e
     proxy.heal()
     await check_is_back(world, clinic)
     assert await registrations(direct, "lost@home.example") == 0
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_e2_what_a_socket_is_asked_meanwhile_is_answered_so_and_it_stays_open(
+    behind: tuple[World, Proxy, Clinic, Database],
+) -> None:
+    world, proxy, clinic, _ = behind
+    async with served(world.app) as port, socket(port) as dora:
+        await dora.init(clinic.token("dora"))
+        await dora.follow("following")
+        proxy.stall()
+        for id, asked in (("following too", CHANGED), ("once", LISTS)):
+            await dora.subscribe(id, asked)
+            heard = await dora.hear()
+            assert (heard["type"], heard["id"]) == ("error", id)
+            (error,) = heard["payload"]
+            assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
+            assert error["message"].endswith("Please try again in a moment.")
+        await dora.say("ping")
+        assert await dora.hear() == {"type": "pong"}
+        proxy.reset()
+        proxy.heal()
+        await check_is_back(world, clinic)
+        await world.approve(clinic.ids["chloe"], clinic.token("carl"))
+        assert (await dora.next("following"))["action"] == "CLIENT_APPROVED"
 
 
 async def test_e2_a_network_that_cuts_everybody_again_and_again_spoils_no_answer(

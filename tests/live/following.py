@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 import httpx2
@@ -110,10 +111,14 @@ class Events:
 
 @asynccontextmanager
 async def events(
-    port: int, token: str | None, query: str = CHANGED, **variables: Any
+    port: int,
+    token: str | None,
+    query: str = CHANGED,
+    shown: Mapping[str, str] = MappingProxyType({}),
+    **variables: Any,
 ) -> AsyncIterator[Events]:
-    """Follow it."""
-    headers = {"accept": "text/event-stream"}
+    """Follow it, with the token or with whatever else is `shown` in headers."""
+    headers = {"accept": "text/event-stream", **shown}
     if token:
         headers["authorization"] = f"Bearer {token}"
     body = {"query": query, "variables": variables}

@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from portal import feed
 from portal import socket as sockets
-from resolvers import MOST_CHANGES
+from resolvers.changes import MOST_CHANGES
 from tests.crash.programs import environment, server
 from tests.edge.wire import served
 from tests.keys import key

@@ -10,7 +10,11 @@ import pytest
 from graphql import OperationDefinitionNode, coerce_input_value, parse, type_from_ast, validate
 
 from portal import built as building
+from portal import feed
 from schema import build
+from tests.edge.wire import served
+from tests.live.following import events
+from tests.live.test_live import DEACTIVATE
 from tests.pages.browsing import Browser
 from tests.world import PUBLIC_URL, Clinic, World
 
@@ -227,3 +231,52 @@ async def test_a_session_is_refreshed_and_kept_also_here(
     world.clock.advance(days=31)
     assert (await ask(browser, WHO, shown)).json()["data"] == NOBODY
     assert browser.http.cookies["__Host-visit"].endswith("..")
+
+
+def visiting(browser: Browser) -> dict[str, str]:
+    """The cookie that the browser has, as it sends it to any port."""
+    return {"cookie": f"__Host-visit={browser.http.cookies['__Host-visit']}"}
+
+
+@pytest.mark.usefixtures("built")
+async def test_who_follows_until_their_token_runs_out_is_told_so_and_stays_signed_in(
+    browser: Browser, world: World, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "CHECK_SECONDS", 0.05)
+    await browser.sign_in("olivia")
+    shown = {"x-form-token": await form_token(browser), "origin": PUBLIC_URL}
+    async with (
+        served(world.app) as port,
+        events(port, None, shown=shown | visiting(browser)) as stream,
+    ):
+        assert stream.answer.status_code == 200
+        world.clock.advance(minutes=16)
+        kind, heard = await stream.next()
+        assert (kind, heard["errors"][0]["extensions"]["code"]) == ("next", "UNAUTHENTICATED")
+        assert await stream.next() == ("complete", None)
+    world.clock.advance(seconds=11)
+    assert (await ask(browser, WHO, shown)).json()["data"] == OLIVIA
+
+
+@pytest.mark.usefixtures("built")
+async def test_a_session_is_refreshed_when_somebody_begins_to_follow_and_only_then(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await browser.sign_in("olivia")
+    shown = {"x-form-token": await form_token(browser), "origin": PUBLIC_URL}
+    world.clock.advance(minutes=16)
+    async with (
+        served(world.app) as port,
+        events(port, None, shown=shown | visiting(browser)) as stream,
+    ):
+        refreshed = stream.answer.cookies["__Host-visit"]
+        world.clock.advance(seconds=11)
+        oscar = await world.sign_in("oscar")
+        done = await world.do(DEACTIVATE, {"id": clinic.ids["amy"]}, oscar)
+        assert done["userErrors"] == []
+        _, heard = await stream.next()
+        assert heard["data"]["clientChanged"]["action"] == "CLIENT_DEACTIVATED"
+    kept = {"cookie": f"__Host-visit={refreshed}"}
+    answer = await world.http.post("/graphql", json={"query": WHO}, headers=shown | kept)
+    assert answer.json()["data"] == OLIVIA
+    assert "set-cookie" not in answer.headers
