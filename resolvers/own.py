@@ -133,7 +133,8 @@ async def stay_myself(
 async def email_change_request(context: Context, email: str) -> None:
     """Ask to sign in and be written to at another address: a letter there confirms it (`D28`).
 
-    Where somebody else of the kind has the address, no letter goes, and the answer is the same.
+    Where somebody else of the kind has the address, no letter goes; the answer and the statements
+    are the same, and so is what has become of the caller's earlier links (`D14`).
     """
     actor = context.actor
     await throttle(context, "email", actor.organization_id.hex, typed_address(email))
@@ -146,23 +147,23 @@ async def email_change_request(context: Context, email: str) -> None:
             return
         await stay_signed_in(context, connection)
         person = await connection.run_sync(person_of, actor.organization_id, actor.id)
-        if await send_email_confirmation(context, connection, person, text, email_key):
-            trail.tell(AuditAction.EMAIL_CHANGE_REQUESTED, _on(person))
+        await send_email_confirmation(context, connection, person, text, email_key)
+        trail.tell(AuditAction.EMAIL_CHANGE_REQUESTED, _on(person))
 
     await context.write(work)
 
 
 async def send_email_confirmation(
     context: Context, connection: AsyncConnection, person: Record, email: str, email_key: str
-) -> bool:
-    """A link to the new address of a person who is on `hold`, unless somebody of the kind has it.
+) -> None:
+    """A link to the new address of a person who is on `hold`.
 
-    Answers whether a letter goes.
+    Where somebody else of the kind has the address, the link is superseded from the beginning: so
+    its letter is not sent, though it is written as any other.
     """
-    model = _model(person.kind)
-    if await _is_taken(connection, model, person.organization_id, email_key):
-        return False
     now = context.now()
+    model = _model(person.kind)
+    taken = await _is_taken(connection, model, person.organization_id, email_key)
     link_id, ends_at = await make(
         connection,
         organization_id=person.organization_id,
@@ -170,6 +171,7 @@ async def send_email_confirmation(
         now=now,
         account_id=person.id,
         email=(email, email_key),
+        superseded=taken,
     )
     await post(
         connection,
@@ -182,7 +184,6 @@ async def send_email_confirmation(
         now=now,
         link_id=link_id,
     )
-    return True
 
 
 async def email_change_confirm(context: Context, token: str) -> Onboarded:

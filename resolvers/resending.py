@@ -54,7 +54,7 @@ async def _move_again(
     """Confirm the new address anew, unless the change is off.
 
     Another change, a new password or being made inactive has ended it; who holds the old letter may
-    be whom that was against. Answers whether a letter goes.
+    be whom that was against. Answers whether a letter was written.
     """
     await hold(connection, organization_id=old.organization_id, account_id=old.account_id)
     found = await connection.execute(
@@ -64,7 +64,8 @@ async def _move_again(
     )
     if found.scalar_one() is not None:
         return False
-    return await send_email_confirmation(context, connection, person, old.email, old.email_key)
+    await send_email_confirmation(context, connection, person, old.email, old.email_key)
+    return True
 
 
 async def _confirm_again(

@@ -520,9 +520,10 @@ async def test_d28_links_to_the_old_address_are_good_no_more(world: World, clini
 async def test_d28_another_s_address_gets_no_letter_and_the_answer_is_the_same(
     world: World, clinic: Clinic
 ) -> None:
+    for who, taken in (("amy", "BEN@riverside.example"), ("dora", "carl@RIVERSIDE.example")):
+        assert await asks_to_move(world, clinic.token(who), taken) == DONE
+    assert await world.new_mail() == []
     async with world.unchanged():
-        for who, taken in (("amy", "BEN@riverside.example"), ("dora", "carl@RIVERSIDE.example")):
-            assert await asks_to_move(world, clinic.token(who), taken) == DONE
         for email, code in (("", "REQUIRED"), ("nonsense", "INVALID")):
             payload = await asks_to_move(world, clinic.token("amy"), email)
             assert problems(payload) == [(code, "email")]
@@ -531,6 +532,23 @@ async def test_d28_another_s_address_gets_no_letter_and_the_answer_is_the_same(
     # one address may be a client's and a staff member's (D14)
     await asks_to_move(world, clinic.token("amy"), "dora@riverside.example")
     await world.only_mail("dora@riverside.example")
+
+
+@pytest.mark.parametrize("email", ["ben@riverside.example", "nobody@home.example"])
+async def test_d28_what_becomes_of_an_earlier_link_does_not_tell_whose_the_address_is(
+    world: World, clinic: Clinic, email: str
+) -> None:
+    await asks_to_move(world, clinic.token("amy"), "new@home.example")
+    earlier = (await world.only_mail("new@home.example")).token
+
+    assert await asks_to_move(world, clinic.token("amy"), email) == DONE
+
+    await world.new_mail()
+    assert await world.link_state(earlier) == "SUPERSEDED"
+    async with world.unchanged():
+        assert await world.do(RESEND, {"token": earlier}) == DONE
+        late = await world.do(MOVED, {"token": earlier})
+    assert problems(late) == [("LINK_SUPERSEDED", "token")]
 
 
 async def test_d28_of_two_who_confirm_one_address_the_first_has_it(
