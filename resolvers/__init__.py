@@ -55,7 +55,7 @@ from resolvers.departments import (
     departments,
 )
 from resolvers.encrypting import encrypt_anew
-from resolvers.errors import Choice, Code, Problem, Refused, Stopped
+from resolvers.errors import SESSION_OVER, Choice, Code, Problem, Refused, Stopped
 from resolvers.exporting import clients_exported
 from resolvers.faults import BadArgument, Missing
 from resolvers.filing import departments_by_name, there_already
@@ -142,6 +142,7 @@ __all__ = [
     "GIVEN",
     "MOST_DECISIONS",
     "MOST_ROWS",
+    "SESSION_OVER",
     "Approval",
     "ApprovalOf",
     "Asked",

@@ -66,6 +66,10 @@ class Problem:
     choices: tuple[Choice, ...] | None = None
 
 
+SESSION_OVER = "The session is over. Refresh it, or sign in again."
+"""What whoever was signed in is told."""
+
+
 class Stopped(Exception):
     """The operation ends here, whatever it asks for: a top-level error with a code of its own.
 

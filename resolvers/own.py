@@ -23,13 +23,13 @@ from models import (
 from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.credentials import Onboarded
-from resolvers.errors import Code, refuse
+from resolvers.errors import Code, Refused, refuse
 from resolvers.events import LINK, On, changed, on_person
 from resolvers.finding import index
 from resolvers.links import hold, make, supersede, usable, use
 from resolvers.posting import addressed, sender
 from resolvers.proving import forgive
-from resolvers.sessions import end_sessions
+from resolvers.sessions import end_sessions, is_its_password, stay_signed_in
 from resolvers.throttles import may_mail, throttle, typed_address
 from resolvers.trail import Trail
 
@@ -91,19 +91,17 @@ async def password_reset(context: Context, token: str, password: str) -> Onboard
 
 
 async def password_change(context: Context, current: str, password: str) -> Onboarded:
-    """Choose a new password while signed in. All other sessions end, and a letter says so."""
-    actor = context.actor
-    await throttle(context, "password", actor.id.hex)
-    person = await context.services.database.read(
-        lambda c: person_of(c, actor.organization_id, actor.id)
-    )
-    if not await context.services.passwords.verify(person.password_hash, current):
-        message = "This is not your current password."
-        raise refuse(Code.INVALID_CREDENTIALS, message, "input", "currentPassword")
+    """Choose a new password while signed in. All other sessions end, and a letter says so.
+
+    Both passwords take a while to hash; who has chosen another meanwhile is not undone (`D21`).
+    """
+    person = await myself(context, current, "input", "currentPassword")
     hashed = await _chosen(context, person, password)
 
     async def work(connection: AsyncConnection, trail: Trail) -> Onboarded:
-        await _set_password(connection, person, hashed, context.now(), but=actor.session_id)
+        await stay_myself(context, connection, person, "input", "currentPassword")
+        now, mine = context.now(), context.actor.session_id
+        await _set_password(connection, person, hashed, now, but=mine)
         changes = changed(None, {"password_hash": hashed})
         trail.tell(AuditAction.PASSWORD_CHANGED, _on(person), changes)
         return _done(person)
@@ -111,10 +109,32 @@ async def password_change(context: Context, current: str, password: str) -> Onbo
     return await context.write(work)
 
 
+async def myself(context: Context, password: str, *field: str) -> Record:
+    """The caller, whose password this is."""
+    actor = context.actor
+    await throttle(context, "password", actor.id.hex)
+    person = await context.services.database.read(
+        lambda c: person_of(c, actor.organization_id, actor.id)
+    )
+    if not await context.services.passwords.verify(person.password_hash, password):
+        raise _not_your_password(*field)
+    return person
+
+
+async def stay_myself(
+    context: Context, connection: AsyncConnection, person: Record, *field: str
+) -> None:
+    """As `stay_signed_in`, and with the password that `myself` has verified."""
+    await stay_signed_in(context, connection)
+    if not await is_its_password(connection, person):
+        raise _not_your_password(*field)
+
+
 async def email_change_request(context: Context, email: str) -> None:
     """Ask to sign in and be written to at another address: a letter there confirms it (`D28`).
 
-    Where somebody else of the kind has the address, no letter goes, and the answer is the same.
+    Where somebody else of the kind has the address, no letter goes; the answer and the statements
+    are the same, and so is what has become of the caller's earlier links (`D14`).
     """
     actor = context.actor
     await throttle(context, "email", actor.organization_id.hex, typed_address(email))
@@ -123,27 +143,27 @@ async def email_change_request(context: Context, email: str) -> None:
     checks.done()
 
     async def work(connection: AsyncConnection, trail: Trail) -> None:
-        person = await connection.run_sync(person_of, actor.organization_id, actor.id)
         if not await may_mail(context, connection, email_key):
             return
-        if await send_email_confirmation(context, connection, person, text, email_key):
-            trail.tell(AuditAction.EMAIL_CHANGE_REQUESTED, _on(person))
+        await stay_signed_in(context, connection)
+        person = await connection.run_sync(person_of, actor.organization_id, actor.id)
+        await send_email_confirmation(context, connection, person, text, email_key)
+        trail.tell(AuditAction.EMAIL_CHANGE_REQUESTED, _on(person))
 
     await context.write(work)
 
 
 async def send_email_confirmation(
     context: Context, connection: AsyncConnection, person: Record, email: str, email_key: str
-) -> bool:
-    """A link to the new address, unless somebody of the kind has it, or the person is inactive.
+) -> None:
+    """A link to the new address of a person who is on `hold`.
 
-    Answers whether a letter goes.
+    Where somebody else of the kind has the address, the link is superseded from the beginning: so
+    its letter is not sent, though it is written as any other.
     """
-    model = _model(person.kind)
-    if _is_out(person) or await _is_taken(connection, model, person.organization_id, email_key):
-        return False
     now = context.now()
-    await hold(connection, organization_id=person.organization_id, account_id=person.id)
+    model = _model(person.kind)
+    taken = await _is_taken(connection, model, person.organization_id, email_key)
     link_id, ends_at = await make(
         connection,
         organization_id=person.organization_id,
@@ -151,6 +171,7 @@ async def send_email_confirmation(
         now=now,
         account_id=person.id,
         email=(email, email_key),
+        superseded=taken,
     )
     await post(
         connection,
@@ -163,7 +184,6 @@ async def send_email_confirmation(
         now=now,
         link_id=link_id,
     )
-    return True
 
 
 async def email_change_confirm(context: Context, token: str) -> Onboarded:
@@ -218,9 +238,10 @@ async def _set_password(
     now: dt.datetime,
     but: uuid.UUID | None = None,
 ) -> None:
-    """Store the hash, end the sessions (`but` this one) and the links for resetting, say so.
+    """Store the hash, end the sessions (`but` this one) and the open links, say so.
 
-    Wrong codes are forgotten: whoever tried them knows the password no more.
+    Whoever had a session may have asked for another address in it. Wrong codes are forgotten:
+    whoever tried them knows the password no more.
     """
     await connection.execute(
         update(Account)
@@ -229,8 +250,7 @@ async def _set_password(
     )
     await end_sessions(connection, person, now, but)
     await forgive(connection, person)
-    resets = and_(Link.account_id == person.id, Link.purpose == LinkPurpose.RESET_PASSWORD)
-    await supersede(connection, person.organization_id, resets, now)
+    await supersede(connection, person.organization_id, Link.account_id == person.id, now)
     await post(
         connection,
         PasswordChanged(**addressed(await sender(connection, person.organization_id), person)),
@@ -303,6 +323,10 @@ async def _is_taken(
 
 def _model(kind: AccountKind | None) -> type[Client] | type[Staff]:
     return Client if kind is AccountKind.CLIENT else Staff
+
+
+def _not_your_password(*field: str) -> Refused:
+    return refuse(Code.INVALID_CREDENTIALS, "This is not your current password.", *field)
 
 
 def _on(person: Record) -> On:

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer import ConfirmRegistration, post
-from models import AuditAction, LinkPurpose, Record, Registration
+from models import AuditAction, Link, LinkPurpose, Record, Registration
 from resolvers.context import Context
 from resolvers.events import LINK, On, on_person, registered
 from resolvers.links import hold, invite, look_up, make
@@ -40,14 +40,32 @@ async def link_resend(context: Context, token: str) -> None:
             case LinkPurpose.RESET_PASSWORD:
                 sent = await send_password_reset(context, connection, person)
             case LinkPurpose.CONFIRM_EMAIL:
-                sent = await send_email_confirmation(
-                    context, connection, person, found.email, found.email_key
-                )
+                sent = await _move_again(context, connection, person, found)
         if sent:
             on = on_person(organization_id, person.kind, account_id)
             trail.tell(AuditAction.LINK_RESENT, on, reason=found.purpose, by=LINK)
 
     await context.write(work)
+
+
+async def _move_again(
+    context: Context, connection: AsyncConnection, person: Record, old: Record
+) -> bool:
+    """Confirm the new address anew, unless the change is off.
+
+    Another change, a new password or being made inactive has ended it; who holds the old letter may
+    be whom that was against. Answers whether a letter was written.
+    """
+    await hold(connection, organization_id=old.organization_id, account_id=old.account_id)
+    found = await connection.execute(
+        select(Link.superseded_at).where(
+            Link.organization_id == old.organization_id, Link.id == old.id
+        )
+    )
+    if found.scalar_one() is not None:
+        return False
+    await send_email_confirmation(context, connection, person, old.email, old.email_key)
+    return True
 
 
 async def _confirm_again(

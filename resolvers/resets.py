@@ -1,7 +1,8 @@
 """Forgotten passwords: asked for at once, and answered by a letter afterwards (`D14`).
 
 The request writes down what was typed, whoever there is; so neither its answer nor the time that
-it takes tells (`hostile` A3). Whose address it is, is looked up when nobody is waiting.
+it takes tells (`hostile` A3). Whose address it is, is looked up when nobody is waiting. By then the
+letter is counted (`D33`): what is left of a budget tells no more than the answer does.
 """
 
 import datetime as dt
@@ -24,7 +25,10 @@ HELD = dt.timedelta(minutes=1)
 
 
 async def password_reset_request(context: Context, organization: str, email: str) -> None:
-    """Ask for a link to choose a new password. The answer never depends on whom there is."""
+    """Ask for a link to choose a new password. The answer never depends on whom there is.
+
+    Over the day's letters to the address, nobody is looked for, and none is written (`D33`).
+    """
     await throttle(context, "reset", organization, typed_address(email))
     checks = Checks("input")
     _, email_key = checks.email(email, "email")
@@ -33,6 +37,8 @@ async def password_reset_request(context: Context, organization: str, email: str
         return
 
     async def work(connection: AsyncConnection) -> None:
+        if not await may_mail(context, connection, email_key):
+            return
         now = context.now()
         found = await connection.execute(
             select(Organization.id).where(Organization.slug == organization)
@@ -95,8 +101,6 @@ async def _answer(
     if done.rowcount != 1:  # it was held for too long, and is somebody else's by now
         return
     for person in await people_of_address(connection, organization_id, email_key):
-        if not await may_mail(context, connection, email_key):
-            return
         if person.username is None:
             sent = await invite(context, connection, organization_id, person.id)
         else:

@@ -31,10 +31,10 @@ from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
 from resolvers.events import OPERATOR, On, on_person
 from resolvers.links import hold
-from resolvers.own import person_of
+from resolvers.own import myself, stay_myself
 from resolvers.posting import sender
 from resolvers.proving import begun_of, factor_of, of_person, prove, tell, wrong_code
-from resolvers.sessions import end_sessions, is_its_password
+from resolvers.sessions import end_sessions, stay_signed_in
 from resolvers.throttles import throttle
 from resolvers.trail import Trail
 from resolvers.tree import Key
@@ -50,11 +50,11 @@ class Begun:
 
 async def second_factor_begin(context: Context, password: str) -> Begun:
     """A new secret for the caller's app. It counts when a code of it confirms it."""
-    person = await _myself(context, password, "password")
+    person = await myself(context, password, "password")
 
     async def work(connection: AsyncConnection, trail: Trail) -> Begun:
         trail.routine()
-        await _hold(connection, person, "password")
+        await stay_myself(context, connection, person, "password")
         if await factor_of(connection, person) is not None:
             raise _on()
         secret = new_secret()
@@ -80,7 +80,7 @@ async def second_factor_confirm(context: Context, code: str) -> list[str]:
 
     async def work(connection: AsyncConnection, trail: Trail) -> list[str]:
         now = context.now()
-        await hold(connection, organization_id=actor.organization_id, account_id=actor.id)
+        await stay_signed_in(context, connection)
         factor = await begun_of(connection, actor)
         if factor is None:
             raise refuse(Code.SECOND_FACTOR_OFF, "First get a secret for your app.", "code")
@@ -104,7 +104,7 @@ async def second_factor_confirm(context: Context, code: str) -> list[str]:
 
 async def second_factor_remove(context: Context, password: str, code: str) -> Key:
     """Turn the caller's second factor off, with both proofs."""
-    person = await _myself(context, password, "input", "password")
+    person = await myself(context, password, "input", "password")
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key | Refused:
         refused = await _proved(context, connection, trail, person, code)
@@ -121,7 +121,7 @@ async def second_factor_remove(context: Context, password: str, code: str) -> Ke
 
 async def recovery_codes_renew(context: Context, password: str, code: str) -> list[str]:
     """New recovery codes in place of the old ones, with both proofs; shown once."""
-    person = await _myself(context, password, "input", "password")
+    person = await myself(context, password, "input", "password")
 
     async def work(connection: AsyncConnection, trail: Trail) -> list[str] | Refused:
         refused = await _proved(context, connection, trail, person, code)
@@ -177,29 +177,11 @@ async def _named(connection: AsyncConnection, organization: str, username: str) 
     return found.one_or_none()
 
 
-async def _myself(context: Context, password: str, *field: str) -> Record:
-    """The caller, whose password this is."""
-    actor = context.actor
-    await throttle(context, "password", actor.id.hex)
-    person = await context.services.database.read(
-        lambda c: person_of(c, actor.organization_id, actor.id)
-    )
-    if not await context.services.passwords.verify(person.password_hash, password):
-        raise _not_your_password(*field)
-    return person
-
-
-async def _hold(connection: AsyncConnection, person: Record, *field: str) -> None:
-    """Keep the account, whose password was verified, as it is until the transaction ends."""
-    if not await is_its_password(connection, person):
-        raise _not_your_password(*field)
-
-
 async def _proved(
     context: Context, connection: AsyncConnection, trail: Trail, person: Record, code: str
 ) -> Refused | None:
     """Why the code does not prove who the caller is, whose password was verified."""
-    await _hold(connection, person, "input", "password")
+    await stay_myself(context, connection, person, "input", "password")
     if await factor_of(connection, person) is None:
         raise refuse(Code.SECOND_FACTOR_OFF, "You have no second factor.")
     return await prove(context, connection, trail, person, code, "input", "code")
@@ -241,7 +223,3 @@ def _codes_of(person: Record) -> ColumnElement[bool]:
 def _on(*field: str) -> Refused:
     message = "You have a second factor already. To replace it, turn it off first."
     return refuse(Code.SECOND_FACTOR_ON, message, *field)
-
-
-def _not_your_password(*field: str) -> Refused:
-    return refuse(Code.INVALID_CREDENTIALS, "This is not your current password.", *field)

@@ -26,8 +26,9 @@ from models import (
 from permissions.identity import GRACE, may_sign_in
 from resolvers.checks import is_slug, username_key
 from resolvers.context import Context
-from resolvers.errors import Code, Refused, refuse
+from resolvers.errors import SESSION_OVER, Code, Refused, Stopped, refuse
 from resolvers.events import Who, on_person, proved
+from resolvers.links import hold
 from resolvers.notes import Refusal
 from resolvers.proving import prove
 from resolvers.throttles import throttle, throttle_refresh
@@ -249,6 +250,27 @@ _SESSION = (
         and_(Staff.organization_id == Session.organization_id, Staff.id == Session.account_id),
     )
 )
+
+
+async def stay_signed_in(context: Context, connection: AsyncConnection) -> None:
+    """Keep the caller signed in, and their account as it is, until the transaction ends.
+
+    Raises `Stopped` where their session has ended since the request began: whoever ended it, by a
+    new password as well, is not overtaken by whom it was ended for (`D21`).
+    """
+    actor = context.actor
+    await hold(connection, organization_id=actor.organization_id, account_id=actor.id)
+    found = await connection.execute(
+        select(Session.id)
+        .where(
+            Session.organization_id == actor.organization_id,
+            Session.id == actor.session_id,
+            Session.ended_at.is_(None),
+        )
+        .with_for_update(read=True)
+    )
+    if found.first() is None:
+        raise Stopped("UNAUTHENTICATED", SESSION_OVER)
 
 
 async def is_its_password(connection: AsyncConnection, person: Record) -> bool:

@@ -61,9 +61,11 @@ async def throttle_refresh(context: Context) -> None:
 
 
 async def may_mail(context: Context, connection: AsyncConnection, email_key: str) -> bool:
-    """Whether the public may have one more letter written to the address; if so, it is counted.
+    """Whether the public may have one more letter written to the address, counting that it asked.
 
-    Nobody is told: the answer is the same without the letter (`hostile` D12).
+    To be called before it is looked up whose the address is: what is left of the budget shows in
+    the time of later requests. Nobody is told: the answer is the same without the letter (`hostile`
+    D12). For an address of two people a reset counts once, and writes to both (`D14`).
     """
     wait = await _wait(context, connection, MAIL, (email_key,))
     if wait:

@@ -27,7 +27,7 @@ from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from resolvers import Context, Listing, Missing, Number, read
+from resolvers import SESSION_OVER, Context, Listing, Missing, Number, read
 from resolvers.tree import Page, PageArguments
 from schema.declare import DEFINITION, SOURCE, Planned
 from schema.document import parsed, problems
@@ -265,8 +265,7 @@ def authorise(operation: Operation, context: Context) -> list[GraphQLError]:
 
 def session_over() -> GraphQLError:
     """What whoever was signed in is told."""
-    message = "The session is over. Refresh it, or sign in again."
-    return failure(ErrorCode.UNAUTHENTICATED, message)
+    return failure(ErrorCode.UNAUTHENTICATED, SESSION_OVER)
 
 
 def _shown(demand: Demand) -> dict[str, Any]:

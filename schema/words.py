@@ -238,7 +238,8 @@ _explain(
     SECOND_FACTOR_RESET="A second factor was taken away from a staff member.",
     RECOVERY_CODES_RENEWED="A staff member got new recovery codes.",
     RECOVERY_CODE_USED="A recovery code was used up in place of a code of the app.",
-    EMAIL_CHANGE_REQUESTED="A link to confirm a new address was sent to it.",
+    EMAIL_CHANGE_REQUESTED="A new address was asked for. It was sent a link to confirm it, unless "
+    "it is somebody else's.",
     EMAIL_CHANGED="Somebody confirmed their new address.",
     CLIENT_CREATED="Staff created a client.",
     CLIENT_UPDATED="A client's details were edited.",

@@ -77,6 +77,9 @@ FORGOT = f"""mutation ($input: PasswordResetRequestInput!) {{
 RESET = f"""mutation ($input: PasswordResetInput!) {{
   passwordReset(input: $input) {{ username {_ERRORS} }}
 }}"""
+CHANGE = f"""mutation ($input: PasswordChangeInput!) {{
+  passwordChange(input: $input) {{ username {_ERRORS} }}
+}}"""
 VIEWER = "{ viewer { surface client { id } departments: organization { id } } }"
 
 
@@ -221,6 +224,51 @@ async def test_no_session_survives_a_reset_that_its_old_password_races(
     raced: Course, clinic: Clinic
 ) -> None:
     """Whoever forgot the password may have lost it to somebody who is just signing in (`D21`)."""
+    reset = await _forgotten(raced, clinic)
+    login = {"organization": "riverside", "username": "amy", "password": PASSWORD}
+    ends = await race_loosely(
+        raced, reset, Ask(LOGIN, {**login, "surface": "APP"}), changed={"sessions"}
+    )
+    assert set(ends) <= {"done done", "done INVALID_CREDENTIALS"}
+
+
+@pytest.mark.parametrize("by", ["a reset", "a change"])
+async def test_a_password_is_chosen_in_two_places_at_once_and_the_first_holds(
+    raced: Course, clinic: Clinic, by: str
+) -> None:
+    """Whoever is in with the old password undoes nothing of the new one (`D21`)."""
+    reset = await _forgotten(raced, clinic)
+    portal, app = (
+        Ask(
+            CHANGE,
+            {"input": {"currentPassword": PASSWORD, "password": password}},
+            clinic.token("amy", surface),
+        )
+        for surface, password in (
+            ("PORTAL", "eleven newts in the fountain"),
+            ("APP", "six cormorants on a jetty"),
+        )
+    )
+    asks = [reset if by == "a reset" else app, portal]
+    serial = []
+    for order in ((0, 1), (1, 0)):
+        serial.append(await raced.serially(*asks, order=order))
+        await raced.put_back()
+    late = {"LINK_SUPERSEDED", "UNAUTHENTICATED", "INVALID_CREDENTIALS"}
+    for _ in range(ROUNDS):
+        end = await raced.together(*asks)
+        assert end.codes.count("done") == 1, end.codes
+        assert set(end.codes) - {"done"} <= late
+        first = serial[end.codes.index("done")]
+        assert end.letters == first.letters
+        # whoever is late was there early enough to be counted
+        counted = {"throttles": end.rows["throttles"]}
+        assert end.rows == first.rows | counted, _difference(end, serial)
+        await raced.put_back()
+
+
+async def _forgotten(raced: Course, clinic: Clinic) -> Ask:
+    """What chooses another password for amy, who forgot hers."""
     world = raced.world
     hashed = await world.service.services.passwords.hash(PASSWORD)
     await write(
@@ -230,14 +278,7 @@ async def test_no_session_survives_a_reset_that_its_old_password_races(
     await world.do(FORGOT, {"input": who})
     token = (await world.only_mail(clinic.email("amy"))).token
     await raced.mark()
-    login = {"organization": "riverside", "username": "amy", "password": PASSWORD}
-    ends = await race_loosely(
-        raced,
-        Ask(RESET, {"input": {"token": token, "password": "nine otters under the willow"}}),
-        Ask(LOGIN, {**login, "surface": "APP"}),
-        changed={"sessions"},
-    )
-    assert set(ends) <= {"done done", "done INVALID_CREDENTIALS"}
+    return Ask(RESET, {"input": {"token": token, "password": "nine otters under the willow"}})
 
 
 async def test_a_deactivation_and_a_refresh_at_once(raced: Course, clinic: Clinic) -> None:

@@ -4,13 +4,14 @@ import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import delete, event, select
 
-from models import Surface
+from models import Surface, Throttle
 from portal.service import service
 from resolvers import (
     Context,
@@ -18,6 +19,7 @@ from resolvers import (
     Refused,
     answer_resets,
     client_register,
+    email_change_request,
     login,
     password_reset_request,
     resets,
@@ -243,6 +245,12 @@ async def quiet(
         yield made.anonymous(), ran
 
 
+def form(email: str) -> NewRegistration:
+    """The portal page's form."""
+    born = dt.date(1990, 5, 17)
+    return NewRegistration("riverside", "Nora", "Newcomer", email, born, None, None)
+
+
 async def test_d14_registering_takes_the_same_statements_whoever_has_the_address(
     world: World, clinic: Clinic
 ) -> None:
@@ -256,10 +264,8 @@ async def test_d14_registering_takes_the_same_statements_whoever_has_the_address
             "una@riverside.example",  # awaits credentials
             "dora@riverside.example",  # staff, who may be clients too
         ):
-            born = dt.date(1990, 5, 17)
-            form = NewRegistration("riverside", "Nora", "Newcomer", email, born, None, None)
             ran.clear()
-            await client_register(nobody, form)
+            await client_register(nobody, form(email))
             runs.add(tuple(ran))
     (run,) = runs
     assert [one for one in run if one.startswith("INSERT")] == [
@@ -284,6 +290,54 @@ async def test_d14_forgetting_takes_the_same_statements_whoever_has_the_address(
             runs.add(tuple(ran))
     (run,) = runs
     assert run[-1] == "INSERT ['INTO', 'reset_requests']"
+
+
+@pytest.mark.parametrize(("resets", "letters"), [(4, ["INSERT ['INTO', 'letters']"]), (5, [])])
+async def test_d14_what_was_asked_before_leaves_the_same_whoever_has_the_address(
+    world: World, clinic: Clinic, resets: int, letters: list[str]
+) -> None:
+    """The day's five letters are counted by what was typed, and not by whom it was (`D33`)."""
+    token = await world.registered(clinic.email("dora"), departmentId=clinic.ids["family"])
+    await world.confirm(token, "dora.at.home")
+    budgets, runs = set(), set()
+    async with quiet(world) as (nobody, ran):
+        object.__setattr__(nobody.services, "throttle", 1)
+        for email in (
+            "nobody@home.example",
+            clinic.email("amy"),  # active
+            clinic.email("gil"),  # inactive
+            clinic.email("una"),  # awaits credentials
+            clinic.email("carl"),  # staff
+            clinic.email("dora"),  # staff, and a client
+        ):
+            await world.database.write(lambda c: c.execute(delete(Throttle)))
+            for _ in range(resets):
+                await password_reset_request(nobody, "riverside", email)
+                await answer_resets(nobody)
+                await world.settled()
+            spent = await world.database.read(lambda c: c.execute(select(Throttle.attempts)).all())
+            budgets.add(tuple(sorted(row.attempts for row in spent)))
+            ran.clear()
+            await client_register(nobody, form(email))
+            runs.add(tuple(ran))
+    assert budgets == {(resets, resets, resets)}  # the source, the pair, the letters
+    (run,) = runs
+    assert [one for one in run if "'letters'" in one] == letters
+
+
+async def test_d14_asking_for_another_address_takes_the_same_statements_whoever_has_it(
+    world: World, clinic: Clinic
+) -> None:
+    runs = set()
+    async with quiet(world) as (nobody, ran):
+        for who in ("amy", "carl"):
+            signed_in = await world.service.context(clinic.token(who), None, "")
+            asking = replace(nobody, actor=signed_in.actor)
+            for email in ("nobody@home.example", clinic.email("ben"), clinic.email("dora")):
+                ran.clear()
+                await email_change_request(asking, email)
+                runs.add((who, *ran))
+    assert len(runs) == 2
 
 
 async def test_d17_signing_in_takes_the_same_statements_whoever_there_is(

@@ -1,12 +1,23 @@
 """One's own account: password, address, and the links for both (D3, D5, D14, D21, D28)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
 
+from resolvers import (
+    Context,
+    Stopped,
+    email_change_request,
+    password_change,
+    recovery_codes_renew,
+    second_factor_begin,
+    second_factor_confirm,
+    second_factor_remove,
+)
+from tests.factors import give, shown
 from tests.stories.asking import DEACTIVATE, ERRORS, STAFF_DEACTIVATE, VIEWER
-from tests.world import HIRE, LINK, RESEND, Clinic, Json, World, problems, refusal
+from tests.world import HIRE, LINK, PASSWORD, RESEND, Clinic, Json, World, problems, refusal
 
 FORGOT = f"""
 mutation ($input: PasswordResetRequestInput!) {{
@@ -30,6 +41,7 @@ mutation ($token: String!) {{ emailChangeConfirm(token: $token) {{ username stat
 REFRESH = """mutation ($token: String!) {
   sessionRefresh(refreshToken: $token) { session { surface } userErrors { code field } }
 }"""
+LOGOUT = "mutation { logout { userErrors { code } } }"
 BETTER = "nine otters under the willow"
 DONE = {"accepted": True, "userErrors": []}
 OWN = "{ viewer { client { email } staff { email } } }"
@@ -81,6 +93,74 @@ async def test_d21_a_login_that_a_reset_overtakes_is_refused(
 
     assert await world.count("sessions") == before
     assert (await world.login("amy", password=BETTER))["userErrors"] == []
+
+
+# D21: Nor does it undo what ended it, though it was good when the request came.
+
+
+@pytest.mark.parametrize(
+    ("other", "told"), [("PORTAL", ("INVALID_CREDENTIALS", "input.currentPassword")), ("APP", None)]
+)
+async def test_d21_a_change_that_another_overtakes_is_refused(
+    world: World,
+    clinic: Clinic,
+    monkeypatch: pytest.MonkeyPatch,
+    other: str,
+    told: tuple[str, str] | None,
+) -> None:
+    passwords = type(world.service.services.passwords)
+    hashed = passwords.hash
+
+    async def slowly(self: Any, password: str) -> str:
+        monkeypatch.undo()
+        done = await change(world, clinic.token("amy", other), PASSWORD, BETTER)
+        assert done["userErrors"] == []
+        await world.only_mail(clinic.email("amy"))
+        return await hashed(self, password)
+
+    monkeypatch.setattr(passwords, "hash", slowly)
+    said = {"currentPassword": PASSWORD, "password": "eleven newts in the fountain"}
+
+    answer = await world.ask(CHANGE, {"input": said}, clinic.token("amy"))
+
+    if told:
+        assert problems(answer["data"]["passwordChange"]) == [told]
+    else:
+        assert answer["data"] is None
+        (error,) = answer["errors"]
+        assert error["message"] == "The session is over. Refresh it, or sign in again."
+        assert error["extensions"]["code"] == "UNAUTHENTICATED"
+    assert await world.new_mail() == []
+    assert (await world.login("amy", password=BETTER))["userErrors"] == []
+
+
+DEEDS: dict[str, Callable[[Context, str], Coroutine[Any, Any, object]]] = {
+    "another password": lambda context, _: password_change(context, PASSWORD, BETTER),
+    "another address": lambda context, _: email_change_request(context, "new@home.example"),
+    "a second factor": lambda context, _: second_factor_begin(context, PASSWORD),
+    "its first code": second_factor_confirm,
+    "none any more": lambda context, code: second_factor_remove(context, PASSWORD, code),
+    "other recovery codes": lambda context, code: recovery_codes_renew(context, PASSWORD, code),
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+async def test_d21_nothing_of_an_account_is_changed_by_a_session_that_has_ended_meanwhile(
+    world: World, clinic: Clinic, deed: str
+) -> None:
+    if deed in ("its first code", "none any more", "other recovery codes"):
+        await give(world, clinic, "carl", confirmed=deed != "its first code")
+    there, here = [
+        await world.service.context(clinic.token("carl", surface), None, "")
+        for surface in ("PORTAL", "APP")
+    ]
+    assert (await world.do(LOGOUT, token=clinic.token("carl")))["userErrors"] == []
+
+    async with world.unchanged():
+        with pytest.raises(Stopped, match="The session is over"):
+            await DEEDS[deed](there, shown(world.clock()))
+
+    await DEEDS[deed](here, shown(world.clock()))
 
 
 # D14: A reset sends one letter a person, each naming username and kind.
@@ -351,15 +431,27 @@ async def test_d21_a_password_is_not_made_of_the_person_s_own_words(
                 assert problems(payload) == [("PASSWORD_TOO_WEAK", "input.password")], password
 
 
-async def test_d21_a_password_change_ends_open_links_for_another(
-    world: World, clinic: Clinic
+@pytest.mark.parametrize("by", ["change", "reset"])
+async def test_d21_a_new_password_ends_open_links_for_another_and_for_another_address(
+    world: World, clinic: Clinic, by: str
 ) -> None:
+    """Whoever was in with the old one may have asked for their own address."""
     await forgot(world, clinic.email("amy"))
     token = (await world.only_mail(clinic.email("amy"))).token
+    await asks_to_move(world, clinic.token("amy"), "thief@home.example")
+    move = (await world.only_mail("thief@home.example")).token
 
-    await change(world, clinic.token("amy"), "seven herons over the river", BETTER)
+    if by == "reset":
+        await reset(world, token)
+    else:
+        await change(world, clinic.token("amy"), PASSWORD, BETTER)
 
-    assert await world.link_state(token) == "SUPERSEDED"
+    await world.only_mail(clinic.email("amy"))
+    spent = "USED" if by == "reset" else "SUPERSEDED"
+    assert [await world.link_state(one) for one in (token, move)] == [spent, "SUPERSEDED"]
+    async with world.unchanged():
+        assert problems(await world.do(MOVED, {"token": move})) == [("LINK_SUPERSEDED", "token")]
+        assert await world.do(RESEND, {"token": move}) == DONE
 
 
 # D28: Only the person changes their own login address: the new one confirms, the old one is told.
@@ -428,9 +520,10 @@ async def test_d28_links_to_the_old_address_are_good_no_more(world: World, clini
 async def test_d28_another_s_address_gets_no_letter_and_the_answer_is_the_same(
     world: World, clinic: Clinic
 ) -> None:
+    for who, taken in (("amy", "BEN@riverside.example"), ("dora", "carl@RIVERSIDE.example")):
+        assert await asks_to_move(world, clinic.token(who), taken) == DONE
+    assert await world.new_mail() == []
     async with world.unchanged():
-        for who, taken in (("amy", "BEN@riverside.example"), ("dora", "carl@RIVERSIDE.example")):
-            assert await asks_to_move(world, clinic.token(who), taken) == DONE
         for email, code in (("", "REQUIRED"), ("nonsense", "INVALID")):
             payload = await asks_to_move(world, clinic.token("amy"), email)
             assert problems(payload) == [(code, "email")]
@@ -439,6 +532,23 @@ async def test_d28_another_s_address_gets_no_letter_and_the_answer_is_the_same(
     # one address may be a client's and a staff member's (D14)
     await asks_to_move(world, clinic.token("amy"), "dora@riverside.example")
     await world.only_mail("dora@riverside.example")
+
+
+@pytest.mark.parametrize("email", ["ben@riverside.example", "nobody@home.example"])
+async def test_d28_what_becomes_of_an_earlier_link_does_not_tell_whose_the_address_is(
+    world: World, clinic: Clinic, email: str
+) -> None:
+    await asks_to_move(world, clinic.token("amy"), "new@home.example")
+    earlier = (await world.only_mail("new@home.example")).token
+
+    assert await asks_to_move(world, clinic.token("amy"), email) == DONE
+
+    await world.new_mail()
+    assert await world.link_state(earlier) == "SUPERSEDED"
+    async with world.unchanged():
+        assert await world.do(RESEND, {"token": earlier}) == DONE
+        late = await world.do(MOVED, {"token": earlier})
+    assert problems(late) == [("LINK_SUPERSEDED", "token")]
 
 
 async def test_d28_of_two_who_confirm_one_address_the_first_has_it(

@@ -1,6 +1,7 @@
 """Whether a stranger can tell by the clock who is there (`D14`, `D17`): `make torture`.
 
-A server in a process of its own is asked of somebody and of nobody, in pairs and in random order.
+A server in a process of its own is asked of somebody and of nobody, in pairs and in random order,
+of each pair from elsewhere, with the budgets that everybody has (`D33`).
 The figure is how often somebody took longer than nobody, of all ways to compare the one with the
 other (Mann and Whitney's U, as AUC): .5 where the time tells nothing. With 400 pairs chance alone
 keeps it between .45 and .55 in 98 of 100 runs.
@@ -17,6 +18,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from ipaddress import IPv4Address
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from models import Client, ClientStatus
 from portal.populate import populate
 from portal.service import service, utc_now
 from portal.settings import Settings
+from resolvers.throttles import MAIL
 from tests.crash.programs import environment, server
 from tests.servers import postgresql
 from tests.world import LOGIN, REGISTER, Json
@@ -73,14 +77,16 @@ def reset(who: Person) -> tuple[str, Json]:
 
 Question = Callable[[Person], tuple[str, Json]]
 
-QUESTIONS: list[tuple[Question, str]] = [
-    (register, "active"),
-    (register, "invited"),
-    (login, "active"),
-    (login, "inactive"),
-    (reset, "active"),
-    (reset, "inactive"),
+QUESTIONS: list[tuple[Question, str, list[Question]]] = [
+    (register, "active", []),
+    (register, "invited", []),
+    (register, "active", [reset] * MAIL.most),
+    (login, "active", []),
+    (login, "inactive", []),
+    (reset, "active", []),
+    (reset, "inactive", []),
 ]
+"""What is asked, of whom, and what was asked of them before."""
 
 
 def main() -> int:
@@ -98,7 +104,7 @@ def main() -> int:
 
 
 async def _ask_all(url: str, folder: Path, pairs: int) -> int:
-    env = environment(url, folder / "mail", THROTTLE="1000000")
+    env = environment(url, folder / "mail", THROTTLE="1", TRUSTED_PROXIES="127.0.0.1")
     async with service(Settings.read(**{name.lower(): said for name, said in env.items()})) as made:
         await populate(
             made.services.database,
@@ -132,46 +138,58 @@ def _people(connection: Connection) -> dict[str, list[Person]]:
 
 def _measure(kind: str, host: str, people: dict[str, list[Person]], pairs: int) -> int:
     told = 0
-    for question, who in QUESTIONS:
-        somebody, nobody = _time(host, question, people[who], pairs)
+    sources = map(IPv4Address, count(int(IPv4Address("10.0.0.0"))))
+    for question, who, before in QUESTIONS:
+        asked = [people[who].pop() for _ in range(WARM_UP + pairs)]
+        somebody, nobody = _time(host, question, before, asked, sources)
         auc = _auc(somebody, nobody)
         told += abs(auc - 0.5) > FARTHEST
         medians = [f"{sorted(times)[pairs // 2] * 1000:.2f} ms" for times in (somebody, nobody)]
-        name = question.__name__
+        name = " ".join(one.__name__ for one in [*before, question])
         print(f"| {kind} | {name} | {who} | {' | '.join(medians)} | {auc:.3f} |", flush=True)
     return told
 
 
 def _time(
-    host: str, question: Question, people: list[Person], pairs: int
+    host: str,
+    question: Question,
+    before: list[Question],
+    people: list[Person],
+    sources: Iterator[IPv4Address],
 ) -> tuple[list[float], list[float]]:
-    """Seconds of each request about somebody, and about nobody. Each person is asked about once."""
+    """Seconds of each request about somebody, and about nobody, but for the first few."""
     somebody: list[float] = []
     nobody: list[float] = []
+    pairs = [(known, _nobody_like(known), str(next(sources))) for known in people]
     with _asking(host) as ask:
-        for i in range(WARM_UP + pairs):
-            known = people.pop()
-            local, _, domain = known.email.partition("@")
-            unknown = Person(f"{local[:-1]}x@{domain}", f"{known.username[:-1]}x")
+        for known, unknown, source in pairs:
+            for earlier in before:
+                ask(*earlier(known), source)
+                ask(*earlier(unknown), source)
+        for known, unknown, source in pairs:
             both = [(known, somebody), (unknown, nobody)]
             random.shuffle(both)
             for who, times in both:
-                seconds = ask(*question(who))
-                if i >= WARM_UP:
-                    times.append(seconds)
-    return somebody, nobody
+                times.append(ask(*question(who), source))
+    return somebody[WARM_UP:], nobody[WARM_UP:]
+
+
+def _nobody_like(known: Person) -> Person:
+    local, _, domain = known.email.partition("@")
+    return Person(f"{local[:-1]}x@{domain}", f"{known.username[:-1]}x")
 
 
 @contextmanager
-def _asking(host: str) -> Iterator[Callable[[str, Json], float]]:
-    """What sends a request on one connection, and says how long its answer took."""
+def _asking(host: str) -> Iterator[Callable[[str, Json, str], float]]:
+    """What sends a request on one connection, for a source, and says how long its answer took."""
     connection = HTTPConnection(host)
     connection.connect()
 
-    def ask(document: str, variables: Json) -> float:
+    def ask(document: str, variables: Json, source: str) -> float:
         body = orjson.dumps({"query": document, "variables": variables})
+        headers = {"content-type": "application/json", "x-forwarded-for": source}
         started = time.perf_counter()
-        connection.request("POST", "/graphql", body, {"content-type": "application/json"})
+        connection.request("POST", "/graphql", body, headers)
         response = connection.getresponse()
         answer: Any = response.read()
         seconds = time.perf_counter() - started
