@@ -6,6 +6,10 @@
 - A mutation is 100 more, and one of credentials 500 more.
 - `__schema` is 200 and `__type` 20, whatever is asked of them.
 
+How much is asked of them has a limit of its own, which the standard introspection query keeps with
+all its options: `described`, by which each field is 1, and so is each object. What is in a list
+counts for as many as there are on average, and a type by its name for the largest.
+
 What `@include` and `@skip` may leave out counts. The size of a page may be a variable, so a cost is
 an expression of variables, made once a document and counted once a request.
 """
@@ -20,8 +24,12 @@ from graphql import (
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
+    SchemaMetaFieldDef,
+    TypeMetaFieldDef,
+    TypeNameMetaFieldDef,
     get_named_type,
     get_nullable_type,
+    is_introspection_type,
     is_leaf_type,
     is_list_type,
 )
@@ -32,7 +40,24 @@ from schema.declare import CREDENTIAL, DEFINITION, SIZE, SOURCE, Planned
 LISTED = 10
 MUTATION = 100
 CREDENTIAL_MUTATION = 500
-INTROSPECTION = {"__schema": 200, "__type": 20}
+INTROSPECTION = {"__schema": (200, SchemaMetaFieldDef), "__type": (20, TypeMetaFieldDef)}
+
+DESCRIBED = {
+    "__type": 50,
+    "queryType": 50,
+    "mutationType": 50,
+    "subscriptionType": 50,
+    "types": 130,
+    "directives": 10,
+    "fields": 3,
+    "args": 1,
+    "inputFields": 1,
+    "interfaces": 1,
+    "possibleTypes": 1,
+    "enumValues": 3,
+    "ofType": 0.75,
+}
+"""How many there are of what describes the schema, on average, wherever one comes from; else 1."""
 
 COUNTED = 2**53 - 1
 """Where counting ends: the last whole number that JavaScript reads exactly."""
@@ -41,7 +66,8 @@ COUNTED = 2**53 - 1
 class Price(NamedTuple):
     """What a field costs: `once`, and for `each` of so many `times` an object `of` this type.
 
-    `times` is None for a page. `read`: a statement of its own may read it.
+    `times` is None for a page. `read`: a statement of its own may read it. `described`: how many
+    there are, of what describes the schema; of all else none.
     """
 
     once: int = 0
@@ -50,6 +76,7 @@ class Price(NamedTuple):
     of: GraphQLNamedType | None = None
     read: bool = False
     credential: bool = False
+    described: float = 0
 
 
 FREE = Price()
@@ -62,15 +89,23 @@ def prices(schema: GraphQLSchema) -> Prices:
     """What each field of the schema costs, `__schema` and `__type` included."""
     assert schema.query_type
     found = {
-        (schema.query_type.name, name): Price(once=points) for name, points in INTROSPECTION.items()
+        (schema.query_type.name, name): _description(name, definition)._replace(once=points)
+        for name, (points, definition) in INTROSPECTION.items()
     }
     for type_ in schema.type_map.values():
-        if type_.name.startswith("__"):
+        if not isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType)):
             continue
-        if isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType)):
-            for name, definition in type_.fields.items():
-                found[type_.name, name] = _price(schema, type_, name, definition)
+        if is_introspection_type(type_):
+            for name, definition in {**type_.fields, "__typename": TypeNameMetaFieldDef}.items():
+                found[type_.name, name] = _description(name, definition)
+            continue
+        for name, definition in type_.fields.items():
+            found[type_.name, name] = _price(schema, type_, name, definition)
     return found
+
+
+def _description(name: str, definition: GraphQLField) -> Price:
+    return Price(of=get_named_type(definition.type), described=DESCRIBED.get(name, 1))
 
 
 def _price(

@@ -34,6 +34,7 @@ class Amounts(NamedTuple):
     reads: int = 0
     mutations: int = 0
     credential_mutations: int = 0
+    described: int = 0
 
 
 WORDS = {
@@ -52,6 +53,7 @@ WORDS = {
     "reads": "rows, lists, pages and counts to read",
     "mutations": "mutations",
     "credential_mutations": "mutations of credentials",
+    "described": "parts of the schema's description",
     "comparisons": "comparisons of fields and fragments that come to the same place",
     "cost": "points of cost",
 }
@@ -71,6 +73,10 @@ class Bounds:
     cost: int
 
 
+DESCRIBED = 35_000
+"""As the standard introspection query with all options, and a quarter more. To run it takes the
+whole process, so nobody may ask for more."""
+
 SIGNED_IN = Bounds(
     Amounts(
         characters=50_000,
@@ -88,6 +94,7 @@ SIGNED_IN = Bounds(
         reads=50,
         mutations=4,
         credential_mutations=1,
+        described=DESCRIBED,
     ),
     cost=20_000,
 )
@@ -108,6 +115,7 @@ ANONYMOUS = Bounds(
         reads=10,
         mutations=4,
         credential_mutations=1,
+        described=DESCRIBED,
     ),
     cost=1_000,
 )

@@ -8,6 +8,7 @@ fragments that spread each other in a circle.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from graphql import (
@@ -86,12 +87,14 @@ class _Found:
     roots: int = 0
     reads: int = 0
     credentials: int = 0
+    described: float = 0
     cost: Sum = field(default_factory=Sum)
 
     def add(self, below: "_Found") -> None:
         """Count what is selected below a field, but for its cost."""
         self.fields = min(self.fields + below.fields, COUNTED)
         self.reads = min(self.reads + below.reads, COUNTED)
+        self.described = min(self.described + below.described, COUNTED)
         self.depth = max(self.depth, below.depth + 1)
 
     def merge(self, fragment: "_Found") -> None:
@@ -102,6 +105,7 @@ class _Found:
         self.lists = max(self.lists, fragment.lists)
         self.roots = min(self.roots + fragment.roots, COUNTED)
         self.credentials = min(self.credentials + fragment.credentials, COUNTED)
+        self.described = min(self.described + fragment.described, COUNTED)
         self.cost.add(1, fragment.cost.folded())
 
 
@@ -194,12 +198,15 @@ class _Pass:
         found.roots += 1
         found.reads += price.read
         found.credentials += price.credential
+        found.described += price.described > 0
         self._aliases += node.alias is not None
         if node.selection_set is None:
             found.depth = max(found.depth, 1)
             found.cost.add(1, 1 if node.alias else 0)
             return
         below = self._selections(node.selection_set, price.of)
+        if price.described:
+            below.described = price.described * (below.described + 1)
         found.add(below)
         found.lists = max(found.lists, below.lists + (price.times != 1))
         below.cost.add(1, price.each)
@@ -231,6 +238,7 @@ def _amounts(node: OperationDefinitionNode, found: _Found) -> Amounts:
         reads=found.reads,
         mutations=found.roots if node.operation is OperationType.MUTATION else 0,
         credential_mutations=found.credentials,
+        described=ceil(found.described),
     )
 
 

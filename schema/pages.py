@@ -59,6 +59,12 @@ document as it is written.
 |---|---|---|---|
 """
 
+_TIME = """
+A query that takes longer than {:g} seconds is stopped. So is a mutation, but not in the middle: a
+transaction that is under way comes to its end first, one way or the other, and so long the answer
+waits.
+"""
+
 _COST = """
 Every answer tells the cost of its operation, and how much it may be:
 
@@ -106,7 +112,7 @@ def limits_page(schema: GraphQLSchema) -> str:
         f"`{field}`" for (_, field), price in prices(schema).items() if price.credential
     )
     cost = inspect.cleandoc(schema_cost.__doc__ or "")
-    time = f"\nAn operation that takes longer than {LIMITS.seconds:g} seconds is stopped.\n"
+    time = _TIME.format(LIMITS.seconds)
     listed = f"{', '.join(credentials)}.\n"
     return "".join([_LIMITS, *limits, time, _COST, cost, "\n", _CREDENTIALS, listed])
 

@@ -7,7 +7,15 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
-from graphql import OperationDefinitionNode, coerce_input_value, parse, type_from_ast, validate
+from graphql import (
+    OperationDefinitionNode,
+    build_client_schema,
+    coerce_input_value,
+    get_introspection_query,
+    parse,
+    type_from_ast,
+    validate,
+)
 
 from portal import built as building
 from portal import feed
@@ -16,7 +24,7 @@ from tests.edge.wire import served
 from tests.live.following import events
 from tests.live.test_live import DEACTIVATE
 from tests.pages.browsing import Browser
-from tests.world import PUBLIC_URL, Clinic, World
+from tests.world import PUBLIC_URL, Clinic, World, refusal
 
 JOURNEYS = sorted((building.BUILT.parent / "src" / "graphiql" / "journeys").glob("*.graphql"))
 SCHEMA = build()
@@ -151,6 +159,20 @@ async def test_who_is_signed_in_at_the_pages_asks_as_themself(
     assert "set-cookie" not in answer.headers
     created = (await ask(browser, CREATE, shown)).json()["data"]
     assert created == {"departmentCreate": {"department": {"name": "Oncology"}}}
+
+
+@pytest.mark.usefixtures("built")
+async def test_b11_it_is_there_for_everybody_and_can_do_no_more_than_who_asks(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await browser.open("/riverside/login")
+    for code in ("UNAUTHENTICATED", "FORBIDDEN"):
+        shown = {"x-form-token": await form_token(browser), "origin": PUBLIC_URL}
+        standard = (await ask(browser, get_introspection_query(), shown)).json()
+        assert build_client_schema(standard["data"]).mutation_type
+        async with world.unchanged():
+            assert refusal((await ask(browser, CREATE, shown)).json()) == code
+        await browser.sign_in("carl")
 
 
 @pytest.mark.usefixtures("built")

@@ -4,18 +4,25 @@
 counted.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
-from graphql import GraphQLError, GraphQLSyntaxError, get_introspection_query, parse
+from graphql import (
+    GraphQLError,
+    GraphQLSyntaxError,
+    build_client_schema,
+    get_introspection_query,
+    parse,
+)
 
 from models import Surface, outside
 from schema import Api, Limits
-from schema.cost import COUNTED
+from schema.cost import COUNTED, DESCRIBED
 from schema.document import _TOKEN, parsed
-from schema.limits import ANONYMOUS, SIGNED_IN, WORDS, Amounts
+from schema.limits import ANONYMOUS, SIGNED_IN, WORDS, Amounts, beyond
 from schema.measure import Meter
 from schema.root import build
 from tests.conftest import Databases
@@ -558,11 +565,6 @@ class TestCallers:
         # The document is known by now, and still too large.
         assert await exceeded(served, NOBODY, document) == ("root_fields", 11, 10)
 
-    async def test_introspection_is_for_everybody(self, served: Served) -> None:
-        document = get_introspection_query(input_value_deprecation=True)
-        for caller in (OA, NOBODY):
-            assert await code(served, caller, document) is None
-
     async def test_what_nobody_may_ask_is_denied_and_not_too_costly(self, served: Served) -> None:
         document = "{ clients(first: 100) { nodes { associations { department { id } } } } }"
         assert cost(document) == 2101
@@ -591,6 +593,145 @@ class TestCallers:
         assert await exceeded(strict, OA, "{ a: viewer { surface } }") == ("aliases", 1, 0)
         assert await exceeded(strict, OA, "{ departments { id } }") == ("cost", 10, 5)
         assert await code(strict, OA, "{ viewer { surface } }") is None
+
+
+STANDARD = get_introspection_query(
+    specified_by_url=True,
+    directive_is_repeatable=True,
+    schema_description=True,
+    input_value_deprecation=True,
+    experimental_directive_deprecation=True,
+    one_of=True,
+)
+"""With all its options: more than GraphiQL or a generator of code asks for."""
+
+CIRCLES = {"fields", "inputFields", "interfaces", "possibleTypes"}
+"""Of these the validation lets two be one inside the other."""
+
+
+def values(field: Any) -> list[Json]:
+    """The objects in a field of the schema's description."""
+    every = field if isinstance(field, list) else [field]
+    return [one for one in every if isinstance(one, dict)]
+
+
+def described(
+    types: dict[str, Json], path: tuple[str, ...], objects: list[Json], count: float
+) -> Iterator[tuple[tuple[str, ...], int, float]]:
+    """Every way down from these objects: how many there are at its end, and how many count."""
+    yield path, len(objects), count
+    below: dict[str, list[Json]] = {}
+    for one in objects:
+        for name, field in (types.get(one["name"] or "", one) if "kind" in one else one).items():
+            below.setdefault(name, []).extend(values(field))
+    for name, found in below.items():
+        way = (*path, name)
+        if found and sum(step in CIRCLES for step in way) < 3:
+            yield from described(types, way, found, count * DESCRIBED.get(name, 1))
+
+
+class TestIntrospection:
+    """The schema is for everybody, and no request reads much more than all of it once."""
+
+    @pytest.mark.parametrize("caller", [OA, NOBODY])
+    @pytest.mark.parametrize("document", [get_introspection_query(), STANDARD])
+    async def test_the_standard_query_is_for_everybody(
+        self, served: Served, caller: Caller, document: str
+    ) -> None:
+        response = await served.answer(caller, document)
+        assert "errors" not in response.json
+        assert build_client_schema(response.json["data"]).query_type
+
+    def test_with_any_options_it_is_within_every_limit(self) -> None:
+        for options in product((False, True), repeat=7):
+            document = get_introspection_query(*options)
+            assert beyond(amounts(document), ANONYMOUS) is None
+
+    @pytest.mark.parametrize("caller", [OA, NOBODY])
+    @pytest.mark.parametrize(
+        "document",
+        [
+            pytest.param(
+                "{ __schema { " + many("a#: types { ...F }", 20) + " } } fragment F on __Type {"
+                " fields { args { name type { ofType { fields { args { name type { name } } } } } }"
+                " } }",
+                id="aliases",
+            ),
+            pytest.param(
+                "{ "
+                + many("a#: __schema { types { fields { ...F } } }", 10)
+                + " } fragment F on __Field"
+                " { name type { name } args { name description } }",
+                id="aliases at the root",
+            ),
+            pytest.param(
+                "{ "
+                + many(
+                    'a#: __type(name: "Mutation") { fields { ...F description isDeprecated } }', 10
+                )
+                + " } fragment F on __Field { name args { name type { kind name ofType { kind name"
+                " inputFields { name description defaultValue type { kind name ofType {"
+                " kind name } } } } } } }",
+                id="the largest type",
+            ),
+            pytest.param(
+                "{ __schema { mutationType { fields { type { "
+                + many("a#: fields { name args { name type { kind name } } type { name } }", 10)
+                + " } } } } }",
+                id="a type of operations",
+            ),
+            pytest.param(
+                "{ __schema { types { ...F0 } } } "
+                + many("fragment F# on __Type { ...F## ...{ ...F## } }", 6)
+                + " fragment F6 on __Type { fields { name description } }",
+                id="fragments, spread twice each",
+            ),
+            pytest.param(
+                "{ __schema { types { fields { "
+                + many("a#: type { ...F }", 3)
+                + " } } } } fragment F on __Type {"
+                " kind name ofType { kind name ofType { kind name ofType { kind name fields {"
+                " name description isDeprecated deprecationReason type { kind name ofType {"
+                " kind name ofType { kind name enumValues { name description isDeprecated"
+                " deprecationReason } } } } } } } } }",
+                id="circles of ofType and fields",
+            ),
+            pytest.param(
+                "{ __schema { types { fields { "
+                + many("a#: type { __typename kind fields { __typename name } }", 18)
+                + " } } } }",
+                id="names of types",
+            ),
+        ],
+    )
+    async def test_more_is_refused(self, served: Served, caller: Caller, document: str) -> None:
+        name, _, limit = await exceeded(served, caller, document)
+        assert (name, limit) == ("described", 35_000)
+
+    @pytest.mark.parametrize(
+        ("document", "count"),
+        [
+            ("{ viewer { surface } }", 0),
+            ("{ __schema { __typename } }", 1 + 1 + 1),
+            ("{ ...{ __schema { a: description b: description } } }", 1 + 1 + 2),
+            ("{ __schema { types { name } } }", 1 + 1 + 1 + 130 * (1 + 1)),
+            ('{ __type(name: "Client") { kind } }', 1 + 50 * (1 + 1)),
+            ("{ __schema { directives { locations args { name } } } }", 3 + 10 * (1 + 1 + 1 + 2)),
+            ("{ __schema { subscriptionType { ofType { name } } } }", 3 + 50 * (1 + 1 + 1.5)),
+        ],
+    )
+    def test_each_field_and_each_object_counts(self, document: str, count: float) -> None:
+        assert amounts(document).described == count
+
+    async def test_there_is_hardly_more_than_counts(self, served: Served) -> None:
+        """Wherever the numbers do not fit the schema any more, they or the limit have to grow."""
+        schema = (await served.answer(OA, STANDARD)).json["data"]["__schema"]
+        types = {one["name"]: one for one in schema["types"]}
+        beginnings = [(("__schema",), [schema], 1.0)]
+        beginnings += [((name,), [one], DESCRIBED["__type"]) for name, one in types.items()]
+        for beginning in beginnings:
+            for path, found, count in described(types, *beginning):
+                assert found <= 1.3 * count, path
 
 
 LOGIN = """login(input: {organization: "east", username: "#", password: "#", surface: APP}) {
