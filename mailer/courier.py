@@ -46,8 +46,9 @@ _logger = logging.getLogger(__name__)
 
 
 class Courier(Generic[T]):
-    """Sees post of a kind off, `concurrency` of it at once, so that a slow one holds up no other.
+    """Sees post of a kind off, much of it at once, so that a slow one holds up no other.
 
+    `concurrency` is how much, where it is not what the post says.
     `clock` is the time, aware. What could not leave is tried again, ever later, until it is
     `give_up_days` old. No attempt outlasts its lease. `beat` is called after each look into the
     outbox, or where none is needed, and `ended` when an attempt has come to an end.
@@ -61,7 +62,7 @@ class Courier(Generic[T]):
         clock: Callable[[], dt.datetime],
         lease_seconds: float = 60,
         give_up_days: float = 5,
-        concurrency: int = 8,
+        concurrency: int | None = None,
         beat: Callable[[], None] = lambda: None,
         ended: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
@@ -70,15 +71,15 @@ class Courier(Generic[T]):
         self._clock = clock
         self._lease = dt.timedelta(seconds=lease_seconds)
         self._give_up = dt.timedelta(days=give_up_days)
-        self._concurrency = concurrency
+        self._concurrency = concurrency or post.at_once
         self._beat = beat
         self._ended = ended
         self._woken = asyncio.Event()
         self._outbox_in_reach = True
         self._more_are_due = False
-        self._hold = concurrency
+        self._hold = self._concurrency
         self._taken_at = 0.0
-        self._under_way = 0
+        self._held = set[T]()
         self._ledger = Ledger(database, post, written=self._wake_for_more)
 
     def wake(self) -> None:
@@ -126,21 +127,19 @@ class Courier(Generic[T]):
             for each in carriers:
                 each.cancel()
             await asyncio.gather(*carriers, return_exceptions=True)
+            while not waiting.empty():
+                self._held.discard(waiting.get_nowait())
             await self._post.close()
 
     async def _carry(self, waiting: asyncio.Queue[T]) -> None:
         while True:
             taken = await waiting.get()
-            self._under_way += 1
             try:
                 await self._deliver(taken)
             finally:
-                self._under_way -= 1
+                self._held.discard(taken)
                 waiting.task_done()
-            if not self._under_way:
-                self._woken.set()
-            elif not self._is_busy(waiting):
-                self._wake_for_more()
+            self._woken.set()
 
     async def _fill(self, waiting: asyncio.Queue[T]) -> None:
         """Take what is due: many at once when there are many."""
@@ -161,7 +160,7 @@ class Courier(Generic[T]):
             self._adapt()
         for each in taken:
             waiting.put_nowait(each)
-        if not taken and not self._under_way:
+        if not self._held:
             await self._post.close()
 
     def _is_busy(self, waiting: asyncio.Queue[T]) -> bool:
@@ -186,9 +185,13 @@ class Courier(Generic[T]):
 
         async def work(connection: AsyncConnection) -> list[T]:
             until = now + self._lease
-            return await self._post.take(connection, most, due=due, now=now, until=until)
+            return await self._post.take(
+                connection, most, held=self._held, due=due, now=now, until=until
+            )
 
-        return await self._database.write(work)
+        taken = await self._database.write(work)
+        self._held.update(taken)
+        return taken
 
     async def _deliver(self, taken: T) -> None:
         left = (taken.until - self._clock()).total_seconds()
@@ -198,16 +201,15 @@ class Courier(Generic[T]):
         outcome = await self._attempt(taken, left * SHARE_OF_LEASE)
         level = logging.INFO if outcome.error is None else logging.WARNING
         _logger.log(level, "%s %s: %s", self._post.kind, taken.id.hex, outcome.state)
-        if outcome.tried:
-            self._ended(outcome)
-            attempt.set_attribute("portal.post.state", outcome.state)
-            if outcome.error is not None:
-                fail(attempt, outcome.state)
-            answered(attempt)
+        self._ended(outcome)
+        attempt.set_attribute("portal.post.state", outcome.state)
+        if outcome.error is not None:
+            fail(attempt, outcome.state)
+        answered(attempt)
         self._ledger.note(outcome)
 
     async def _attempt(self, taken: T, seconds: float) -> Outcome:
-        wait, tried = backoff(taken.attempts + 1), True
+        wait = backoff(taken.attempts + 1)
         try:
             async with asyncio.timeout(seconds):
                 await self._post.send(taken)
@@ -217,7 +219,7 @@ class Courier(Generic[T]):
             return Outcome(taken, LetterState.REFUSED, self._clock(), str(rejection))
         except TryAgain as failure:
             error = str(failure)
-            wait, tried = failure.wait or wait, failure.tried
+            wait = failure.wait or wait
         except TimeoutError:
             error = f"the {self._post.kind} did not leave in time"
         except Exception as failure:  # noqa: BLE001 - no mistake of ours may lose one
@@ -227,7 +229,7 @@ class Courier(Generic[T]):
         now = self._clock()
         if now - taken.since >= self._give_up:
             return Outcome(taken, LetterState.EXPIRED, now, error)
-        return Outcome(taken, LetterState.QUEUED, now + wait, error, tried)
+        return Outcome(taken, LetterState.QUEUED, now + wait, error)
 
 
 def backoff(attempts: int) -> dt.timedelta:

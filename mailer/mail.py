@@ -18,7 +18,7 @@ from mailer.transports import Transport
 from models import Letter, LetterState, Link, Registration, new_id, within
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TakenLetter(Taken):
     """A letter to be sent. `link_ended`: its link was used, superseded or ran out."""
 
@@ -101,6 +101,7 @@ class Mail(Post[TakenLetter]):
     """
 
     kind: ClassVar[str] = "letter"
+    at_once: ClassVar[int] = 8
 
     def __init__(
         self,
@@ -120,6 +121,7 @@ class Mail(Post[TakenLetter]):
         connection: AsyncConnection,
         most: int,
         *,
+        held: Collection[TakenLetter],
         due: dt.datetime,
         now: dt.datetime,
         until: dt.datetime,

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Integer, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -21,7 +21,7 @@ from models import Delivery, Letter, LetterState, new_id
 ERROR_LENGTH = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Taken:
     """A row taken out under a lease that ends at `until`; after that another may take it.
 
@@ -41,14 +41,13 @@ class Taken:
 class Outcome:
     """What became of a row: done with at `at`, or QUEUED and due again then; `error` says why.
 
-    An error holds no address, link or password. `tried`: whether it was an attempt.
+    An error holds no address, link or password.
     """
 
     taken: Taken
     state: LetterState
     at: dt.datetime
     error: str | None = None
-    tried: bool = True
 
 
 class Undelivered(Exception):
@@ -64,24 +63,21 @@ class Rejected(Undelivered):
 
 
 class TryAgain(Undelivered):
-    """It may leave another time, after `wait` where one is given.
+    """It may leave another time, after `wait` where one is given."""
 
-    `tried`: whether this was an attempt at all.
-    """
-
-    def __init__(self, why: str, wait: dt.timedelta | None = None, *, tried: bool = True) -> None:
+    def __init__(self, why: str, wait: dt.timedelta | None = None) -> None:
         super().__init__(why)
         self.wait = wait
-        self.tried = tried
 
 
 T = TypeVar("T", bound=Taken)
 
 
 class Post(ABC, Generic[T]):
-    """A kind of post. `kind` is what logs and errors call one."""
+    """A kind of post: `kind` is what logs and errors call one, and `at_once` how many may leave."""
 
     kind: ClassVar[str]
+    at_once: ClassVar[int]
 
     @abstractmethod
     async def take(
@@ -89,11 +85,15 @@ class Post(ABC, Generic[T]):
         connection: AsyncConnection,
         most: int,
         *,
+        held: Collection[T],
         due: dt.datetime,
         now: dt.datetime,
         until: dt.datetime,
     ) -> list[T]:
-        """Take out at most so many of those that are due at `due`, under a lease until `until`."""
+        """Take out at most so many of those that are due at `due`, under a lease until `until`.
+
+        `held` are those that the same courier took before and is not done with.
+        """
 
     @abstractmethod
     async def settle(self, connection: AsyncConnection, outcomes: Collection[Outcome]) -> None:
@@ -111,8 +111,9 @@ class Post(ABC, Generic[T]):
 class Outbox:
     """The statements over one kind's table. `told` are the columns that must be known to send one.
 
-    `since` is the column from which on it is tried, and `forgotten` are those of which nothing is
-    kept of what is done with.
+    `since` is the column from which on it is tried, `among` are conditions on what is taken, with
+    parameters of their own, and `forgotten` are those columns of which nothing is kept of what is
+    done with.
     """
 
     def __init__(
@@ -120,12 +121,14 @@ class Outbox:
         model: type[Letter | Delivery],
         since: InstrumentedAttribute[dt.datetime],
         told: Iterable[InstrumentedAttribute[Any]],
+        *,
+        among: Iterable[ColumnElement[bool]] = (),
         forgotten: Iterable[str] = (),
     ) -> None:
         columns = model.__table__.c
         due = (
             select(model.organization_id, model.id)
-            .where(columns.state == "QUEUED", model.due_at <= bindparam("due"))
+            .where(columns.state == "QUEUED", model.due_at <= bindparam("due"), *among)
             .order_by(model.due_at)
             .limit(bindparam("most"))
             .with_for_update(skip_locked=True)
@@ -142,13 +145,12 @@ class Outbox:
             model.id == bindparam("its_id"),
             model.lease == bindparam("my_lease"),
         )
-        attempts = model.attempts + bindparam("attempted", type_=Integer())
         self._done = (
             update(model)
             .where(mine)
             .values(
                 state=bindparam("new_state"),
-                attempts=attempts,
+                attempts=model.attempts + 1,
                 lease=None,
                 done_at=bindparam("its_at"),
                 error=bindparam("new_error"),
@@ -159,7 +161,7 @@ class Outbox:
             update(model)
             .where(mine)
             .values(
-                attempts=attempts,
+                attempts=model.attempts + 1,
                 lease=None,
                 due_at=bindparam("its_at"),
                 error=bindparam("new_error"),
@@ -168,7 +170,13 @@ class Outbox:
         self._states = columns.state.type.python_type
 
     async def take(
-        self, connection: AsyncConnection, most: int, *, due: dt.datetime, until: dt.datetime
+        self,
+        connection: AsyncConnection,
+        most: int,
+        *,
+        due: dt.datetime,
+        until: dt.datetime,
+        **among: Any,
     ) -> list[dict[str, Any]]:
         """The rows that are taken out, as `Taken` is told them.
 
@@ -177,7 +185,7 @@ class Outbox:
         """
         lease = new_id()
         taken = await connection.execute(
-            self._take, {"due": due, "most": most, "new_lease": lease, "until": until}
+            self._take, {"due": due, "most": most, "new_lease": lease, "until": until, **among}
         )
         return [{**row, "lease": lease, "until": until} for row in taken.mappings()]
 
@@ -197,6 +205,5 @@ class Outbox:
             "my_lease": outcome.taken.lease,
             "new_state": self._states(outcome.state),
             "its_at": outcome.at,
-            "attempted": int(outcome.tried),
             "new_error": outcome.error and outcome.error[:ERROR_LENGTH],
         }

@@ -13,7 +13,8 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from typing import NamedTuple
 
 import httpx2
@@ -23,6 +24,10 @@ from mailer.outbox import TryAgain
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 15
 """What one attempt may take, from looking up the name to the head of the answer."""
+
+_LOOKING_UP = ThreadPoolExecutor(64, thread_name_prefix="looking-up")
+"""Threads of their own: a name server that never answers holds up nobody's look-up but theirs, and
+the database and the mail server are looked up on the loop's."""
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _PORTS = {"https": 443, "http": 80}
@@ -89,7 +94,8 @@ def is_public(address: _Address) -> bool:
 
 async def looked_up(host: str, port: int) -> list[str]:
     """The addresses of a name, as this machine knows them. Raises `OSError`."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_LOOKING_UP, look_up)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 

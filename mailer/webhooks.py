@@ -5,12 +5,13 @@ What is sent, and how it is signed, is as the Standard Webhooks specification sa
 
 import datetime as dt
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import orjson
-from sqlalchemy import insert, select
+from sqlalchemy import Select, bindparam, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from standardwebhooks import Webhook as Signer
 
@@ -34,6 +35,9 @@ Opened = Callable[[bytes, uuid.UUID, uuid.UUID], str]
 
 USER_AGENT = "VTConnect-Webhooks"
 GONE = 410
+AT_ONCE = 4
+"""How many events of one webhook a courier holds, at most."""
+
 REST_SECONDS = 60
 """How long a receiver that did not answer rests, at most."""
 
@@ -109,7 +113,7 @@ async def announce(
         await connection.execute(insert(Delivery), rows)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TakenEvent(Taken):
     """An event to be sent, where to, and the secrets that sign it, as they are stored."""
 
@@ -122,11 +126,13 @@ class TakenEvent(Taken):
 class Events(Post[TakenEvent]):
     """Events, on their way to receivers.
 
-    A receiver that does not answer at all rests for a while: what else is for it waits as well, and
-    holds up nothing that is for others.
+    A receiver that is slow, or does not answer, holds up its own and nobody else's: of one webhook
+    few are taken at once, however many wait, and none while its receiver rests, for a while after
+    each attempt without an answer.
     """
 
     kind: ClassVar[str] = "event"
+    at_once: ClassVar[int] = 64
 
     def __init__(
         self, receivers: Receivers, *, opened: Opened, clock: Callable[[], dt.datetime]
@@ -141,11 +147,19 @@ class Events(Post[TakenEvent]):
         connection: AsyncConnection,
         most: int,
         *,
+        held: Collection[TakenEvent],
         due: dt.datetime,
         now: dt.datetime,
         until: dt.datetime,
     ) -> list[TakenEvent]:
-        rows = await _OUTBOX.take(connection, most, due=due, until=until)
+        holds = Counter(event.webhook_id for event in held)
+        rows: list[dict[str, Any]] = []
+        for id in list(await connection.scalars(_WAITING, {"due": due})):
+            if now < self._resting.get(id, now):
+                continue
+            room = min(AT_ONCE - holds[id], most - len(rows))
+            if room > 0:
+                rows += await _OUTBOX.take(connection, room, due=due, until=until, webhook=id)
         if not rows:
             return []
         found = await connection.execute(_WEBHOOKS, {"ids": {row["webhook_id"] for row in rows}})
@@ -160,14 +174,9 @@ class Events(Post[TakenEvent]):
         await _OUTBOX.settle(connection, outcomes)
 
     async def send(self, taken: TakenEvent) -> None:
-        now = self._clock()
-        rests_until = self._resting.get(taken.webhook_id, now)
-        if now < rests_until:
-            why = "the receiver did not answer a moment ago"
-            raise TryAgain(why, rests_until - now, tried=False)
         body = orjson.dumps(taken.payload, option=orjson.OPT_SORT_KEYS)
         try:
-            answer = await self._receivers.post(taken.url, self._headers(taken, body, now), body)
+            answer = await self._receivers.post(taken.url, self._headers(taken, body), body)
         except TryAgain:
             rest = min(backoff(taken.attempts + 1), dt.timedelta(seconds=REST_SECONDS))
             self._resting[taken.webhook_id] = self._clock() + rest
@@ -183,7 +192,8 @@ class Events(Post[TakenEvent]):
     async def close(self) -> None:
         """Nothing is kept."""
 
-    def _headers(self, taken: TakenEvent, body: bytes, now: dt.datetime) -> dict[str, str]:
+    def _headers(self, taken: TakenEvent, body: bytes) -> dict[str, str]:
+        now = self._clock()
         id = outside("dlv_", taken.id)
         secrets = [
             self._opened(stored, taken.organization_id, taken.webhook_id)
@@ -207,7 +217,34 @@ def _signing(webhook: Any, now: dt.datetime) -> tuple[bytes, ...]:
     return (webhook.secret, *also)
 
 
-_OUTBOX = Outbox(Delivery, Delivery.queued_at, [Delivery.payload, Delivery.webhook_id])
+def _waiting() -> Select[uuid.UUID]:
+    """The webhooks for which something is due, the one that has waited longest first.
+
+    They are walked along the index, a step each: what waits for one may be very much.
+    """
+    queued = Delivery.state == DeliveryState.QUEUED
+    step = select(Delivery.webhook_id).where(queued).order_by(Delivery.webhook_id).limit(1)
+    walk = select(step.scalar_subquery().label("webhook_id")).cte("walk", recursive=True)
+    following = step.where(Delivery.webhook_id > walk.c.webhook_id).scalar_subquery()
+    walk = walk.union_all(select(following).where(walk.c.webhook_id.is_not(None)))
+    first = select(func.min(Delivery.due_at)).where(
+        queued, Delivery.webhook_id == walk.c.webhook_id
+    )
+    found = select(walk.c.webhook_id, first.scalar_subquery().label("due_at")).subquery()
+    return (
+        select(found.c.webhook_id)
+        .where(found.c.due_at <= bindparam("due"))
+        .order_by(found.c.due_at)
+    )
+
+
+_WAITING = _waiting()
+_OUTBOX = Outbox(
+    Delivery,
+    Delivery.queued_at,
+    [Delivery.payload, Delivery.webhook_id],
+    among=[Delivery.webhook_id == bindparam("webhook")],
+)
 _WEBHOOKS = select(
     Webhook.id,
     Webhook.url,

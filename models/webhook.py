@@ -29,7 +29,7 @@ class Delivery(Owned, Base):
     __table_args__ = (
         belongs("webhook_id", "webhooks"),
         belongs("client_id", "clients"),
-        Index(None, "state", "due_at"),
+        Index(None, "state", "webhook_id", "due_at"),
         Index(None, "done_at"),
         Index(None, "organization_id", "webhook_id", "id"),
     )

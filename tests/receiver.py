@@ -19,6 +19,7 @@ class Fault(enum.Enum):
     CUT = "the connection is cut before an answer"
     CUT_AFTER = "the event is kept, and the connection is cut before the answer"
     STALL = "no answer ever comes"
+    LATE = "the event is kept and answered when the receiver is released"
     ENDLESS = "a good answer comes whose body never ends"
 
 
@@ -44,7 +45,7 @@ class Receiver:
     """Receives events on a free port of 127.0.0.1; a context manager.
 
     `upcoming` are the answers of the next requests: a status, or what goes wrong; 204 for the rest.
-    `more` are further lines of the head of each answer.
+    `more` are further lines of the head of each answer; `release` lets go those that are late.
     """
 
     _server: asyncio.Server
@@ -54,6 +55,7 @@ class Receiver:
         self.upcoming: deque[int | Fault] = deque()
         self.always: int | Fault = 204
         self.more = ""
+        self.release = asyncio.Event()
         self.connections = 0
         self._tls = tls
         self._open: set[asyncio.Task[Any]] = set()
@@ -128,6 +130,9 @@ class Receiver:
         }
         body = await reader.readexactly(int(headers["content-length"]))
         answer = self.upcoming.popleft() if self.upcoming else self.always
+        if answer is Fault.LATE:
+            await self.release.wait()
+            answer = 204
         if answer not in {Fault.CUT, Fault.STALL}:
             await self._keep(Received(head[0].split(" ")[1], headers, body))
         if answer in {Fault.CUT, Fault.CUT_AFTER}:

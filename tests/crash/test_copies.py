@@ -8,15 +8,28 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, insert, make_url, select
+from sqlalchemy import func, insert, make_url, select, update
 
-from models import Database, Letter, LetterState, Link, Organization, Registration, new_id
+from models import (
+    Database,
+    Delivery,
+    DeliveryState,
+    Letter,
+    LetterState,
+    Link,
+    Organization,
+    Registration,
+    new_id,
+)
 from models.migrate import drift
 from tests import operations
 from tests.conftest import Databases
 from tests.crash.programs import Server, environment, server
+from tests.crash.test_crash import served
+from tests.crash.test_webhooks import webhook
 from tests.edge.test_away import FORM
 from tests.mailbox import Fault, Mailbox
+from tests.receiver import Receiver
 from tests.servers import binaries
 from tests.world import REGISTER, START
 
@@ -86,7 +99,7 @@ async def env(url: str, mailbox: Mailbox) -> dict[str, str]:
     values = {"id": new_id(), "slug": "riverside", "name": "Riverside", "created_at": START}
     await database.write(lambda c: c.execute(insert(Organization).values(values)))
     await database.close()
-    return environment(url, mailbox)
+    return environment(url, mailbox, WEBHOOKS_ALLOW_PRIVATE="true")
 
 
 async def test_e19_a_copy_made_under_load_is_whole_and_can_be_served(
@@ -107,20 +120,39 @@ async def test_e19_a_copy_made_under_load_is_whole_and_can_be_served(
 async def test_e19_after_an_older_copy_nothing_is_sent_again_and_nobody_is_in(
     env: dict[str, str], url: str, mailbox: Mailbox, tmp_path: Path
 ) -> None:
-    """What the operator runs, as written in `docs/operations.md`."""
+    """What the operator runs, as `docs/operations.md` says; one event waits, and one is held."""
     mailbox.faults["nora@home.example"] = Fault.LATER
-    async with server(env, tmp_path) as running:
-        await running.ask(REGISTER, input={**FORM, "email": "nora@home.example"})
-    database = Database(url)
-    await operations.run(database, operations.section("### After an older copy"))
-    states = select(Letter.state)
-    assert await database.read(lambda c: list(c.scalars(states))) == [LetterState.CANCELLED]
-    open_links = select(Link.id).where(Link.superseded_at.is_(None))
-    assert await database.read(lambda c: list(c.scalars(open_links))) == []
-    await database.close()
-    mailbox.faults.clear()
-    tried = len(mailbox.attempts)
-    async with server(env, tmp_path) as running:
-        await running.ask(REGISTER, input={**FORM, "email": "later@home.example"})
-        await mailbox.wait(to="later@home.example")
-    assert mailbox.attempts[tried:] == ["later@home.example"]
+    async with Receiver() as receiver:
+        receiver.always = 503
+        await webhook(env, receiver.url)
+        async with server(env, tmp_path) as running:
+            await running.ask(REGISTER, input={**FORM, "email": "nora@home.example"})
+            await receiver.wait()
+        database = Database(url)
+        one = select(Delivery).limit(1)
+        (queued,) = await database.read(lambda c: list(c.execute(one).mappings()))
+        held = {**queued, "id": new_id(), "state": DeliveryState.HELD}
+        await database.write(lambda c: c.execute(insert(Delivery).values(held)))
+        await operations.run(database, operations.section("### After an older copy"))
+        states = select(Letter.state)
+        assert await database.read(lambda c: list(c.scalars(states))) == [LetterState.CANCELLED]
+        open_links = select(Link.id).where(Link.superseded_at.is_(None))
+        assert await database.read(lambda c: list(c.scalars(open_links))) == []
+        mailbox.faults.clear()
+        receiver.always = 204
+        tried, received = len(mailbox.attempts), len(receiver.received)
+        await database.write(lambda c: c.execute(update(Delivery).values(due_at=START)))
+        async with server(env, tmp_path) as running:
+            await running.ask(REGISTER, input={**FORM, "email": "later@home.example"})
+            await mailbox.wait(to="later@home.example")
+        async with served(env) as made:
+            assert await made.webhooks.deliver_due() == 0
+        assert mailbox.attempts[tried:] == ["later@home.example"]
+        assert len(receiver.received) == received
+        found = select(Delivery.state).order_by(Delivery.id)
+        assert await database.read(lambda c: list(c.scalars(found))) == [
+            DeliveryState.CANCELLED,
+            DeliveryState.CANCELLED,
+            DeliveryState.HELD,
+        ]
+        await database.close()

@@ -3,11 +3,14 @@
 import asyncio
 import datetime as dt
 import ipaddress
+import socket
 import ssl
 import subprocess
+import threading
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,7 @@ from mailer import (
     receiver,
 )
 from mailer.receivers import is_public, looked_up
+from mailer.webhooks import AT_ONCE, REST_SECONDS
 from models import (
     Database,
     Delivery,
@@ -45,6 +49,7 @@ from models import (
     outside,
 )
 from tests.receiver import Fault, Receiver
+from tests.waiting import PATIENCE, until
 
 SECRET = "whsec_c2V2ZW4gaGVyb25zIG92ZXIgdGhlIHJpdmVyLCAxMjM="
 EARLIER = "whsec_bmluZSBvdHRlcnMgdW5kZXIgYSBicmlkZ2UsIDQ1Njc4OTA="
@@ -106,6 +111,7 @@ async def happened(
     clock: Clock,
     event: WebhookEvent = WebhookEvent.CLIENT_REGISTERED,
     department_id: uuid.UUID | None = None,
+    times: int = 1,
 ) -> None:
     happening = Happening(
         event=event,
@@ -116,7 +122,7 @@ async def happened(
     )
 
     async def work(connection: AsyncConnection) -> None:
-        await announce(connection, await listening(connection, organization), [happening])
+        await announce(connection, await listening(connection, organization), [happening] * times)
 
     await database.write(work)
 
@@ -342,7 +348,6 @@ async def test_a_receiver_that_stalls_rests_and_holds_up_nobody_else(
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mailer.receivers.ANSWER_SECONDS", 0.2)
     async with Receiver() as stalled:
         stalled.always = Fault.STALL
         slow = await made(database, organization, stalled.url)
@@ -350,19 +355,75 @@ async def test_a_receiver_that_stalls_rests_and_holds_up_nobody_else(
             await happened(database, organization, clock)
         await made(database, organization, there.url)
         await happened(database, organization, clock)
-        await courier(database, clock, concurrency=2).deliver_due()
-        assert stalled.connections == 2
-    assert len(there.received) == 1
-    waiting = [one for one in await rows(database) if one.webhook_id == slow]
-    assert {one.state for one in waiting} == {DeliveryState.QUEUED}
-    assert min(one.due_at for one in waiting) > clock()
-    assert Counter((one.error, one.attempts) for one in waiting) == {
-        ("the receiver did not answer in time", 1): 2,
-        ("the receiver did not answer a moment ago", 0): 19,
-    }
+        carried = courier(database, clock)
+        with monkeypatch.context() as hasty:
+            hasty.setattr("mailer.receivers.ANSWER_SECONDS", 1)
+            assert await carried.deliver_due() == AT_ONCE + 1
+        assert await carried.deliver_due() == 0
+        assert stalled.connections == AT_ONCE
+        waiting = [one for one in await rows(database) if one.webhook_id == slow]
+        assert {one.state for one in waiting} == {DeliveryState.QUEUED}
+        assert Counter((one.error, one.attempts, one.due_at > clock()) for one in waiting) == {
+            ("the receiver did not answer in time", 1, True): AT_ONCE,
+            (None, 0, False): 21 - AT_ONCE,
+        }
+        assert len(there.received) == 1
+        stalled.always = 204
+        clock.pass_(seconds=REST_SECONDS)
+        assert await carried.deliver_due() == len(stalled.received) == 21
 
 
-async def test_attempts_are_told_to_whoever_traces_and_what_was_none_is_not(
+async def test_a_receiver_that_is_slow_holds_up_its_own_events_and_no_others(
+    database: Database,
+    organization: uuid.UUID,
+    there: Receiver,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It answers when it is released; nothing else ends its attempts while the test runs."""
+    monkeypatch.setattr("mailer.receivers.ANSWER_SECONDS", 4 * PATIENCE)
+    async with Receiver() as slow, asyncio.TaskGroup() as tasks:
+        slow.always = Fault.LATE
+        await made(database, organization, slow.url)
+        await happened(database, organization, clock, times=300)
+        await made(database, organization, there.url)
+        await happened(database, organization, clock, times=20)
+        carried = courier(database, clock, lease_seconds=8 * PATIENCE)
+        running = tasks.create_task(carried.run())
+        await there.wait(20)
+        await until(lambda: slow.connections == AT_ONCE)
+        assert slow.received == []
+        slow.release.set()
+        await slow.wait(320)
+        running.cancel()
+    assert (len(there.received), len(slow.received)) == (20, 320)
+    assert {(one.state, one.attempts) for one in await rows(database)} == {(DeliveryState.SENT, 1)}
+
+
+async def test_many_receivers_that_hang_hold_up_nobody_else(
+    database: Database,
+    organization: uuid.UUID,
+    there: Receiver,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As those of an organization that has a webhook for each department, all to one address."""
+    monkeypatch.setattr("mailer.receivers.ANSWER_SECONDS", 4 * PATIENCE)
+    async with Receiver() as hanging, asyncio.TaskGroup() as tasks:
+        hanging.always = Fault.STALL
+        for _ in range(10):
+            await made(database, organization, hanging.url)
+        await happened(database, organization, clock, times=30)
+        await made(database, organization, there.url)
+        await happened(database, organization, clock, times=5)
+        carried = courier(database, clock, lease_seconds=8 * PATIENCE)
+        running = tasks.create_task(carried.run())
+        await there.wait(5)
+        await until(lambda: hanging.connections == 10 * AT_ONCE)
+        running.cancel()
+
+
+async def test_attempts_are_told_to_whoever_traces_and_what_waits_is_not(
     database: Database,
     organization: uuid.UUID,
     there: Receiver,
@@ -373,21 +434,20 @@ async def test_attempts_are_told_to_whoever_traces_and_what_was_none_is_not(
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(told))
     monkeypatch.setattr(Tracing, "tracer", provider.get_tracer("tests"))
-    monkeypatch.setattr("mailer.receivers.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("mailer.receivers.ANSWER_SECONDS", 1)
     async with Receiver() as stalled:
         stalled.always = Fault.STALL
         await made(database, organization, stalled.url)
-        await happened(database, organization, clock)
-        await happened(database, organization, clock)
+        await happened(database, organization, clock, times=2 * AT_ONCE)
         await made(database, organization, there.url)
         await happened(database, organization, clock)
-        await courier(database, clock, concurrency=1).deliver_due()
-        assert stalled.connections == 1
+        await courier(database, clock).deliver_due()
+        assert stalled.connections == AT_ONCE
     spans = told.get_finished_spans()
     assert {span.name for span in spans} == {"deliver event"}
     states = [(span.attributes or {})["portal.post.state"] for span in spans]
-    assert Counter(states) == {"QUEUED": 1, "SENT": 1}
-    assert [span.status.is_ok for span in spans].count(False) == 1
+    assert Counter(states) == {"QUEUED": AT_ONCE, "SENT": 1}
+    assert [span.status.is_ok for span in spans].count(False) == AT_ONCE
 
 
 async def test_nothing_is_lost_while_the_receiver_is_away(
@@ -578,6 +638,31 @@ async def test_the_receiver_certifies_that_it_is_the_host_of_the_url(certificate
 
 async def test_names_are_looked_up_by_this_machine() -> None:
     assert "127.0.0.1" in await looked_up("localhost", 80)
+
+
+async def test_a_name_server_that_never_answers_holds_up_no_other_look_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither those of other receivers, nor the loop's own: of the database and the mail server."""
+    answers, look_up = threading.Event(), socket.getaddrinfo
+
+    def hanging(host: str, *rest: Any, **more: Any) -> Any:
+        if host == "never.example":
+            answers.wait()
+        return look_up("localhost", *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(AT_ONCE))
+    waiting = [asyncio.create_task(looked_up("never.example", 443)) for _ in range(AT_ONCE)]
+    try:
+        async with asyncio.timeout(PATIENCE):
+            assert await looked_up("partner.example", 443)
+            assert await loop.getaddrinfo("database.example", 5432)
+        assert not any(each.done() for each in waiting)
+    finally:
+        answers.set()
+        await asyncio.gather(*waiting)
 
 
 async def test_what_is_stored_and_logged_holds_no_address(
