@@ -381,10 +381,7 @@ class Mutation(BulkMutation, ClientNoteMutation, ServiceKeyMutation, WebhookMuta
             strawberry.argument(description="For a client who was never approved."),
         ] = UNSET,
     ) -> ClientPayload:
-        """Make an inactive client active again.
-
-        Of one who was never approved it is an approval, which needs CLIENT_APPROVE as well.
-        """
+        """Make an inactive client active again; approve one who never was, by CLIENT_APPROVE."""
         approval = given(input)
         key = await resolvers.client_reactivate(
             info.context, id, approval.typed() if approval else resolvers.Approval()

@@ -208,15 +208,15 @@ async def test_d20_a_key_reactivates_who_was_never_approved_only_if_it_may_appro
     await world.do(REJECT, chloe, olivia)
     await world.do(DEACTIVATE, {"id": amy}, olivia)
     status = ("CLIENT_READ", "CLIENT_SET_STATUS")
-    for departments in (["mental"], None):
-        token = await key(world, clinic, *status, departments=departments)
+    tokens = [await key(world, clinic, *status, departments=there) for there in (["mental"], None)]
+    for token in tokens:
         for input in ({}, {"departmentId": clinic.ids["mental"]}):
             async with world.unchanged():
                 payload = await world.do(REACTIVATE, {**chloe, "input": input}, token)
             assert problems(payload) == [("OUT_OF_SCOPE", "id")]
             assert payload["client"]["status"] == "INACTIVE"
             assert payload["userErrors"][0]["message"] == "This needs CLIENT_APPROVE as well."
-    assert problems(await world.do(REACTIVATE, {"id": amy}, token)) == []
+    assert problems(await world.do(REACTIVATE, {"id": amy}, tokens[0])) == []
     may = await key(world, clinic, *status, "CLIENT_APPROVE", departments=["mental"])
     assert problems(await world.do(REACTIVATE, chloe, may)) == []
     by = await record(world, clinic, "chloe", "status approvedBy { displayName }")
