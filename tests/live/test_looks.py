@@ -93,7 +93,7 @@ async def test_more_changes_than_are_found_at_once_are_all_told(
     looks, heard = await look(olivia)
     changes._since.cache_clear()
     assert heard == await told(world, clinic, "olivia", first=100)
-    assert looks == len(heard) // 2 + 1
+    assert looks >= len(heard) // 2 > 1
 
 
 async def test_who_is_given_a_role_misses_nothing_that_comes_after_it(
