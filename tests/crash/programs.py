@@ -160,7 +160,7 @@ async def server(env: Mapping[str, str], folder: Path, port: int = 0) -> AsyncIt
     async with program("serve", "--port", str(port), env=env, folder=folder) as running:
         address = (await running.until(_ADDRESS))[1]
         async with httpx2.AsyncClient(base_url=address, timeout=SECONDS) as client:
-            (await client.get("/readyz")).raise_for_status()
+            await until_ready(client)
             yield Server(running, client)
 
 

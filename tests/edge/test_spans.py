@@ -23,9 +23,10 @@ from tests.live.following import events
 from tests.live.test_live import DEACTIVATE
 from tests.mailbox import Fault, Mailbox
 from tests.receiver import Fault as Failing
+from tests.waiting import until
 from tests.world import Clinic
 
-SOON = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_EXPORTER_OTLP_TIMEOUT": "1000"}
+SOON = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_EXPORTER_OTLP_TIMEOUT": "5"}
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 REQUEST = "POST /graphql"
 
@@ -242,9 +243,10 @@ async def test_a_request_goes_on_while_the_collector_is_away_and_it_is_told_once
     who = {"query": "{ __typename }"}
     async with server(env, tmp_path) as running:
         for fault in (500, Failing.CUT, Failing.STALL):
-            collector.always = fault
+            collector.always, before = fault, collector.connections
             for _ in range(50):
                 await ask(running, who)
+            await until(lambda before=before: collector.connections > before)  # type: ignore[misc]
         await running.program.until("spans are lost")
         async with collector.away():
             for _ in range(50):

@@ -342,7 +342,6 @@ class TestAway:
     async def test_unavailable_when_every_connection_is_taken(
         self, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(models.database, "CONNECT_SECONDS", 0.3)
         database = Database(url, connections=1)
         release = asyncio.Event()
         taken = asyncio.Event()
@@ -353,6 +352,7 @@ class TestAway:
 
         holder = asyncio.create_task(database.write(hold))
         await taken.wait()
+        monkeypatch.setattr(database._writes.pool, "_timeout", 0.3)
         with pytest.raises(Unavailable):
             await database.write(hold)
         release.set()
