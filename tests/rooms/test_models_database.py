@@ -15,7 +15,7 @@ from models import Account, Client, Database, Organization, Session, Unavailable
 from models.database import address
 from tests.rooms.test_models_constraints import NOW, account, client, clinic, table
 from tests.servers import PostgreSQL
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 ORGANIZATIONS = table(Organization)
 SESSIONS = table(Session)
@@ -31,6 +31,12 @@ async def slugs(database: Database) -> list[str]:
 
 
 class TestWrites:
+    @pytest.fixture(autouse=True)
+    def _patient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Many write at once here, and SQLite lets one: nobody is to wait for too long."""
+        monkeypatch.setattr(models.database, "CONNECT_SECONDS", PATIENCE)
+        monkeypatch.setattr(models.database, "BUSY_SECONDS", PATIENCE)
+
     async def test_what_is_written_is_read(self, database: Database) -> None:
         async def work(connection: AsyncConnection) -> str:
             await connection.execute(insert(ORGANIZATIONS).values(organization("east")))
