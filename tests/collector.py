@@ -9,6 +9,10 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.receiver import Receiver
+from tests.waiting import until
+
+SOON = {"OTEL_BSP_SCHEDULE_DELAY": "100"}
+"""What has a program tell its spans ten times a second, and few of them at its end."""
 
 Tree = tuple[str, list[Any]]
 """The name of a span, and the trees of those inside, in their order."""
@@ -75,6 +79,14 @@ class Collector(Receiver):
             for span in scope.spans
         ]
         return Traces(sorted(found, key=lambda span: span.start))
+
+    async def told(self, *requests: str) -> None:
+        """Wait until the spans of these requests have come, which end after those inside."""
+        its = "http.response.header.x-request-id"
+        wanted = set(requests)
+        await until(
+            lambda: wanted <= {id for span in self.traces for id in span.attributes.get(its, [])}
+        )
 
 
 def _told(span: Span, who: dict[str, Any]) -> Told:

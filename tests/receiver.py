@@ -12,6 +12,8 @@ from typing import Any, Self
 
 from standardwebhooks import Webhook
 
+from tests.servers import held_port
+
 
 class Fault(enum.Enum):
     """What may go wrong with one request."""
@@ -92,9 +94,8 @@ class Receiver:
         """Nobody listens at its port meanwhile."""
         port = self.port
         self._server.close()
-        try:
+        with held_port(port):
             yield
-        finally:
             self._server = await self._listen(port)
 
     async def __aenter__(self) -> Self:

@@ -312,6 +312,19 @@ def _within_reach(binaries: Path, folder: Path) -> Path:
     return copy / "bin"
 
 
+@contextlib.contextmanager
+def held_port(port: int = 0) -> Iterator[int]:
+    """A port, this one or a free one, that is held for whoever of us comes to listen there.
+
+    Otherwise somebody else, or the way out of some other connection, might get it meanwhile.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", port))
+        bound: int = held.getsockname()[1]
+        yield bound
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -63,7 +63,7 @@ START = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 """When every test begins."""
 
 SECRET = "a secret of the tests, 0123456789 abcdefgh"
-_PATIENCE = 30
+_PATIENCE = 60
 _AT_ONCE = 3
 
 INSIDE = re.compile(

@@ -31,7 +31,9 @@ async def chromium() -> AsyncIterator[Browser]:
     if found is None:
         pytest.skip("There is no Chromium here, nor does CHROMIUM name one: nobody sees the pages.")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=found, args=_QUIET)
+        browser = await playwright.chromium.launch(
+            executable_path=found, args=_QUIET, timeout=120_000
+        )
         yield browser
         await browser.close()
 

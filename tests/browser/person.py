@@ -23,7 +23,7 @@ from playwright.async_api import (
 
 from tests.world import LOGIN
 
-SECONDS = 30
+SECONDS = 60
 PASSWORD = "seven herons over the river"
 """Everybody's, in the demo."""
 
@@ -81,7 +81,7 @@ class People:
         """What the app, which has no pages, is told when they sign in; nothing if it opens."""
         form = {"organization": "riverside", "username": username, "password": PASSWORD}
         said = {"query": LOGIN, "variables": {**form, "surface": "APP"}}
-        async with httpx2.AsyncClient(base_url=self.address) as app:
+        async with httpx2.AsyncClient(base_url=self.address, timeout=SECONDS) as app:
             answer = (await app.post("/graphql", json=said)).json()["data"]["login"]
         assert bool(answer["session"]) is not bool(answer["userErrors"])
         return " ".join(error["message"] for error in answer["userErrors"])

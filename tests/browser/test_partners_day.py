@@ -22,10 +22,10 @@ from tests.crash.programs import Server, environment, server
 from tests.live.following import CHANGED, socket
 from tests.mailbox import Mailbox
 from tests.receiver import Receiver
-from tests.servers import free_port
+from tests.servers import held_port
 from tests.world import APPROVE, LOGIN, PASSWORD, Clinic, Json, World, build_clinic, refusal
 
-CLIENTS, BATCH = 10_000, 500
+CLIENTS, BATCH = 10_000, 250
 DOCUMENTS = Documents()
 FAULTS: tuple[tuple[str, str, Any], ...] = (
     ("email", "INVALID", "nobody at home"),
@@ -77,11 +77,11 @@ async def servers(
     url: str, mailbox: Mailbox, tmp_path: Path
 ) -> AsyncIterator[tuple[Server, Server]]:
     """Two servers of its portal."""
-    port = free_port()
-    public_url = f"http://127.0.0.1:{port}"
-    env = environment(url, mailbox, PUBLIC_URL=public_url, WEBHOOKS_ALLOW_PRIVATE="true")
-    async with server(env, tmp_path, port) as here, server(env, tmp_path) as there:
-        yield here, there
+    with held_port() as port:
+        public_url = f"http://127.0.0.1:{port}"
+        env = environment(url, mailbox, PUBLIC_URL=public_url, WEBHOOKS_ALLOW_PRIVATE="true")
+        async with server(env, tmp_path, port) as here, server(env, tmp_path) as there:
+            yield here, there
 
 
 async def signed_in(at: Server, username: str) -> Partner:
@@ -130,7 +130,7 @@ async def away_for_a_while(receiver: Receiver) -> AsyncIterator[None]:
     async def leave() -> None:
         await receiver.wait(100)
         async with receiver.away():
-            await asyncio.sleep(3)
+            await asyncio.sleep(1)
 
     leaving = asyncio.create_task(leave())
     yield

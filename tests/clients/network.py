@@ -8,6 +8,8 @@ from typing import NamedTuple, Self
 
 import httpx2
 
+from tests.crash.programs import SECONDS
+
 AWAY = json.dumps({"errors": [{"message": "Away.", "extensions": {"code": "SERVICE_UNAVAILABLE"}}]})
 _DROPPED = {"connection", "content-length", "host", "transfer-encoding"}
 
@@ -34,7 +36,7 @@ class Network:
         away: Collection[str] = (),
         before: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        self._client = httpx2.AsyncClient(base_url=address)
+        self._client = httpx2.AsyncClient(base_url=address, timeout=SECONDS)
         self._loses = set(loses)
         self._away = set(away)
         self._before = before

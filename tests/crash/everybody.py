@@ -180,7 +180,7 @@ class Load:
         # Nobody can look whether it was done: they press the button again.
         done = await who.ask(REGISTER, input=registration)
         assert done == {"accepted": True, "userErrors": []}
-        (letter, *_) = await self._sink.wait(to=email)
+        (letter, *_) = await self._sink.wait(timeout=120, to=email)
         token = Mailbox.token(letter)
         chosen = {"token": token, "username": username, "password": PASSWORD}
         while (state := (await who.ask(LINK, token=token))["state"]) == "VALID":

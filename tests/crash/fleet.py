@@ -1,7 +1,6 @@
 """Several servers and couriers on one database, which are killed in turn."""
 
 import asyncio
-import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -10,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from tests.crash.programs import Program, program
+from tests.servers import held_port
 
 SERVERS = 3
 COURIERS = 2
@@ -53,8 +53,7 @@ class Fleet:
 
     def __init__(self, env: Mapping[str, str], folder: Path, programs: AsyncExitStack) -> None:
         self._programs = programs
-        held = [programs.enter_context(_held_port()) for _ in range(SERVERS)]
-        self.ports: list[int] = [one.getsockname()[1] for one in held]
+        self.ports = [programs.enter_context(held_port()) for _ in range(SERVERS)]
         self.killed = Counter[str]()
         self._servers = [
             Place(env, folder, "serve", "--port", str(port), ready="Uvicorn running on")
@@ -115,14 +114,3 @@ async def fleet(env: Mapping[str, str], folder: Path) -> AsyncIterator[Fleet]:
         made = Fleet(env, folder, programs)
         await made.begin()
         yield made
-
-
-def _held_port() -> socket.socket:
-    """A socket that holds a port for whoever listens there, so that nobody else gets it meanwhile.
-
-    Otherwise the way out of some other connection might begin there while nobody listens.
-    """
-    held = socket.socket()
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", 0))
-    return held

@@ -46,6 +46,8 @@ class Follower:
                     await open_.subscribe("1", after=self._last)
                     while (heard := await open_.hear())["type"] == "next":
                         self._hear(heard["payload"]["data"]["clientChanged"])
+            except TimeoutError:
+                continue  # nothing happened for long: it asks anew
             except (ConnectionError, WebSocketException):
                 self.cut_off += bool(self.told)
             await asyncio.sleep(PAUSE)
@@ -62,6 +64,8 @@ class Follower:
                             change = event[1]["data"]["clientChanged"]
                             if change["id"] not in known:
                                 self._hear(change)
+            except TimeoutError:
+                continue
             except httpx2.TransportError:
                 self.cut_off += bool(self.told)
             await asyncio.sleep(PAUSE)

@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 
 from tests.mailbox import Mailbox
-from tests.servers import free_port
+from tests.servers import held_port
 
 ROOT = Path(__file__).parents[2]
 SECRET_KEY = "an otter, a heron and five pikes: 0123456789"
@@ -160,23 +160,24 @@ async def server(env: Mapping[str, str], folder: Path, port: int = 0) -> AsyncIt
     async with program("serve", "--port", str(port), env=env, folder=folder) as running:
         address = (await running.until(_ADDRESS))[1]
         async with httpx2.AsyncClient(base_url=address, timeout=SECONDS) as client:
-            (await client.get("/readyz")).raise_for_status()
+            await until_ready(client)
             yield Server(running, client)
 
 
 @asynccontextmanager
 async def demo(folder: Path) -> AsyncIterator[str]:
     """The address of a demo that is ready, and keeps its things in `var/` of the folder."""
-    address = f"http://127.0.0.1:{(port := free_port())}"
-    words = "demo", "--port", str(port), "--directory", "var"
-    async with program(*words, env={}, folder=folder) as running:
-        await running.until("Ctrl-C ends it")
-        async with httpx2.AsyncClient(base_url=address) as client:
-            await until_ready(client)
-        yield address
-        running.signal(signal.SIGINT)
-        ended = await running.end()
-        assert (ended.status, ended.complained) == (0, "")
+    with held_port() as port:
+        address = f"http://127.0.0.1:{port}"
+        words = "demo", "--port", str(port), "--directory", "var"
+        async with program(*words, env={}, folder=folder) as running:
+            await running.until("Ctrl-C ends it")
+            async with httpx2.AsyncClient(base_url=address, timeout=SECONDS) as client:
+                await until_ready(client)
+            yield address
+            running.signal(signal.SIGINT)
+            ended = await running.end()
+            assert (ended.status, ended.complained) == (0, "")
 
 
 async def until_ready(client: httpx2.AsyncClient) -> None:

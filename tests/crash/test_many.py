@@ -9,7 +9,7 @@ from tests.conftest import Databases
 from tests.crash.fleet import SERVERS
 from tests.crash.many import many
 
-SECONDS = 30
+SECONDS = 15
 """`make torture` has more of it."""
 
 

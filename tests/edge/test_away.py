@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.edge.proxy import Proxy
 from tests.edge.wire import served
 from tests.live.following import CHANGED, socket
 from tests.mailbox import Mailbox
+from tests.waiting import PATIENCE, until
 from tests.world import LOGIN, PASSWORD, REGISTER, Clinic, World
 
 LOOKS = '{ organization(slug: "riverside") { name } }'
@@ -27,8 +29,6 @@ FORM = {
     "lastName": "Newcomer",
     "dateOfBirth": "1990-05-17",
 }
-
-PATIENCE = 60
 
 
 def is_away(answer: httpx2.Response) -> bool:
@@ -48,10 +48,9 @@ def is_away(answer: httpx2.Response) -> bool:
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same time-outs, only shorter: for those who wait for them, and for nobody else."""
+    """The same time-outs, only shorter: on a busy machine one may pass without a fault."""
     monkeypatch.setattr(database, "CONNECT_SECONDS", 2)
     monkeypatch.setattr(database, "STATEMENT_SECONDS", 2)
-    monkeypatch.setattr(health, "READY_SECONDS", 1)
 
 
 @pytest.fixture
@@ -82,11 +81,18 @@ async def ask_all(world: World, clinic: Clinic, email: str) -> list[httpx2.Respo
         )
 
 
-async def check_is_back(world: World, clinic: Clinic) -> None:
-    ready = await world.http.get("/readyz")
-    assert (ready.status_code, ready.text) == (200, "ready\n")
-    answers = await ask_all(world, clinic, "back@home.example")
-    assert [is_away(answer) for answer in answers] == [False] * 4
+async def comes_back(world: World, clinic: Clinic) -> None:
+    """Wait until everything is answered well."""
+
+    async def is_ready() -> bool:
+        ready = await world.http.get("/readyz")
+        return (ready.status_code, ready.text) == (200, "ready\n")
+
+    async def is_back() -> bool:
+        return not any(map(is_away, await ask_all(world, clinic, "back@home.example")))
+
+    await until(is_ready)
+    await until(is_back)
 
 
 async def registrations(direct: Database, email: str) -> int:
@@ -96,20 +102,22 @@ async def registrations(direct: Database, email: str) -> int:
 
 @pytest.mark.usefixtures("_impatient")
 async def test_e2_a_network_that_swallows_everything_is_waited_for_and_not_for_ever(
-    behind: tuple[World, Proxy, Clinic, Database],
+    behind: tuple[World, Proxy, Clinic, Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, proxy, clinic, direct = behind
-    await check_is_back(world, clinic)
+    await comes_back(world, clinic)
     proxy.stall()
-    ready = await world.http.get("/readyz")
+    with monkeypatch.context() as brief:
+        brief.setattr(health, "READY_SECONDS", 1)
+        ready = await world.http.get("/readyz")
     assert (ready.status_code, ready.text) == (503, "the database is away\n")
     assert (await world.http.get("/healthz")).status_code == 200
-    for _ in range(3):
+    for _ in range(2):
         answers = await ask_all(world, clinic, "lost@home.example")
         assert [is_away(answer) for answer in answers] == [True] * 4
     proxy.reset()  # nothing of what was swallowed comes after all
     proxy.heal()
-    await check_is_back(world, clinic)
+    await comes_back(world, clinic)
     assert await registrations(direct, "lost@home.example") == 0
 
 
@@ -157,7 +165,7 @@ async def test_e2_a_network_that_cuts_everybody_again_and_again_spoils_no_answer
         if not away[-1]:
             good.append(email)
     cutting.cancel()
-    await check_is_back(world, clinic)
+    await comes_back(world, clinic)
     for email in good:
         # A commit whose answer was cut off may have been made all the same; one that was answered
         # has been.
@@ -168,7 +176,7 @@ async def test_e2_a_network_that_is_slow_is_only_slow(
     behind: tuple[World, Proxy, Clinic, Database],
 ) -> None:
     world, proxy, clinic, _ = behind
-    proxy.latency = 0.05
+    proxy.latency = 0.02
     answers = await ask_all(world, clinic, "slow@home.example")
     assert [is_away(answer) for answer in answers] == [False] * 4
 
@@ -212,6 +220,13 @@ async def test_e3_who_waits_too_long_for_a_connection_is_asked_to_come_again(
     mailbox: Mailbox, url: str
 ) -> None:
     async with World(url, mailbox) as world:
+
+        async def nobody_is_away(document: str, variables: Any) -> bool:
+            # As many as there are connections.
+            async with asyncio.timeout(PATIENCE):
+                asked = [world.send(document, variables) for _ in range(10)]
+                return not any(map(is_away, await asyncio.gather(*asked)))
+
         other = Database(url)
         for document, variables in (
             (LOOKS, None),
@@ -224,10 +239,5 @@ async def test_e3_who_waits_too_long_for_a_connection_is_asked_to_come_again(
                         *(world.send(document, variables) for _ in range(50))
                     )
                 assert all(map(is_away, answers))
-            # As many as there are connections: on a busy machine others would wait too long again.
-            async with asyncio.timeout(PATIENCE):
-                answers = await asyncio.gather(
-                    *(world.send(document, variables) for _ in range(10))
-                )
-            assert not any(map(is_away, answers))
+            await until(partial(nobody_is_away, document, variables))
         await other.close()

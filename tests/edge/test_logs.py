@@ -28,12 +28,12 @@ from models import (
     Throttle,
 )
 from schema import build
-from tests.collector import Collector
+from tests.collector import SOON, Collector
 from tests.crash.programs import ROOT, SECONDS, Server, environment, server, until_ready
 from tests.edge.canaries import operations
 from tests.edge.wire import Wire, wire
 from tests.mailbox import Fault, Mailbox
-from tests.servers import free_port
+from tests.servers import held_port
 from tests.world import LOGIN, PASSWORD, REGISTER, Clinic
 
 CANARY = "c4n4ry"
@@ -133,7 +133,7 @@ async def test_c17_nothing_that_was_said_is_in_the_log_or_beside_the_work(
     sent = 0
     async with (
         Collector() as collector,
-        server({**env, "TRACES_URL": collector.url}, tmp_path) as running,
+        server({**env, "TRACES_URL": collector.url, **SOON}, tmp_path) as running,
     ):
         for headers in ({}, await sign_in(running, "olivia"), await sign_in(running, "amy")):
             for document, variables in operations(build(), SAID):
@@ -269,27 +269,27 @@ async def test_c12_the_log_knows_an_incident_by_its_id_and_not_by_what_was_said(
 @asynccontextmanager
 async def muted(env: dict[str, str], folder: Path, log: int) -> AsyncIterator[httpx2.AsyncClient]:
     """A server whose log goes there."""
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "portal", "serve", "--port", str(port)),
-        env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), **env},
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=log,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        async with httpx2.AsyncClient(base_url=address, timeout=SECONDS) as client:
-            await until_ready(client)
-            yield client
-            process.terminate()
-            async with asyncio.timeout(SECONDS):
-                assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    with held_port() as port:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "portal", "serve", "--port", str(port)),
+            env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), **env},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            async with httpx2.AsyncClient(base_url=address, timeout=SECONDS) as client:
+                await until_ready(client)
+                yield client
+                process.terminate()
+                async with asyncio.timeout(SECONDS):
+                    assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
 
 async def test_e5_a_log_on_a_full_disk_fails_no_request(

@@ -15,7 +15,7 @@ from examples.python.portal_client import Documents
 from models import Database
 from models.spans import MOST_TEXT, without_values
 from portal import VERSION
-from tests.collector import Collector
+from tests.collector import SOON, Collector
 from tests.crash.programs import Server, environment, program, run, server
 from tests.edge.test_logs import CANARY, JSON, ended, register, sign_in
 from tests.edge.test_metrics import watched
@@ -23,9 +23,9 @@ from tests.live.following import events
 from tests.live.test_live import DEACTIVATE
 from tests.mailbox import Fault, Mailbox
 from tests.receiver import Fault as Failing
+from tests.waiting import until
 from tests.world import Clinic
 
-SOON = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_EXPORTER_OTLP_TIMEOUT": "1000"}
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 REQUEST = "POST /graphql"
 
@@ -58,11 +58,12 @@ async def test_the_tree_of_an_operation_is_told_to_the_unit(
     url, _ = clinic_at
     document = Documents()["Departments"]
     listed = {"query": document, "operationName": "Departments"}
-    env = environment(url, mailbox, TRACES_URL=collector.url, TRUSTED_PROXIES="127.0.0.1")
+    env = environment(url, mailbox, TRACES_URL=collector.url, TRUSTED_PROXIES="127.0.0.1", **SOON)
     async with watched(env, tmp_path, workers) as running:
         olivia = await sign_in(running, "olivia")
         traced = {**olivia, "traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": f"a={CANARY}"}
         ids = await asyncio.gather(*(ask(running, listed, **traced) for _ in range(20)))
+        await collector.told(*ids)
         running.program.signal(signal.SIGTERM)
         assert (await running.program.end()).status == 0
 
@@ -118,10 +119,12 @@ async def test_a_mutation_tells_each_statement_and_the_courier_each_attempt(
 ) -> None:
     url, _ = clinic_at
     mailbox.faults[f"{CANARY}@home.example"] = Fault.NEVER
-    async with watched(environment(url, mailbox, TRACES_URL=collector.url), tmp_path) as running:
+    env = environment(url, mailbox, TRACES_URL=collector.url, **SOON)
+    async with watched(env, tmp_path) as running:
         await register(running, "Nora")
         await running.program.until("letter [0-9a-f]+: REFUSED")
         counted = (await running.scrape()).one("portal_operation_statements_sum", type="mutation")
+        await until(lambda: collector.traces.named("deliver letter") != [])
         await ended(running)
 
     traces = collector.traces
@@ -145,13 +148,15 @@ async def test_a_stream_is_told_of_until_it_begins(
     clinic_at: tuple[str, Clinic], mailbox: Mailbox, collector: Collector, tmp_path: Path
 ) -> None:
     url, clinic = clinic_at
-    async with watched(environment(url, mailbox, TRACES_URL=collector.url), tmp_path) as running:
+    env = environment(url, mailbox, TRACES_URL=collector.url, **SOON)
+    async with watched(env, tmp_path) as running:
         olivia = await sign_in(running, "olivia")
         async with events(running.port, olivia["authorization"].split()[1]) as stream:
             amy = {"query": DEACTIVATE, "variables": {"id": clinic.ids["amy"]}}
             await ask(running, amy, **olivia)
             assert (await stream.next())[0] == "next"
             request = stream.answer.headers["x-request-id"]
+        await collector.told(request)
         await ended(running)
 
     traces = collector.traces
@@ -238,13 +243,15 @@ async def rename(database: Database, table: str) -> None:
 async def test_a_request_goes_on_while_the_collector_is_away_and_it_is_told_once(
     url: str, mailbox: Mailbox, collector: Collector, tmp_path: Path
 ) -> None:
-    env = environment(url, mailbox, TRACES_URL=collector.url, **SOON)
+    impatient = {**SOON, "OTEL_EXPORTER_OTLP_TIMEOUT": "5"}
+    env = environment(url, mailbox, TRACES_URL=collector.url, **impatient)
     who = {"query": "{ __typename }"}
     async with server(env, tmp_path) as running:
         for fault in (500, Failing.CUT, Failing.STALL):
-            collector.always = fault
+            collector.always, before = fault, collector.connections
             for _ in range(50):
                 await ask(running, who)
+            await until(lambda before=before: collector.connections > before)  # type: ignore[misc]
         await running.program.until("spans are lost")
         async with collector.away():
             for _ in range(50):
@@ -277,7 +284,7 @@ async def test_a_server_ends_in_order_while_the_collector_answers_nothing_good(
 async def test_couriers_alone_tell_of_what_they_deliver(
     url: str, mailbox: Mailbox, collector: Collector, tmp_path: Path
 ) -> None:
-    env = environment(url, mailbox, TRACES_URL=collector.url)
+    env = environment(url, mailbox, TRACES_URL=collector.url, COURIER_LEASE="60")
     mailbox.faults["olivia@clinic.example"] = Fault.LATER
     words = (
         *("create-organization", "--name", "Clinic", "--slug", "clinic", "--department", "One"),

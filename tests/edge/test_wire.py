@@ -7,16 +7,19 @@ others are served meanwhile.
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from portal import protocol
 from portal.asked import MOST_BYTES
-from portal.protocol import MOST_HEADER_BYTES
+from portal.protocol import MOST_HEADER_BYTES, Deadlines
 from tests.conftest import Databases
-from tests.edge.wire import SAYS, WHO, Hurried, Wire, post, served, wire
+from tests.edge.wire import SAYS, WHO, Wire, post, served, wire
 from tests.mailbox import Mailbox
+from tests.waiting import PATIENCE, until
 from tests.world import World
 
 FULL = post()
@@ -26,13 +29,55 @@ CHUNKED = (
 )
 
 
+class Hurried(Deadlines):
+    """The same deadlines, in less time: for whoever misses them however fast the machine is."""
+
+    HEADERS_SECONDS = 0.5
+    BODY_SECONDS = 0.5
+    ANSWER_SECONDS = 0.5
+    WATCH_SECONDS = 0.1
+
+
+class Clocked:
+    """Connections to a server with deadlines that no machine is too slow for, until `pass_`."""
+
+    def __init__(self) -> None:
+        made = self._made = list[Deadlines]()
+
+        class Patient(Deadlines):
+            HEADERS_SECONDS = BODY_SECONDS = ANSWER_SECONDS = PATIENCE
+            WATCH_SECONDS = 0.05
+
+            def connection_made(self, transport: Any) -> None:
+                super().connection_made(transport)
+                made.append(self)
+
+        self.protocol = Patient
+
+    async def received(self, *sizes: int) -> None:
+        """Wait until each has come, and so many bytes of its request, or since its answer."""
+        await until(lambda: [one._received for one in self._made] == [*sizes])
+
+    def pass_(self) -> None:
+        """Let the time of every deadline that is set be over."""
+        for one in self._made:
+            one._due -= PATIENCE
+
+
 @pytest.fixture(scope="module")
-async def port(
+async def app(
     databases: Databases, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[int]:
-    """The port of a real server. Which database is behind it is no matter here."""
+) -> AsyncIterator[Starlette]:
+    """The real thing. Which database is behind it is no matter here."""
     url = await databases.sqlite(tmp_path_factory.mktemp("wire"))
-    async with Mailbox() as mailbox, World(url, mailbox) as world, served(world.app) as port:
+    async with Mailbox() as mailbox, World(url, mailbox) as world:
+        yield world.app
+
+
+@pytest.fixture(scope="module")
+async def port(app: Starlette) -> AsyncIterator[int]:
+    """The port of a real server."""
+    async with served(app) as port:
         yield port
 
 
@@ -57,9 +102,11 @@ async def check_others_are_served(port: int) -> None:
          "chunks"],
 )  # fmt: skip
 async def test_c16_two_hundred_who_are_slow_are_let_go_and_others_served(
-    port: int, first: bytes, status: int | None
+    app: Starlette, first: bytes, status: int | None
 ) -> None:
-    async def be_slow() -> None:
+    time = Clocked()
+
+    async def be_slow(port: int) -> None:
         async with wire(port) as slow:
             await slow.send(first)
             if status:
@@ -68,10 +115,14 @@ async def test_c16_two_hundred_who_are_slow_are_let_go_and_others_served(
                 assert said.headers["connection"] == "close"
             assert await slow.ended() == b""
 
-    async with asyncio.TaskGroup() as crowd:
+    async with served(app, time.protocol) as port, asyncio.TaskGroup() as crowd:
         for _ in range(200):
-            crowd.create_task(be_slow())
-        for _ in range(10):
+            crowd.create_task(be_slow(port))
+        await time.received(*[len(first)] * 200)
+        for _ in range(5):
+            await check_others_are_served(port)
+        time.pass_()
+        for _ in range(5):
             await check_others_are_served(port)
 
 
@@ -89,8 +140,8 @@ async def test_c16_of_too_many_connections_the_next_is_cut(
         assert (await second.answer()).data == SAYS
 
 
-async def test_c16_a_byte_now_and_then_does_not_move_a_deadline(port: int) -> None:
-    async with wire(port) as headers, wire(port) as body:
+async def test_c16_a_byte_now_and_then_does_not_move_a_deadline(app: Starlette) -> None:
+    async with served(app, Hurried) as port, wire(port) as headers, wire(port) as body:
         for number in range(60):
             try:
                 await headers.send(FULL[number : number + 1])
@@ -104,29 +155,38 @@ async def test_c16_a_byte_now_and_then_does_not_move_a_deadline(port: int) -> No
 
 @pytest.mark.parametrize("rest", [b"\r\n", b"P"])
 async def test_c16_a_connection_that_was_answered_has_its_deadlines_anew(
-    port: int, rest: bytes
+    app: Starlette, rest: bytes
 ) -> None:
-    async with wire(port) as one:
+    time = Clocked()
+    async with served(app, time.protocol) as port, wire(port) as one:
         await one.send(FULL)
         assert (await one.answer()).status == 200
         await one.send(rest)
+        await time.received(len(rest))
+        time.pass_()
         if rest == b"P":
             assert (await one.answer()).status == 408
         assert await one.ended() == b""
 
 
 async def test_c16_a_slow_answer_is_left_alone() -> None:
+    time, at_last = Clocked(), asyncio.Event()
+
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
             pass
-        await asyncio.sleep(4)
+        await at_last.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"at last"})
 
-    async with served(slow) as port, wire(port) as one, wire(port) as two:
+    async with served(slow, time.protocol) as port, wire(port) as one, wire(port) as two:
         await one.send(FULL)
         # Whoever begins to ask again meanwhile, and stops, spoils nothing either.
         await two.send(FULL + b"P")
+        await time.received(len(FULL), len(FULL) + 1)
+        time.pass_()
+        await asyncio.sleep(0.5)
+        at_last.set()
         for patient in (one, two):
             head = await patient.reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200 ")
@@ -149,8 +209,7 @@ async def test_c16_who_takes_nothing_of_the_answer_is_let_go() -> None:
         with socket.socket() as idle:
             idle.connect(("127.0.0.1", port))
             idle.sendall(FULL.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-            async with asyncio.timeout(20):
-                await gone.wait()
+            await until(gone.is_set)
 
 
 async def test_c16_headers_have_a_size_and_so_has_what_never_ends(port: int) -> None:

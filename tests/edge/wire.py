@@ -12,19 +12,10 @@ import uvicorn
 from portal.asked import MOST_BYTES
 from portal.protocol import Deadlines
 
-SECONDS = 30
+SECONDS = 60
 
 WHO = b'{"query": "{ __typename }"}'
 SAYS = {"__typename": "Query"}
-
-
-class Hurried(Deadlines):
-    """The same deadlines, in less time."""
-
-    HEADERS_SECONDS = 2
-    BODY_SECONDS = 2
-    ANSWER_SECONDS = 2
-    WATCH_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +80,7 @@ def post(body: bytes = WHO, *more: bytes, host: bytes = b"127.0.0.1") -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def served(app: Any, protocol: type[Deadlines] = Hurried) -> AsyncIterator[int]:
+async def served(app: Any, protocol: type[Deadlines] = Deadlines) -> AsyncIterator[int]:
     """The port at which uvicorn serves an app whose life is somebody else's."""
     config = uvicorn.Config(
         app,

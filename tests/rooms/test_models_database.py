@@ -15,7 +15,7 @@ from models import Account, Client, Database, Organization, Session, Unavailable
 from models.database import address
 from tests.rooms.test_models_constraints import NOW, account, client, clinic, table
 from tests.servers import PostgreSQL
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 ORGANIZATIONS = table(Organization)
 SESSIONS = table(Session)
@@ -31,6 +31,12 @@ async def slugs(database: Database) -> list[str]:
 
 
 class TestWrites:
+    @pytest.fixture(autouse=True)
+    def _patient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Many write at once here, and SQLite lets one: nobody is to wait for too long."""
+        monkeypatch.setattr(models.database, "CONNECT_SECONDS", PATIENCE)
+        monkeypatch.setattr(models.database, "BUSY_SECONDS", PATIENCE)
+
     async def test_what_is_written_is_read(self, database: Database) -> None:
         async def work(connection: AsyncConnection) -> str:
             await connection.execute(insert(ORGANIZATIONS).values(organization("east")))
@@ -342,7 +348,6 @@ class TestAway:
     async def test_unavailable_when_every_connection_is_taken(
         self, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(models.database, "CONNECT_SECONDS", 0.3)
         database = Database(url, connections=1)
         release = asyncio.Event()
         taken = asyncio.Event()
@@ -353,6 +358,7 @@ class TestAway:
 
         holder = asyncio.create_task(database.write(hold))
         await taken.wait()
+        monkeypatch.setattr(database._writes.pool, "_timeout", 0.3)
         with pytest.raises(Unavailable):
             await database.write(hold)
         release.set()

@@ -2,13 +2,15 @@
 
 import re
 import signal
-import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.crash.programs import SECONDS, program
+from tests.servers import held_port
 
 LOGIN = """
 mutation ($username: String!, $password: String!, $surface: Surface!) {
@@ -65,10 +67,13 @@ def printed(part: str) -> dict[str, str]:
     return dict(re.findall(r"^  ([a-z]+\.[a-z]+) +(.+)$", part, re.MULTILINE))
 
 
-async def test_the_demo_shows_everybody_there_can_be(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+@pytest.fixture
+def port() -> Iterator[int]:
+    with held_port() as port:
+        yield port
+
+
+async def test_the_demo_shows_everybody_there_can_be(port: int, tmp_path: Path) -> None:
     words = "demo", "--port", str(port), "--directory", "clinic"
     retries = httpx2.AsyncHTTPTransport(retries=8)  # it prints before it listens
     address = f"http://127.0.0.1:{port}"

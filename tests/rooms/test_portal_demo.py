@@ -2,7 +2,7 @@
 
 import re
 import signal
-import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from tests.crash.programs import SECONDS, Program, program
+from tests.servers import held_port
 
 LOGIN = """
 mutation ($username: String!, $password: String!, $surface: Surface!) {
@@ -62,11 +63,9 @@ CLIENTS: dict[str, tuple[str, str, str | None]] = {
 
 
 @pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free: int = probe.getsockname()[1]
-        return free
+def port() -> Iterator[int]:
+    with held_port() as port:
+        yield port
 
 
 async def greeted(running: Program) -> str:

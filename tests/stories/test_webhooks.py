@@ -113,7 +113,7 @@ async def test_a_partner_is_told_of_an_approval_by_ids_alone(
     assert first["payload"] == received["client.approved"].verified(secret)
     assert first["id"] == received["client.approved"].id
     assert first["client"] == second["client"] == {"id": chloe}
-    for canary in ("Chloe", "Client", "chloe@", "555"):
+    for canary in ("Chloe", "Client", "chloe@", "555 0100"):
         assert canary.encode() not in b"".join(one.body for one in there.received)
 
 
