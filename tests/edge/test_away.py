@@ -141,7 +141,7 @@ async def test_e2_what_a_socket_is_asked_meanwhile_is_answered_so_and_it_stays_o
         assert await dora.hear() == {"type": "pong"}
         proxy.reset()
         proxy.heal()
-        await check_is_back(world, clinic)
+        await comes_back(world, clinic)
         await world.approve(clinic.ids["chloe"], clinic.token("carl"))
         assert (await dora.next("following"))["action"] == "CLIENT_APPROVED"
 
