@@ -214,7 +214,7 @@ _explain(
     QUEUED="It waits for its next attempt.",
     HELD="It waits until the webhook is resumed.",
     SENT="The receiver took it: it answered with a 2xx.",
-    CANCELLED="The webhook ended before.",
+    CANCELLED="The webhook ended before, or an older copy was restored.",
     REFUSED="The receiver wants no more of it: it answered 410.",
     EXPIRED="It was tried for days, and given up; it can be replayed.",
 )
