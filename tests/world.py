@@ -18,7 +18,7 @@ from typing import Any, Self
 import httpx2
 import orjson
 from pydantic import SecretStr
-from sqlalchemy import Table, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import resolvers
@@ -370,7 +370,9 @@ class World:
         """Wait until everybody is answered, and the couriers have delivered everything that is due.
 
         One statement looks at both: an answer is written in the transaction that ends its request.
+        What is for a receiver that rests is due, and nobody tries it while the clock stands still.
         """
+        rests: dict[uuid.UUID, dt.datetime] = self.service.webhooks._post._resting  # type: ignore[attr-defined]
         waiting = select(ResetRequest.id).union_all(
             select(Letter.id).where(
                 Letter.state == LetterState.QUEUED,
@@ -378,11 +380,22 @@ class World:
             ),
             select(Delivery.id).where(
                 Delivery.state == DeliveryState.QUEUED,
-                or_(Delivery.due_at <= self.clock(), Delivery.lease.is_not(None)),
+                or_(
+                    and_(
+                        Delivery.due_at <= self.clock(),
+                        Delivery.webhook_id.not_in(bindparam("resting", expanding=True)),
+                    ),
+                    Delivery.lease.is_not(None),
+                ),
             ),
         )
+
+        def is_waiting(connection: Connection) -> bool:
+            resting = [id for id, until in rests.items() if self.clock() < until]
+            return connection.execute(waiting, {"resting": resting}).first() is not None
+
         async with asyncio.timeout(_PATIENCE):
-            while await self.database.read(lambda c: c.execute(waiting).first()):  # noqa: ASYNC110
+            while await self.database.read(is_waiting):  # noqa: ASYNC110 - of others
                 await asyncio.sleep(0.002)
 
     async def mail(self, address: str | None = None) -> list[Mail]:
