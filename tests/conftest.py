@@ -188,7 +188,7 @@ async def _opened(
     template, clinic = await clinics.made(request.param)
     url = await databases.copy(template, tmp_path)
     async with World(url, mailbox) as world:
-        yield world, clinic
+        yield world, clinic.copy()
     if request.param == "postgresql":
         await databases.drop(url)
 

@@ -10,6 +10,7 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from functools import cache
@@ -556,6 +557,12 @@ class Clinic:
     def __init__(self) -> None:
         self.ids: dict[str, str] = {}
         self._tokens: dict[tuple[str, str], str] = {}
+
+    def copy(self) -> "Clinic":
+        """The same people, for one test, which may name more of its own."""
+        copied = copy(self)
+        copied.ids = dict(self.ids)
+        return copied
 
     def token(self, name: str, surface: str = "PORTAL") -> str:
         """The access token of somebody who is signed in there: all who can are, on both."""
