@@ -116,7 +116,7 @@ def serve(
 ) -> None:
     """Serve the API, with the courier inside."""
     settings = Settings.read()
-    run(_nothing(settings))
+    run(_migrated(settings))
     _end_in_order()
     life.serve(settings, host, port, workers)
 
@@ -124,7 +124,7 @@ def serve(
 @commands.command()
 def migrate() -> None:
     """Bring the database's tables up to date."""
-    print(f"The database is at revision {run(_revision(Settings.read()))}.")
+    print(f"The database is at revision {run(_migrated(Settings.read()))}.")
 
 
 @commands.command()
@@ -461,14 +461,8 @@ def run(work: Coroutine[Any, Any, T]) -> T | None:
         return None
 
 
-async def _nothing(settings: Settings) -> None:
-    """Start a service, which brings the tables up to date, and end it."""
-    async with service(settings):
-        pass
-
-
-async def _revision(settings: Settings) -> str | None:
-    """The same, and what revision the tables are at."""
+async def _migrated(settings: Settings) -> str | None:
+    """Start a service, which brings the tables up to date, and end it; the tables' revision."""
     async with service(settings) as made:
         return await current(made.services.database)
 

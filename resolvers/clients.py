@@ -33,7 +33,7 @@ from resolvers.associations import (
 )
 from resolvers.checks import Checks
 from resolvers.context import Context
-from resolvers.errors import Choice, Code, Problem, Refused, conflict, refuse
+from resolvers.errors import Choice, Code, Problem, Refused, conflict, may_readdress, refuse
 from resolvers.events import changed, on_client
 from resolvers.finding import index, search
 from resolvers.links import invite, invite_again, supersede
@@ -157,7 +157,7 @@ async def client_update(
         values = dict(new)
         readdressed = new.get("email_key", client.email_key) != client.email_key
         if readdressed:
-            await _may_readdress(connection, client, new["email_key"], context.now())
+            await _readdress(connection, client, new["email_key"], context.now())
         if "department_id" in change:
             values["department_id"] = await _home(
                 connection, actor, change["department_id"], Permission.CLIENT_UPDATE
@@ -208,18 +208,17 @@ def _checked(checks: Checks, change: dict[str, Any], today: dt.date) -> dict[str
     return new
 
 
-async def _may_readdress(
+async def _readdress(
     connection: AsyncConnection, client: Record, email_key: str, now: dt.datetime
 ) -> None:
-    """Only who has no credentials yet is given another address by staff (`D28`), who may invite."""
-    field, key = ("input", "email"), Key(Client, client.id)
-    if client.username is not None:
-        message = "Only the client can change an address that they sign in with."
-        raise refuse(Code.EMAIL_LOCKED, message, *field, key=key)
-    if not client.may_invite:
-        needed = Permission.CLIENT_CREATE
-        message = f"Whoever has the address becomes the client: it needs {needed} as well."
-        raise refuse(Code.OUT_OF_SCOPE, message, *field, key=key)
+    """Another address is for who may invite to give (`D28`); what was registered there ends."""
+    may_readdress(
+        "client",
+        Key(Client, client.id),
+        signs_in=client.username is not None,
+        needed=Permission.CLIENT_CREATE,
+        is_held=client.may_invite,
+    )
     await _free(connection, client.organization_id, email_key)
     await end_registrations(connection, client.organization_id, [email_key], now)
 

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 
+from permissions import Permission
 from resolvers.tree import Key
 
 
@@ -98,6 +99,23 @@ def conflict(whom: str, key: Key) -> Refused:
     """The refusal of who edits a record that somebody else has changed since they looked."""
     message = f"Somebody else has changed this {whom} meanwhile. Look again before you change it."
     return refuse(Code.CONFLICT, message, "input", "expectedVersion", key=key)
+
+
+def may_readdress(
+    whom: str, key: Key, *, signs_in: bool, needed: Permission, is_held: bool
+) -> None:
+    """Staff give another address only to who does not sign in yet (`D28`).
+
+    Whoever has the address can accept the invitation, so it takes the permission, too, by which
+    somebody is made that person. Raises `Refused` for the others.
+    """
+    field = ("input", "email")
+    if signs_in:
+        message = f"Only the {whom} can change an address that they sign in with."
+        raise refuse(Code.EMAIL_LOCKED, message, *field, key=key)
+    if not is_held:
+        message = f"Whoever has the address becomes the {whom}: it needs {needed} as well."
+        raise refuse(Code.OUT_OF_SCOPE, message, *field, key=key)
 
 
 def refuse(code: Code, message: str, *field: str, key: Key | None = None) -> Refused:

@@ -36,7 +36,7 @@ from models import (
 from permissions import SHAPES, Actor, Permission, Scope, Shape, reach
 from resolvers.checks import Checks
 from resolvers.context import Context
-from resolvers.errors import Code, Refused, conflict, refuse
+from resolvers.errors import Code, Refused, conflict, may_readdress, refuse
 from resolvers.events import OPERATOR, On, Who, changed, on_staff, roles_changed
 from resolvers.finding import index, search
 from resolvers.grants import NewGrant, checked_grants
@@ -252,7 +252,14 @@ async def staff_update(
         checks.done()
         readdressed = new.get("email_key", member.email_key) != member.email_key
         if readdressed:
-            await _may_readdress(connection, member, new["email_key"])
+            may_readdress(
+                "staff member",
+                Key(Staff, member.id),
+                signs_in=member.username is not None,
+                needed=Permission.STAFF_SET_ROLES,
+                is_held=member.may_give_roles,
+            )
+            await _free(connection, member.organization_id, new["email_key"], "input", "email")
         if not new:
             return Key(Staff, member.id)
         names = new.get("first_name", member.first_name), new.get("last_name", member.last_name)
@@ -294,19 +301,6 @@ async def _found(
     elif not member.may_change:
         raise not_yours(actor, member)
     return member
-
-
-async def _may_readdress(connection: AsyncConnection, member: Record, email_key: str) -> None:
-    """Only who has no credentials yet is given another address (`D28`), by who gives such roles."""
-    field, key = ("input", "email"), Key(Staff, member.id)
-    if member.username is not None:
-        message = "Only the staff member can change an address that they sign in with."
-        raise refuse(Code.EMAIL_LOCKED, message, *field, key=key)
-    if not member.may_give_roles:
-        needed = Permission.STAFF_SET_ROLES
-        message = f"Whoever has the address becomes the staff member: it needs {needed} as well."
-        raise refuse(Code.OUT_OF_SCOPE, message, *field, key=key)
-    await _free(connection, member.organization_id, email_key, *field)
 
 
 async def read_member(connection: AsyncConnection, actor: Actor, typed: str) -> Record:
