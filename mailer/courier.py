@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailer.ledger import Ledger
 from mailer.outbox import Outcome, Post, Rejected, Taken, TryAgain, Void
-from models import Database, LetterState, answered, asking, fail
+from models import Database, LetterState, answered, asking, fail, to_its_end
 
 POLL_SECONDS = 1
 """How long what another process put in may go unseen, at most."""
@@ -92,7 +92,8 @@ class Courier(Generic[T]):
             try:
                 while True:
                     self._woken.clear()
-                    await self._fill(waiting)
+                    # What a look took is held already, and would wait for its lease.
+                    await to_its_end(self._fill(waiting))
                     if self._outbox_in_reach:
                         self._beat()
                     with contextlib.suppress(TimeoutError):

@@ -5,7 +5,7 @@ from models.audit import AuditEvent, AuditHead, ClientRead
 from models.base import Base
 from models.change import ClientChange
 from models.client import Association, Client, Notice, Registration
-from models.database import Database, Unavailable, within
+from models.database import Database, Unavailable, to_its_end, within
 from models.decision import ClientDecision
 from models.idempotency import IdempotencyKey
 from models.keys import new_id, outside, parse_id
@@ -116,6 +116,7 @@ __all__ = [
     "sort_key",
     "span",
     "tallied",
+    "to_its_end",
     "within",
     "words_of",
 ]

@@ -10,7 +10,7 @@ connection turns out to be dead before it commits: nobody asks a connection whet
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from socket import gaierror
 from typing import Any, ClassVar, TypeVar
@@ -59,6 +59,16 @@ SQLITE_READERS = 4
 
 class Unavailable(Exception):
     """The database is away, or has no connection to spare: worth another try later."""
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` answers. Whoever gives up on it waits until it has ended, either way."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 class Many(TypeDecorator[Collection[T]]):
@@ -234,15 +244,9 @@ class Database:
         `work` is run again when it lost a race, so it must do everything anew each time and touch
         nothing but the connection. Raises `Unavailable`.
         """
-        written = asyncio.ensure_future(self._write(work))
-        try:
-            return await asyncio.shield(written)
-        except asyncio.CancelledError:
-            # A transaction that is left in the middle of a driver's call stays open, and on SQLite
-            # keeps the file locked: whoever gives up on it waits until it has ended, one way or
-            # the other.
-            await asyncio.gather(written, return_exceptions=True)
-            raise
+        # A transaction that is left in the middle of a driver's call stays open, and on SQLite
+        # keeps the file locked.
+        return await to_its_end(self._write(work))
 
     async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         for attempt in range(1, TRIES + 1):

@@ -100,6 +100,21 @@ class Away(Database):
         return await super().write(work)
 
 
+class Slow(Database):
+    """A database of which nobody hears that a transaction is committed before the test says so."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.committed = asyncio.Event()
+        self.release = asyncio.Event()
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        done = await super().write(work)
+        self.committed.set()
+        await self.release.wait()
+        return done
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -754,6 +769,28 @@ async def test_courier_that_is_told_to_stop_finishes_its_letter(
         with suppress(asyncio.CancelledError):
             await task
     assert (await row(database, id)).state is LetterState.SENT
+
+
+async def test_courier_that_is_told_to_stop_while_it_takes_a_letter_sends_it(
+    database: Database,
+    url: str,
+    organization: uuid.UUID,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mailer.courier.GRACE_SECONDS", PATIENCE)
+    id, held = await posted(database, organization), Held()
+    held.release.set()
+    slow = Slow(url)
+    async with running(courier(slow, held, clock)) as task:
+        await slow.committed.wait()
+        task.cancel()
+        await asyncio.sleep(0.05)
+        slow.release.set()
+        with suppress(asyncio.CancelledError):
+            await task
+    assert (await row(database, id)).state is LetterState.SENT
+    await slow.close()
 
 
 async def test_courier_that_is_told_to_stop_leaves_a_hanging_letter_to_its_lease(
