@@ -165,5 +165,6 @@ async def delivering(made: Service) -> AsyncIterator[None]:
     finally:
         for task in tasks:
             task.cancel()
+        for task in tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
