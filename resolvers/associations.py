@@ -166,19 +166,17 @@ class _Change:
         self._checks.done()
         for ended in removed:
             assert ended
-            done = await self._connection.execute(delete(Association).where(self._is(ended)))
-            if done.rowcount:
-                people, before = _people(ended), ended.department_id
-                _tell(trail, self._actor, AuditAction.ASSOCIATION_REMOVED, people, before, None)
+            await self._connection.execute(delete(Association).where(self._is(ended)))
+            people, before = _people(ended), ended.department_id
+            _tell(trail, self._actor, AuditAction.ASSOCIATION_REMOVED, people, before, None)
         for pair in moved:
             assert pair
             one, to = pair
-            done = await self._connection.execute(
+            await self._connection.execute(
                 update(Association).where(self._is(one)).values(department_id=to)
             )
-            if done.rowcount:
-                people, before = _people(one), one.department_id
-                _tell(trail, self._actor, AuditAction.ASSOCIATION_CHANGED, people, before, to)
+            people, before = _people(one), one.department_id
+            _tell(trail, self._actor, AuditAction.ASSOCIATION_CHANGED, people, before, to)
         await join(self._connection, trail, self._actor, added)
 
     async def to_add(self, new: Iterable[NewAssociation], *path: str) -> list[dict[str, Any]]:
@@ -278,16 +276,16 @@ class _Change:
         return rows.one_or_none()
 
     async def _association(self, which: Any) -> Record | None:
-        """The association within the caller's reach."""
+        """The association within the caller's reach; it stays as it is read until the end."""
         mine = (
             Association.client_id == self._one.id
             if self._from_client
             else Association.practitioner_id == self._one.id
         )
         rows = await self._connection.execute(
-            select(*Association.__table__.c).where(
-                which, mine, reach.reading(Association, self._actor.shape)
-            ),
+            select(*Association.__table__.c)
+            .where(which, mine, reach.reading(Association, self._actor.shape))
+            .with_for_update(key_share=True, of=Association),
             reach.values(self._actor),
         )
         return rows.one_or_none()

@@ -36,7 +36,7 @@ from resolvers.context import Context
 from resolvers.errors import Choice, Code, Problem, Refused, conflict, may_readdress, refuse
 from resolvers.events import changed, on_client
 from resolvers.finding import index, search
-from resolvers.links import invite, invite_again, supersede
+from resolvers.links import hold, invite, invite_again, supersede
 from resolvers.listing import Listing, OneOf, Order
 from resolvers.registration import end_registrations, tell_managers
 from resolvers.trail import Trail
@@ -164,17 +164,12 @@ async def client_update(
             )
         if not values:
             return Key(Client, client.id)
-        names = new.get("first_name", client.first_name), new.get("last_name", client.last_name)
-        seen = client.version if expected_version is None else expected_version
-        done = await connection.execute(
-            update(Client)
-            .where(_is(client), Client.version == seen)
-            .values(**values, name_key=name_key(*names))
-        )
-        if done.rowcount != 1:
-            if expected_version is None:  # somebody was faster: again, over what they left
-                return await work(connection, trail)
+        if expected_version not in (None, client.version):
             raise conflict("client", Key(Client, client.id))
+        names = new.get("first_name", client.first_name), new.get("last_name", client.last_name)
+        await connection.execute(
+            update(Client).where(_is(client)).values(**values, name_key=name_key(*names))
+        )
         await index(connection, client.organization_id, client.id)
         trail.tell(AuditAction.CLIENT_UPDATED, on_client(client, values), changed(client, values))
         if readdressed:
@@ -245,11 +240,12 @@ async def found(
 
     Without one: as far as the caller reads it as a manager. Out of reach it is NOT_FOUND, in reach
     but not the caller's to change OUT_OF_SCOPE (`D8`). `may_invite` says whether the caller may
-    send the client an invitation, too.
+    send the client an invitation, too. The client is on `hold`, and was read after that.
     """
     id = parse_id("cli_", typed)
     row = None
     if id is not None:
+        await hold(connection, organization_id=actor.organization_id, account_id=id)
         may_change = (
             reach.changing(Client, actor.shape, permission)
             if permission

@@ -180,10 +180,11 @@ async def hold(
     registration_id: uuid.UUID | None = None,
     account_id: uuid.UUID | None = None,
 ) -> None:
-    """Let those who make or use links of one registration or account go one after the other.
+    """Let those who change a person, or make or use links of theirs, go one after the other.
 
-    Two at once would not see each other's new links, nor that the last one was used, and leave
-    more than one good.
+    What is read after this is what the one before has left, and stays so until the transaction
+    ends. Two at once would not see each other's new links or address, nor that somebody is inactive
+    by now.
     """
     model = Registration if registration_id else Account
     await connection.execute(

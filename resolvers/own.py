@@ -29,24 +29,32 @@ from resolvers.finding import index
 from resolvers.links import hold, make, supersede, usable, use
 from resolvers.posting import addressed, sender
 from resolvers.proving import forgive
-from resolvers.sessions import end_sessions, is_its_password, stay_signed_in
+from resolvers.registration import end_registrations
+from resolvers.sessions import end_sessions, stay_signed_in
 from resolvers.throttles import may_mail, throttle, typed_address
 from resolvers.trail import Trail
 
 _KINDS = {AccountKind.CLIENT: "client", AccountKind.STAFF: "staff member"}
 
 
+async def hold_person(
+    connection: AsyncConnection, organization_id: uuid.UUID, account_id: uuid.UUID
+) -> Record:
+    """The person of this account, on `hold`."""
+    await hold(connection, organization_id=organization_id, account_id=account_id)
+    return await connection.run_sync(person_of, organization_id, account_id)
+
+
 async def send_password_reset(
     context: Context, connection: AsyncConnection, person: Record
 ) -> bool:
-    """A link to choose a new password, unless the person is inactive or has none yet.
+    """A link for a person who is on `hold` to choose a new password.
 
-    Answers whether a letter goes.
+    None goes to whoever is inactive or has no password yet. Answers whether a letter goes.
     """
     if person.username is None or _is_out(person):
         return False
     now = context.now()
-    await hold(connection, organization_id=person.organization_id, account_id=person.id)
     link_id, ends_at = await make(
         connection,
         organization_id=person.organization_id,
@@ -82,10 +90,11 @@ async def password_reset(context: Context, token: str, password: str) -> Onboard
     async def work(connection: AsyncConnection, trail: Trail) -> Onboarded:
         now = context.now()
         await use(connection, link, now, "input", "token")
-        await _set_password(connection, person, hashed, now)
+        held = await connection.run_sync(person_of, link.organization_id, link.account_id)
+        await _set_password(connection, held, hashed, now)
         changes = changed(None, {"password_hash": hashed})
-        trail.tell(AuditAction.PASSWORD_RESET, _on(person), changes, by=LINK)
-        return _done(person)
+        trail.tell(AuditAction.PASSWORD_RESET, _on(held), changes, by=LINK)
+        return _done(held)
 
     return await context.write(work)
 
@@ -99,12 +108,12 @@ async def password_change(context: Context, current: str, password: str) -> Onbo
     hashed = await _chosen(context, person, password)
 
     async def work(connection: AsyncConnection, trail: Trail) -> Onboarded:
-        await stay_myself(context, connection, person, "input", "currentPassword")
+        held = await stay_myself(context, connection, person, "input", "currentPassword")
         now, mine = context.now(), context.actor.session_id
-        await _set_password(connection, person, hashed, now, but=mine)
+        await _set_password(connection, held, hashed, now, but=mine)
         changes = changed(None, {"password_hash": hashed})
-        trail.tell(AuditAction.PASSWORD_CHANGED, _on(person), changes)
-        return _done(person)
+        trail.tell(AuditAction.PASSWORD_CHANGED, _on(held), changes)
+        return _done(held)
 
     return await context.write(work)
 
@@ -123,11 +132,13 @@ async def myself(context: Context, password: str, *field: str) -> Record:
 
 async def stay_myself(
     context: Context, connection: AsyncConnection, person: Record, *field: str
-) -> None:
-    """As `stay_signed_in`, and with the password that `myself` has verified."""
+) -> Record:
+    """As `stay_signed_in`, and with the password that `myself` has verified: the caller as held."""
     await stay_signed_in(context, connection)
-    if not await is_its_password(connection, person):
+    held = await connection.run_sync(person_of, person.organization_id, person.id)
+    if held.password_hash != person.password_hash:
         raise _not_your_password(*field)
+    return held
 
 
 async def email_change_request(context: Context, email: str) -> None:
@@ -190,14 +201,12 @@ async def email_change_confirm(context: Context, token: str) -> Onboarded:
     """Confirm the new address, behind the link mailed to it; the old one is told (`D28`)."""
     await throttle(context)
     link = await usable(context, token, LinkPurpose.CONFIRM_EMAIL, "token")
-    person = await context.services.database.read(
-        lambda c: person_of(c, link.organization_id, link.account_id)
-    )
-    model = _model(person.kind)
 
     async def work(connection: AsyncConnection, trail: Trail) -> Onboarded:
         now = context.now()
         await use(connection, link, now, "token")
+        person = await connection.run_sync(person_of, link.organization_id, link.account_id)
+        model = _model(person.kind)
         if await _is_taken(connection, model, link.organization_id, link.email_key):
             raise refuse(Code.TAKEN, "Somebody else has this address by now.", "token")
         await connection.execute(
@@ -208,6 +217,8 @@ async def email_change_confirm(context: Context, token: str) -> Onboarded:
         await index(connection, link.organization_id, link.account_id)
         # Links that went to the old address are good no more.
         await supersede(connection, link.organization_id, Link.account_id == link.account_id, now)
+        if model is Client:
+            await end_registrations(connection, link.organization_id, [link.email_key], now)
         await post(
             connection,
             EmailChanged(**addressed(await sender(connection, link.organization_id), person)),

@@ -26,6 +26,7 @@ from models import (
     Department,
     Link,
     LinkPurpose,
+    LinkState,
     Notice,
     Organization,
     Record,
@@ -45,7 +46,7 @@ from resolvers.credentials import Credentials, Onboarded, chosen, claim
 from resolvers.errors import Code, refuse
 from resolvers.events import LINK, On, changed, registered
 from resolvers.finding import index
-from resolvers.links import make, supersede, usable, use
+from resolvers.links import make, refused_link, supersede, usable, use
 from resolvers.posting import addressed, sender
 from resolvers.throttles import may_mail, throttle, typed_address
 from resolvers.trail import Trail
@@ -172,6 +173,8 @@ async def registration_confirm(
         now = context.now()
         await _queue(connection, registration)
         await use(connection, link, now, "input", "token")
+        if await _is_client(connection, registration):
+            raise refused_link(LinkState.SUPERSEDED, "input", "token")
         await claim(connection, link.organization_id, credentials)
         department = await _department(connection, registration)
         client_id = await _become_client(connection, registration, credentials, department, now)
@@ -295,7 +298,17 @@ async def _is_open(context: Context, organization_id: uuid.UUID, department_id: 
 async def _holder(
     connection: AsyncConnection, organization_id: uuid.UUID, email_key: str
 ) -> Record | None:
-    """The client who has this address already, whose links are on `hold`."""
+    """The client who has this address already, on `hold`; nobody's takes as many statements."""
+    its = and_(Client.organization_id == organization_id, Client.email_key == email_key)
+    await connection.execute(
+        select(Account.id)
+        .join(
+            Client,
+            and_(Client.organization_id == Account.organization_id, Client.id == Account.id),
+        )
+        .where(its)
+        .with_for_update(key_share=True, of=Account)
+    )
     found = await connection.execute(
         select(
             Client.id,
@@ -309,10 +322,20 @@ async def _holder(
             Account,
             and_(Account.organization_id == Client.organization_id, Account.id == Client.id),
         )
-        .where(Client.organization_id == organization_id, Client.email_key == email_key)
-        .with_for_update(key_share=True, of=Account)
+        .where(its)
     )
     return found.one_or_none()
+
+
+async def _is_client(connection: AsyncConnection, registration: Record) -> bool:
+    """Whether a client has the address, made while this was not to be seen yet (`D1`)."""
+    found = await connection.execute(
+        select(Client.id).where(
+            Client.organization_id == registration.organization_id,
+            Client.email_key == registration.email_key,
+        )
+    )
+    return found.first() is not None
 
 
 def _registration(connection: Connection, link: Record) -> Record:

@@ -10,7 +10,7 @@ from models import AuditAction, Link, LinkPurpose, Record, Registration
 from resolvers.context import Context
 from resolvers.events import LINK, On, on_person, registered
 from resolvers.links import hold, invite, look_up, make
-from resolvers.own import person_of, send_email_confirmation, send_password_reset
+from resolvers.own import hold_person, person_of, send_email_confirmation, send_password_reset
 from resolvers.posting import addressed, sender
 from resolvers.throttles import may_mail, throttle
 from resolvers.trail import Trail
@@ -33,6 +33,7 @@ async def link_resend(context: Context, token: str) -> None:
         person = await connection.run_sync(person_of, organization_id, account_id)
         if not await may_mail(context, connection, found.email_key or person.email_key):
             return
+        person = await hold_person(connection, organization_id, account_id)
         sent = False
         match found.purpose:
             case LinkPurpose.DEFINE_CREDENTIALS:
@@ -51,12 +52,11 @@ async def link_resend(context: Context, token: str) -> None:
 async def _move_again(
     context: Context, connection: AsyncConnection, person: Record, old: Record
 ) -> bool:
-    """Confirm the new address anew, unless the change is off.
+    """Confirm the new address of a person who is on `hold` anew, unless the change is off.
 
     Another change, a new password or being made inactive has ended it; who holds the old letter may
     be whom that was against. Answers whether a letter was written.
     """
-    await hold(connection, organization_id=old.organization_id, account_id=old.account_id)
     found = await connection.execute(
         select(Link.superseded_at).where(
             Link.organization_id == old.organization_id, Link.id == old.id

@@ -16,7 +16,7 @@ from resolvers.checks import Checks, is_slug
 from resolvers.context import Context
 from resolvers.events import on_person
 from resolvers.links import invite
-from resolvers.own import people_of_address, send_password_reset
+from resolvers.own import hold_person, people_of_address, send_password_reset
 from resolvers.throttles import may_mail, throttle, typed_address
 from resolvers.trail import Trail
 
@@ -100,7 +100,10 @@ async def _answer(
     )
     if done.rowcount != 1:  # it was held for too long, and is somebody else's by now
         return
-    for person in await people_of_address(connection, organization_id, email_key):
+    for one in await people_of_address(connection, organization_id, email_key):
+        person = await hold_person(connection, organization_id, one.id)
+        if person.email_key != email_key:  # they have just left the address
+            continue
         if person.username is None:
             sent = await invite(context, connection, organization_id, person.id)
         else:

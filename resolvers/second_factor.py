@@ -107,14 +107,15 @@ async def second_factor_remove(context: Context, password: str, code: str) -> Ke
     person = await myself(context, password, "input", "password")
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key | Refused:
-        refused = await _proved(context, connection, trail, person, code)
+        held = await stay_myself(context, connection, person, "input", "password")
+        refused = await _proved(context, connection, trail, held, code)
         if refused:
             return refused
-        await _take_away(connection, person)
-        await end_sessions(connection, person, context.now(), but=context.actor.session_id)
-        await tell(context, connection, person, SecondFactorOff)
-        trail.tell(AuditAction.SECOND_FACTOR_REMOVED, _on_person(person))
-        return Key(Staff, person.id)
+        await _take_away(connection, held)
+        await end_sessions(connection, held, context.now(), but=context.actor.session_id)
+        await tell(context, connection, held, SecondFactorOff)
+        trail.tell(AuditAction.SECOND_FACTOR_REMOVED, _on_person(held))
+        return Key(Staff, held.id)
 
     return await context.write(work)
 
@@ -124,12 +125,13 @@ async def recovery_codes_renew(context: Context, password: str, code: str) -> li
     person = await myself(context, password, "input", "password")
 
     async def work(connection: AsyncConnection, trail: Trail) -> list[str] | Refused:
-        refused = await _proved(context, connection, trail, person, code)
+        held = await stay_myself(context, connection, person, "input", "password")
+        refused = await _proved(context, connection, trail, held, code)
         if refused:
             return refused
-        codes = await _issue(connection, person)
-        await tell(context, connection, person, RecoveryCodesRenewed)
-        trail.tell(AuditAction.RECOVERY_CODES_RENEWED, _on_person(person))
+        codes = await _issue(connection, held)
+        await tell(context, connection, held, RecoveryCodesRenewed)
+        trail.tell(AuditAction.RECOVERY_CODES_RENEWED, _on_person(held))
         return codes
 
     return await context.write(work)
@@ -181,7 +183,6 @@ async def _proved(
     context: Context, connection: AsyncConnection, trail: Trail, person: Record, code: str
 ) -> Refused | None:
     """Why the code does not prove who the caller is, whose password was verified."""
-    await stay_myself(context, connection, person, "input", "password")
     if await factor_of(connection, person) is None:
         raise refuse(Code.SECOND_FACTOR_OFF, "You have no second factor.")
     return await prove(context, connection, trail, person, code, "input", "code")

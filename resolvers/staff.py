@@ -40,7 +40,7 @@ from resolvers.errors import Code, Refused, conflict, may_readdress, refuse
 from resolvers.events import OPERATOR, On, Who, changed, on_staff, roles_changed
 from resolvers.finding import index, search
 from resolvers.grants import NewGrant, checked_grants
-from resolvers.links import invite, supersede
+from resolvers.links import hold, invite, supersede
 from resolvers.listing import Listing, Order
 from resolvers.trail import Trail
 from resolvers.tree import Key
@@ -262,21 +262,14 @@ async def staff_update(
             await _free(connection, member.organization_id, new["email_key"], "input", "email")
         if not new:
             return Key(Staff, member.id)
+        if expected_version not in (None, member.version):
+            raise conflict("staff member", Key(Staff, member.id))
         names = new.get("first_name", member.first_name), new.get("last_name", member.last_name)
-        seen = member.version if expected_version is None else expected_version
-        done = await connection.execute(
+        await connection.execute(
             update(Staff)
-            .where(
-                Staff.organization_id == member.organization_id,
-                Staff.id == member.id,
-                Staff.version == seen,
-            )
+            .where(Staff.organization_id == member.organization_id, Staff.id == member.id)
             .values(**new, name_key=name_key(*names))
         )
-        if done.rowcount != 1:
-            if expected_version is None:  # somebody was faster: again, over what they left
-                return await work(connection, trail)
-            raise conflict("staff member", Key(Staff, member.id))
         await index(connection, member.organization_id, member.id)
         trail.tell(AuditAction.STAFF_UPDATED, on_staff(member), changed(member, new))
         if readdressed:
@@ -306,11 +299,13 @@ async def _found(
 async def read_member(connection: AsyncConnection, actor: Actor, typed: str) -> Record:
     """The staff member of this id within reach, and whether the caller `may_change` it (`D6`).
 
-    `may_give_roles`: whether the caller may give somebody all the roles that they hold.
+    `may_give_roles`: whether the caller may give somebody all the roles that they hold. The staff
+    member is on `hold`, and was read after that.
     """
     id = parse_id("stf_", typed)
     member = None
     if id is not None:
+        await hold(connection, organization_id=actor.organization_id, account_id=id)
         may_change = reach.changing(Staff, actor.shape, Permission.STAFF_UPDATE)
         may_give_roles = reach.changing(Staff, actor.shape, Permission.STAFF_SET_ROLES)
         rows = await connection.execute(

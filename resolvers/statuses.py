@@ -1,7 +1,7 @@
 """Client types: from Pending to Active, from Active to Inactive, and back (`S26` to `S34`, `D20`).
 
-Every move is a conditional update: of all who decide at once, one does, and the others are told
-what has become of the client.
+Whoever moves a client has it on `hold`: of all who decide at once, one does, and the others are
+told what has become of the client.
 """
 
 import datetime as dt
@@ -74,19 +74,11 @@ async def client_reject(context: Context, id: str, reason: str | None) -> Key:
     async def work(connection: AsyncConnection, trail: Trail) -> Key:
         now = context.now()
         client = await found(connection, context.actor, id, Permission.CLIENT_APPROVE)
+        if client.status is not ClientStatus.PENDING:
+            raise await _not_pending(connection, client)
         values = {"status": ClientStatus.INACTIVE, "status_reason": _reason(reason)}
-        rejected = client.status is ClientStatus.PENDING and await _move(
-            connection,
-            client,
-            ClientStatus.PENDING,
-            **values,
-            decided_at=now,
-            decided_by_id=context.actor.id,
-        )
-        if not rejected:
-            raise await _not_pending(
-                connection, await found(connection, context.actor, id, Permission.CLIENT_APPROVE)
-            )
+        decided = {"decided_at": now, "decided_by_id": context.actor.id}
+        await _move(connection, client, **values, **decided)
         await put_out(connection, client, now)
         await _tell_of_end(connection, trail, AuditAction.CLIENT_REJECTED, client, values)
         return Key(Client, client.id)
@@ -99,16 +91,14 @@ async def client_deactivate(context: Context, id: str, reason: str | None) -> Ke
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key:
         client = await found(connection, context.actor, id, Permission.CLIENT_SET_STATUS)
-        values = {"status": ClientStatus.INACTIVE, "status_reason": _reason(reason)}
-        done = client.status is ClientStatus.ACTIVE and await _move(
-            connection, client, ClientStatus.ACTIVE, **values
-        )
-        if not done:
-            key = Key(Client, client.id)
+        key = Key(Client, client.id)
+        if client.status is not ClientStatus.ACTIVE:
             raise refuse(Code.NOT_ACTIVE, "This client is not active.", "id", key=key)
+        values = {"status": ClientStatus.INACTIVE, "status_reason": _reason(reason)}
+        await _move(connection, client, **values)
         await put_out(connection, client, context.now())
         await _tell_of_end(connection, trail, AuditAction.CLIENT_DEACTIVATED, client, values)
-        return Key(Client, client.id)
+        return key
 
     return await context.write(work)
 
@@ -135,8 +125,7 @@ async def client_reactivate(context: Context, id: str, approval: Approval) -> Ke
             "status_reason": None,
             "department_id": await _department(connection, actor, client, approval),
         }
-        if not await _move(connection, client, ClientStatus.INACTIVE, **values):
-            raise refuse(Code.NOT_INACTIVE, "This client is not inactive.", "id", key=key)
+        await _move(connection, client, **values)
         trail.tell(
             AuditAction.CLIENT_REACTIVATED, on_client(client, values), changed(client, values)
         )
@@ -150,7 +139,10 @@ async def client_reactivate(context: Context, id: str, approval: Approval) -> Ke
 
 
 async def put_out(connection: AsyncConnection, person: Record, now: dt.datetime) -> None:
-    """End the sessions and the open links of somebody who was made inactive (`S27`, `D3`)."""
+    """End the sessions and the open links of somebody who was made inactive (`S27`, `D3`).
+
+    They are on `hold`, so that nobody who makes a link saw them active.
+    """
     await end_sessions(connection, person, now)
     await supersede(connection, person.organization_id, Link.account_id == person.id, now)
 
@@ -182,25 +174,20 @@ async def _approve(
     approval: Approval,
 ) -> Key:
     now = context.now()
-    key = Key(Client, client.id)
     values = {
         "status": ClientStatus.ACTIVE,
         "status_reason": None,
         "department_id": await _department(connection, context.actor, client, approval),
     }
-    approved = await _move(
+    await _move(
         connection,
         client,
-        client.status,
         **values,
         approved_at=now,
         approved_by_id=context.actor.id,
         decided_at=now,
         decided_by_id=context.actor.id,
     )
-    if not approved:
-        decided = await connection.execute(select(*Client.__table__.c).where(_is(client)))
-        raise await _not_pending(connection, decided.one())
     trail.tell(AuditAction.CLIENT_APPROVED, on_client(client, values), changed(client, values))
     deltas = Deltas(add=approval.associations)
     await associate(connection, trail, context.actor, client, deltas, now, "associations")
@@ -211,17 +198,12 @@ async def _approve(
         recipient=client.email,
         now=now,
     )
-    return key
+    return Key(Client, client.id)
 
 
-async def _move(
-    connection: AsyncConnection, client: Record, before: ClientStatus, **values: Any
-) -> bool:
-    """Move the client, if nobody has moved it meanwhile."""
-    moved = await connection.execute(
-        update(Client).where(_is(client), Client.status == before).values(**values)
-    )
-    return moved.rowcount == 1
+async def _move(connection: AsyncConnection, client: Record, **values: Any) -> None:
+    its = and_(Client.organization_id == client.organization_id, Client.id == client.id)
+    await connection.execute(update(Client).where(its).values(**values))
 
 
 async def _department(
@@ -282,7 +264,3 @@ def _reason(typed: str | None) -> str | None:
     said = checks.text(typed or "", "reason")
     checks.done()
     return said or None
-
-
-def _is(client: Record) -> Any:
-    return and_(Client.organization_id == client.organization_id, Client.id == client.id)

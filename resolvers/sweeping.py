@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Uuid, and_, bindparam, delete, exists, func, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import (
+    Account,
     AuditAction,
     ClientRead,
     Delivery,
@@ -23,6 +24,7 @@ from models import (
     Letter,
     LetterState,
     Link,
+    LinkPurpose,
     Registration,
     ResetRequest,
     Session,
@@ -91,7 +93,8 @@ def _over(now: dt.datetime, retention: Retention) -> Mapping[Any, Any]:
     """Which rows of a table have served their time, in the order in which tables let go.
 
     What a link was for is known for as long as its letter may still be looked at; those of a
-    registration go with it.
+    registration go with it. An invitation stays until it is accepted: by it is known that somebody
+    was invited, and is invited again when their address is corrected (`D3`).
     """
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
 
@@ -106,6 +109,12 @@ def _over(now: dt.datetime, retention: Retention) -> Mapping[Any, Any]:
             Link.account_id.is_not(None),
             Link.expires_at <= now,
             ~_waits(Link.id),
+            ~exists().where(
+                Link.purpose == LinkPurpose.DEFINE_CREDENTIALS,
+                Account.organization_id == Link.organization_id,
+                Account.id == Link.account_id,
+                Account.username.is_(None),
+            ),
         ),
         Registration: and_(
             Registration.created_at < today - REGISTRATION_KEPT,

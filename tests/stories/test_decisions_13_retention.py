@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, insert, select, update
 
 from models import (
+    Account,
     AuditEvent,
     Base,
     ClientRead,
@@ -20,6 +21,7 @@ from models import (
     Letter,
     LetterState,
     Link,
+    LinkPurpose,
     Registration,
     ResetRequest,
     Session,
@@ -29,6 +31,8 @@ from models import (
 from portal import clerk
 from resolvers import Retention, count_over, sweep, sweeping, verify
 from tests.hooks import delivery, hook
+from tests.stories.asking import CLIENT_UPDATE, DEACTIVATE, REACTIVATE
+from tests.stories.test_decisions_7_own_account import forgot
 from tests.world import LINK, RESEND, Clinic, World, problems
 
 KEPT = Retention()
@@ -42,6 +46,10 @@ mutation ($token: String!) {
 }
 """
 INVITED = "una@riverside.example"
+UNANSWERED = and_(
+    Link.purpose == LinkPurpose.DEFINE_CREDENTIALS,
+    Link.account_id.in_(select(Account.id).where(Account.username.is_(None))),
+)
 RESENT = """
 mutation ($id: ID!) { clientInvitationResend(id: $id) { userErrors { code message field } } }
 """
@@ -142,33 +150,52 @@ async def test_links_go_after_ninety_days_and_their_letters_may_stay(
 ) -> None:
     await world.do(RESENT, {"id": clinic.ids["una"]}, clinic.token("olivia"))
     token = (await world.only_mail(INVITED)).token
+    assert (await world.accept(token, "una"))["userErrors"] == []
     letters = await ids(world, Letter)
     retention = Retention(letters=1000, sessions=1000)
 
     world.clock.advance(days=90)
     assert "links" not in await swept(world, retention)
-    assert await world.link_state(token) == "EXPIRED"
+    assert await world.link_state(token) == "USED"
     world.clock.advance(days=1)
-    many = len(await ids(world, Link, Link.account_id.is_not(None)))
+    many = len(await ids(world, Link, Link.account_id.is_not(None), ~UNANSWERED))
     async with kept(world, Letter, Link):
         assert await swept(world, retention) == {"links": many}
 
     assert await world.link_state(token) == "UNKNOWN"
-    assert problems(await world.accept(token, "una")) == [("LINK_UNKNOWN", "input.token")]
     assert await ids(world, Letter) == letters
-    assert await ids(world, Letter, Letter.link_id.is_not(None)) == set()
-    # She is invited again as ever.
-    await world.do(RESENT, {"id": clinic.ids["una"]}, await world.sign_in("olivia"))
-    fresh = (await world.only_mail(INVITED)).token
-    assert (await world.accept(fresh, "una"))["userErrors"] == []
+    assert await ids(world, Link, Link.account_id.is_not(None), ~UNANSWERED) == set()
+
+
+@pytest.mark.parametrize("how", ["corrected", "reactivated"])
+async def test_who_never_answered_an_invitation_is_invited_again(
+    world: World, clinic: Clinic, how: str
+) -> None:
+    """However long ago it was, and whatever was swept meanwhile (`D3`)."""
+    await world.do(RESENT, {"id": clinic.ids["una"]}, clinic.token("olivia"))
+    token = (await world.only_mail(INVITED)).token
+    unanswered = await ids(world, Link, UNANSWERED)
+    world.clock.advance(days=400)
+    assert (await swept(world, Retention()))["links"]
+    assert await ids(world, Link, UNANSWERED) == unanswered
+    assert await world.link_state(token) == "EXPIRED"
+
+    olivia, una = await world.sign_in("olivia"), {"id": clinic.ids["una"]}
+    if how == "corrected":
+        right = {"input": {"email": "una@home.example"}}
+        assert (await world.do(CLIENT_UPDATE, una | right, olivia))["userErrors"] == []
+    else:
+        assert (await world.do(DEACTIVATE, una, olivia))["userErrors"] == []
+        assert (await world.do(REACTIVATE, una, olivia))["userErrors"] == []
+
+    fresh = await world.only_mail("una@home.example" if how == "corrected" else INVITED)
+    assert (await world.accept(fresh.token, "una"))["userErrors"] == []
 
 
 async def test_a_link_stays_as_long_as_its_letter_waits(world: World, clinic: Clinic) -> None:
-    await world.do(RESENT, {"id": clinic.ids["una"]}, clinic.token("olivia"))
+    await forgot(world, clinic.email("amy"))
     await world.new_mail()
-    (letter,) = await ids(world, Letter, Letter.recipient == INVITED, Letter.state == "SENT") & {
-        max(await ids(world, Letter))
-    }
+    (letter,) = await ids(world, Letter, Letter.name == "password_reset")
 
     again = {"state": LetterState.QUEUED, "done_at": None, "due_at": NEVER}
     await change(world, update(Letter).where(Letter.id == letter).values(again))
@@ -177,7 +204,7 @@ async def test_a_link_stays_as_long_as_its_letter_waits(world: World, clinic: Cl
     await swept(world, Retention(sessions=1000))
 
     assert await ids(world, Letter) == {letter}
-    assert len(await ids(world, Link)) == 1
+    assert len(await ids(world, Link, ~UNANSWERED)) == 1
 
 
 async def test_d01_a_registration_goes_after_thirty_days_and_takes_its_links_along(

@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from models import Client
 from resolvers import (
     Context,
     Stopped,
@@ -637,3 +639,33 @@ async def test_d03_a_link_of_every_purpose_is_sent_again_when_it_has_ended(
     link: Json = await world.do(LINK, {"token": second.token})
     assert (link["state"], link["purpose"]) == ("VALID", purpose)
     assert await world.link_state(first) == "SUPERSEDED"
+
+
+# D1: Who moves to an address that they had registered with is a client of it already.
+
+
+async def test_d1_a_registration_ends_when_a_client_moves_to_its_address(
+    world: World, clinic: Clinic
+) -> None:
+    registered = await world.registered("amy@home.example")
+    assert await asks_to_move(world, clinic.token("amy"), "amy@home.example") == DONE
+    moving = (await world.only_mail("amy@home.example")).token
+    assert (await world.do(MOVED, {"token": moving}))["userErrors"] == []
+
+    assert await world.link_state(registered) == "SUPERSEDED"
+    late = await world.confirm(registered, "amy.again")
+    assert problems(late) == [("LINK_SUPERSEDED", "input.token")]
+
+
+async def test_d1_a_registration_that_nobody_saw_makes_no_second_client(
+    world: World, clinic: Clinic
+) -> None:
+    """One that was not committed yet when a client got the address is not ended by that."""
+    token = await world.registered("amy@home.example")
+    theirs = (Client.id == clinic.key("amy"), Client.organization_id == clinic.key("riverside"))
+    home = {"email": "amy@home.example", "email_key": "amy@home.example"}
+    await world.database.write(lambda c: c.execute(update(Client).where(*theirs).values(home)))
+
+    async with world.unchanged():
+        late = await world.confirm(token, "amy.again")
+        assert problems(late) == [("LINK_SUPERSEDED", "input.token")]
