@@ -6,9 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from models import ClientRead
+from resolvers import notes
 from tests.stories.asking import CLIENT_UPDATE, CREATE, DEACTIVATE, FROM_CLIENT, ROLES
 from tests.stories.test_decisions_4_sessions import LOGOUT, REFRESH, signed_in
 from tests.stories.test_decisions_7_own_account import BETTER, CHANGE
+from tests.waiting import PATIENCE
 from tests.world import STAFF_UPDATE, START, Clinic, Json, World, problems, refusal
 
 EVENTS = """
@@ -33,6 +35,12 @@ OPENED = 11
 
 CLIENT = "query ($id: ID!) { client(id: $id) { id } }"
 NODE = "query ($id: ID!) { node(id: $id) { id } }"
+
+
+@pytest.fixture(autouse=True)
+def _gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused in a test is of one moment, however busy the machine is."""
+    monkeypatch.setattr(notes, "MOMENT", PATIENCE)
 
 
 async def told(world: World, token: str, **filters: Any) -> list[Json]:
