@@ -17,7 +17,7 @@ from resolvers.changes import (
     since,
     start,
 )
-from resolvers.checks import username_key
+from resolvers.checks import MOST_LISTED, username_key
 from resolvers.client_notes import client_note_add
 from resolvers.clients import (
     ClientFilter,
@@ -31,6 +31,7 @@ from resolvers.clients import (
 )
 from resolvers.context import Context, Services
 from resolvers.creating import (
+    MOST_ASSOCIATIONS,
     MOST_ROWS,
     Imported,
     NewClient,
@@ -140,7 +141,9 @@ from resolvers.webhooks import (
 __all__ = [
     "BATCH",
     "GIVEN",
+    "MOST_ASSOCIATIONS",
     "MOST_DECISIONS",
+    "MOST_LISTED",
     "MOST_ROWS",
     "SESSION_OVER",
     "Approval",

@@ -19,6 +19,8 @@ TEXT_LENGTH = 2000
 USERNAME_LENGTH = 64
 EMAIL_LENGTH = 254
 EARLIEST_BIRTH = dt.date(1900, 1, 1)
+MOST_LISTED = 100
+"""How many a list in an input holds at most: each is looked up while others wait to write."""
 
 # Normalization makes one character of at most four, and takes minutes for a megabyte of accents.
 _MOST_OF_ONE = 4
@@ -129,6 +131,13 @@ class Checks:
             self.add(Code.TOO_LONG, f"Use at most {longest} characters.", *field)
         return text
 
+    def few(self, listed: Sequence[T], *field: str) -> Sequence[T]:
+        """What a list holds; nothing of one that holds too much, so that nobody works on it."""
+        if len(listed) > MOST_LISTED:
+            self.add(Code.INVALID, f"Name at most {MOST_LISTED} at once.", *field)
+            return ()
+        return listed
+
     def email(self, typed: str, *field: str) -> tuple[str, str]:
         """An e-mail address: as typed, and as compared (`D16`)."""
         text = typed.strip()
@@ -185,6 +194,14 @@ class Checks:
 
     def _named(self, field: Sequence[str]) -> bool:
         return any(problem.field == self.path(*field) for problem in self.problems)
+
+
+def refuse_many(**lists: Sequence[object]) -> None:
+    """Raises `Refused` if one of these lists of an input holds too much; named as in the input."""
+    checks = Checks("input")
+    for field, listed in lists.items():
+        checks.few(listed, field)
+    checks.done()
 
 
 def is_slug(text: str) -> bool:

@@ -31,7 +31,7 @@ from resolvers.associations import (
     associate,
     in_organization,
 )
-from resolvers.checks import Checks
+from resolvers.checks import Checks, refuse_many
 from resolvers.context import Context
 from resolvers.errors import Choice, Code, Problem, Refused, conflict, may_readdress, refuse
 from resolvers.events import changed, on_client
@@ -220,6 +220,7 @@ async def _readdress(
 
 async def client_associations_update(context: Context, id: str, deltas: Deltas) -> Key:
     """Change whom a client meets, from the Clients tab (`S22` to `S25`)."""
+    refuse_many(add=deltas.add, change=deltas.change, remove=deltas.remove)
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key:
         actor = context.actor

@@ -34,7 +34,7 @@ from resolvers.associations import (
     named_practitioners,
     to_join,
 )
-from resolvers.checks import Checks
+from resolvers.checks import Checks, refuse_many
 from resolvers.clients import home
 from resolvers.context import Context
 from resolvers.errors import Code, Problem, Refused, refuse
@@ -48,6 +48,9 @@ from resolvers.tree import Key
 
 MOST_ROWS = 500
 """How many clients one import makes at most."""
+
+MOST_ASSOCIATIONS = 1000
+"""How many associations the clients of one import have together at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ async def client_create(context: Context, typed: NewClient) -> Key:
 
     Made by staff counts as approved by them (`D20`). Open registrations of the address end (`D1`).
     """
+    refuse_many(associations=typed.associations)
     details = _Details.of(typed, ("input",), context.now().date())
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key:
@@ -113,13 +117,16 @@ async def clients_import(
     """Many new clients at once, each made as `client_create` makes one.
 
     What is wrong with a row is told in its place, an address that came before in the import as
-    well. Raises `Refused` for too many rows, or none.
+    well. Raises `Refused` for too many rows or associations, or no rows.
     """
     if not 1 <= len(typed) <= MOST_ROWS:
         message = f"Import from 1 to {MOST_ROWS} clients at once."
         raise refuse(Code.INVALID, message, "input", "clients")
     today = context.now().date()
     details = [_Details.of(one, ("input", "clients", str(i)), today) for i, one in enumerate(typed)]
+    if sum(len(one.associations) for one in details) > MOST_ASSOCIATIONS:
+        message = f"Import at most {MOST_ASSOCIATIONS:,} associations at once."
+        raise refuse(Code.INVALID, message, "input", "clients")
 
     async def work(connection: AsyncConnection, trail: Trail) -> Imported:
         rows = await _looked_at(context, connection, details)
@@ -149,6 +156,7 @@ class _Details:
     typed: NewClient
     path: tuple[str, ...]
     columns: dict[str, Any]
+    associations: Sequence[NewAssociation]
     problems: Sequence[Problem]
 
     @classmethod
@@ -162,7 +170,8 @@ class _Details:
             "date_of_birth": checks.date_of_birth(typed.date_of_birth, today, "dateOfBirth"),
             "phone": checks.phone(typed.phone, "phone"),
         }
-        return cls(typed, path, columns, checks.problems)
+        associations = checks.few(typed.associations, "associations")
+        return cls(typed, path, columns, associations, checks.problems)
 
 
 class _Row(NamedTuple):
@@ -181,7 +190,7 @@ async def _looked_at(
     """The rows, each with all that is wrong with it."""
     actor, now = context.actor, context.now()
     departments = await active_departments(connection, actor.organization_id)
-    named = named_practitioners(*(new for one in details for new in one.typed.associations))
+    named = named_practitioners(*(new for one in details for new in one.associations))
     practitioners = await Practitioners.read(connection, actor, named)
     taken = await _taken(connection, actor, details)
     rows = []
@@ -199,7 +208,7 @@ async def _looked_at(
             checks, actor, typed.department_id, Permission.CLIENT_CREATE, departments
         )
         associations = await to_join(
-            connection, actor, client, typed.associations, practitioners, checks
+            connection, actor, client, one.associations, practitioners, checks
         )
         rows.append(
             _Row(

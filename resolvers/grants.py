@@ -39,9 +39,10 @@ async def checked_grants(
     the departments that count: what is to be taken may be held in a closed one.
     """
     checks = Checks("input", field)
+    choices = await _choices(connection, actor) if any(map(_is_nowhere, asked)) else []
     grants: list[Grant] = []
     for i, one in enumerate(asked):
-        grant = await _checked(connection, actor, one, find, checks, str(i))
+        grant = await _checked(connection, actor, one, find, choices, checks, str(i))
         if grant in grants:
             checks.add(Code.INVALID, "This role is named twice.", str(i))
         elif grant:
@@ -55,6 +56,7 @@ async def _checked(
     actor: Actor,
     one: NewGrant,
     find: Find,
+    choices: Sequence[Record],
     checks: Checks,
     row: str,
 ) -> Grant | None:
@@ -69,14 +71,8 @@ async def _checked(
         else:
             return (one.role, None)
     elif one.department_id is None:
-        active = await active_departments(connection, actor.organization_id)
-        mine = actor.departments(Permission.STAFF_SET_ROLES)
-        checks.choose(
-            "This role is held in a department: choose one.",
-            [department for department in active if anywhere or department.id in mine],
-            row,
-            "departmentId",
-        )
+        message = "This role is held in a department: choose one."
+        checks.choose(message, choices, row, "departmentId")
     else:
         department = await find(connection, actor, one.department_id)
         if department is None:
@@ -87,3 +83,16 @@ async def _checked(
         else:
             return (one.role, department.id)
     return None
+
+
+def _is_nowhere(one: NewGrant) -> bool:
+    """Whether it is a role that is held in a department, and names none."""
+    return one.role is not Role.ORGANIZATION_ADMINISTRATOR and one.department_id is None
+
+
+async def _choices(connection: AsyncConnection, actor: Actor) -> list[Record]:
+    """The active departments in which the caller gives and takes roles."""
+    active = await active_departments(connection, actor.organization_id)
+    anywhere = actor.holds(Permission.STAFF_SET_ROLES, Scope.ORGANIZATION)
+    mine = actor.departments(Permission.STAFF_SET_ROLES)
+    return [department for department in active if anywhere or department.id in mine]

@@ -22,7 +22,7 @@ from models import (
 from permissions import Permission, Scope, service_keys
 from permissions.roles import HELD_BY, PEOPLES_OWN
 from resolvers.associations import in_organization
-from resolvers.checks import Checks
+from resolvers.checks import Checks, refuse_many
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
 from resolvers.events import chosen, of_key, on_key
@@ -60,6 +60,7 @@ def keys() -> Listing:
 
 async def service_key_create(context: Context, typed: NewServiceKey) -> Issued:
     """A new key that holds the permissions in the departments."""
+    refuse_many(permissions=typed.permissions, departmentIds=typed.department_ids or ())
     now = context.now()
     checks = Checks("input")
     name = checks.name(typed.name, "name")

@@ -109,6 +109,7 @@ async def staff_create(context: Context, typed: NewStaff) -> Key:
     email, email_key = checks.email(typed.email, "email")
     if not typed.roles:
         checks.add(Code.REQUIRED, "Choose at least one role.", "roles")
+    checks.few(typed.roles, "roles")
     checks.done()
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key:

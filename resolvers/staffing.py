@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models import Association, AuditAction, Record, Role, RoleGrant, Staff, StaffStatus, new_id
 from permissions import Actor, Permission, Scope
 from resolvers.associations import Deltas, associate, open_or_closed
+from resolvers.checks import refuse_many
 from resolvers.context import Context
 from resolvers.departments import lock
 from resolvers.errors import Code, refuse
@@ -36,6 +37,7 @@ async def staff_roles_update(context: Context, id: str, changes: RoleChanges) ->
 
     Nobody changes their own, but an Organizational Administrator.
     """
+    refuse_many(grant=changes.grant, revoke=changes.revoke)
     actor = context.actor
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key:
@@ -73,6 +75,7 @@ async def staff_roles_update(context: Context, id: str, changes: RoleChanges) ->
 
 async def staff_associations_update(context: Context, id: str, deltas: Deltas) -> Key:
     """Change whom a practitioner meets, from the Staff tab (`S16`, `S19`)."""
+    refuse_many(add=deltas.add, change=deltas.change, remove=deltas.remove)
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key:
         member = await read_member(connection, context.actor, id)

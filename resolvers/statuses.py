@@ -33,7 +33,7 @@ from resolvers.associations import (
     associate,
     in_organization,
 )
-from resolvers.checks import Checks
+from resolvers.checks import Checks, refuse_many
 from resolvers.clients import department_required, found
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, refuse
@@ -58,6 +58,7 @@ async def client_approve(context: Context, id: str, approval: Approval) -> Key:
 
     Of two who approve at once, one does; the other is told who did, and when (`D18`).
     """
+    refuse_many(associations=approval.associations)
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key:
         client = await found(connection, context.actor, id, Permission.CLIENT_APPROVE)
@@ -110,6 +111,7 @@ async def client_reactivate(context: Context, id: str, approval: Approval) -> Ke
     (`D20`). Whose department is gone needs one (`D13`). Who has no credentials is invited again
     (`D3`).
     """
+    refuse_many(associations=approval.associations)
     actor = context.actor
 
     async def work(connection: AsyncConnection, trail: Trail) -> Key:

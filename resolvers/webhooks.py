@@ -388,7 +388,8 @@ def _events(checks: Checks, typed: Sequence[WebhookEvent]) -> list[str]:
     """The events, each once, in the order in which clients come by them."""
     if not typed:
         checks.add(Code.REQUIRED, "Choose at least one event.", "events")
-    return [event for event in WebhookEvent if event in typed]
+    few = checks.few(typed, "events")
+    return [event for event in WebhookEvent if event in few]
 
 
 def _new_secret() -> str:

@@ -149,7 +149,7 @@ class ClientCreateInput:
         "The client's department; the caller's only one need not be named.", default=UNSET
     )
     associations: list[AssociationInput] | None = about(
-        "Practitioners to associate with the client at once.", default=UNSET
+        "Practitioners to associate with the client at once: at most 100.", default=UNSET
     )
     invite: bool = about(
         "Whether the invitation goes at once. If not, `clientInvitationResend` sends it later.",
@@ -174,7 +174,9 @@ class ClientCreateInput:
 class ClientsImportInput:
     """Many new clients. They come best as a variable: a document has room for a few only."""
 
-    clients: list[ClientCreateInput] = about("The new clients: 1 to 500.")
+    clients: list[ClientCreateInput] = about(
+        "The new clients: 1 to 500, with at most 1,000 associations together."
+    )
     policy: RowPolicy = about(
         "What becomes of the good rows where others are bad.", default=RowPolicy.ALL_OR_NOTHING
     )
@@ -213,12 +215,12 @@ class ClientAssociationsInput:
     A pair is named once in all three lists.
     """
 
-    add: list[AssociationInput] | None = about("Practitioners to add.", default=UNSET)
+    add: list[AssociationInput] | None = about("Practitioners to add: at most 100.", default=UNSET)
     change: list[AssociationInput] | None = about(
-        "Practitioners to meet in another department.", default=UNSET
+        "Practitioners to meet in another department: at most 100.", default=UNSET
     )
     remove: list[ID] | None = about(
-        "What to end: ids of associations, or of practitioners.", default=UNSET
+        "What to end: ids of associations, or of practitioners; at most 100.", default=UNSET
     )
 
     def typed(self) -> Deltas:
@@ -245,12 +247,12 @@ class StaffAssociationsInput:
     A pair is named once in all three lists.
     """
 
-    add: list[StaffAssociationInput] | None = about("Clients to add.", default=UNSET)
+    add: list[StaffAssociationInput] | None = about("Clients to add: at most 100.", default=UNSET)
     change: list[StaffAssociationInput] | None = about(
-        "Clients to meet in another department.", default=UNSET
+        "Clients to meet in another department: at most 100.", default=UNSET
     )
     remove: list[ID] | None = about(
-        "What to end: ids of associations, or of clients.", default=UNSET
+        "What to end: ids of associations, or of clients; at most 100.", default=UNSET
     )
 
     def typed(self) -> Deltas:
@@ -272,7 +274,7 @@ class ClientApproveInput:
         "The client's department; needed where the client was not sure.", default=UNSET
     )
     associations: list[AssociationInput] | None = about(
-        "Practitioners to associate with the client at once.", default=UNSET
+        "Practitioners to associate with the client at once: at most 100.", default=UNSET
     )
 
     def typed(self) -> Approval:
@@ -292,7 +294,7 @@ class ClientApprovalInput:
         "The client's department; needed where the client was not sure.", default=UNSET
     )
     associations: list[AssociationInput] | None = about(
-        "Practitioners to associate with the client at once.", default=UNSET
+        "Practitioners to associate with the client at once: at most 100.", default=UNSET
     )
 
 
@@ -348,7 +350,7 @@ class StaffCreateInput:
     first_name: str = about("Given name.")
     last_name: str = about("Family name.")
     email: str = about("Where the invitation goes.")
-    roles: list[RoleGrantInput] = about("What the staff member will be: at least one role.")
+    roles: list[RoleGrantInput] = about("What the staff member will be: 1 to 100 roles.")
     receive_new_client_notifications: bool = about(
         "Whether letters tell of clients who await approval.", default=True
     )
@@ -368,8 +370,8 @@ class StaffCreateInput:
 class StaffRolesInput:
     """Roles to revoke, and then to grant."""
 
-    grant: list[RoleGrantInput] | None = about("Roles to grant.", default=UNSET)
-    revoke: list[RoleGrantInput] | None = about("Roles to revoke.", default=UNSET)
+    grant: list[RoleGrantInput] | None = about("Roles to grant: at most 100.", default=UNSET)
+    revoke: list[RoleGrantInput] | None = about("Roles to revoke: at most 100.", default=UNSET)
 
     def typed(self) -> resolvers.RoleChanges:
         """For the use case."""
@@ -420,9 +422,12 @@ class ServiceKeyInput:
     """A new service key: what it may do, where, and until when."""
 
     name: str = about("What it is called, where others see what it did.")
-    permissions: list[Permission] = about("What it may do; none that only people can hold.")
+    permissions: list[Permission] = about(
+        "What it may do: 1 to 100, and none that only people can hold."
+    )
     department_ids: list[ID] | None = about(
-        "Where: in each of these departments. Null or left out: in the whole organization.",
+        "Where: in each of these 1 to 100 departments. Null or left out: in the whole "
+        "organization.",
         default=UNSET,
     )
     expires_at: dt.datetime | None = about(

@@ -5,6 +5,7 @@ import inspect
 from graphql import GraphQLEnumType, GraphQLSchema
 
 import schema.cost as schema_cost
+from resolvers import MOST_ASSOCIATIONS, MOST_LISTED, MOST_ROWS
 from schema.cost import prices
 from schema.document import COMPARISONS
 from schema.errors import MEANINGS
@@ -83,6 +84,18 @@ With these somebody could try passwords, links and addresses, so an operation ha
 
 """
 
+_LISTS = f"""
+## Lists in inputs
+
+What a list in an input names is looked up while others wait to write, so at most {MOST_LISTED} may
+be in it. Only an import takes more: {MOST_ROWS} clients, with {MOST_ASSOCIATIONS:,} associations
+together.
+
+A list that is too long is `INVALID` in `userErrors`, whose `field` is the path of the list, and
+nothing is done. The `associations` of a client who is imported or approved with others are told in
+the client's row, as everything else that is wrong with it.
+"""
+
 
 def errors_page(schema: GraphQLSchema) -> str:
     """The codes of both kinds and what they mean, in Markdown."""
@@ -102,7 +115,7 @@ def events_page(schema: GraphQLSchema) -> str:
 
 
 def limits_page(schema: GraphQLSchema) -> str:
-    """The limits, what an operation costs, and of which mutations it has one, in Markdown."""
+    """The limits, what an operation costs, and what it and its inputs may have, in Markdown."""
     signed_in, anonymous = _most(LIMITS.signed_in), _most(LIMITS.anonymous)
     limits = [
         f"| `{name}` | {words} | {signed_in[name]:,} | {anonymous[name]:,} |\n"
@@ -114,7 +127,7 @@ def limits_page(schema: GraphQLSchema) -> str:
     cost = inspect.cleandoc(schema_cost.__doc__ or "")
     time = _TIME.format(LIMITS.seconds)
     listed = f"{', '.join(credentials)}.\n"
-    return "".join([_LIMITS, *limits, time, _COST, cost, "\n", _CREDENTIALS, listed])
+    return "".join([_LIMITS, *limits, time, _COST, cost, "\n", _CREDENTIALS, listed, _LISTS])
 
 
 def _most(bounds: Bounds) -> dict[str, int]:

@@ -26,7 +26,7 @@ class WebhookCreateInput:
 
     name: str = about("What people call it.")
     url: str = about("Where events are sent, beginning with `https://`.")
-    events: list[WebhookEvent] = about("Which events are sent: at least one.")
+    events: list[WebhookEvent] = about("Which events are sent: 1 to 100.")
     department_id: ID | None = about(
         "Only events of this department; null or left out: of the whole organization.",
         default=UNSET,
@@ -43,7 +43,7 @@ class WebhookUpdateInput:
 
     name: Maybe[str | None] = about("What people call it.")
     url: Maybe[str | None] = about("Where events are sent, beginning with `https://`.")
-    events: Maybe[list[WebhookEvent] | None] = about("Which events are sent: at least one.")
+    events: Maybe[list[WebhookEvent] | None] = about("Which events are sent: 1 to 100.")
 
 
 @type_
