@@ -115,7 +115,10 @@ class ResetRequest(Owned, Base):
 
 
 class Session(Owned, Base):
-    """Somebody signed in on one surface; every refresh counts its generation up (`D21`)."""
+    """Somebody signed in on one surface; every refresh counts its generation up (`D21`).
+
+    The access token of the generation before is good until `replaced_until`, if at all.
+    """
 
     __tablename__ = "sessions"
     __table_args__ = (
@@ -131,6 +134,7 @@ class Session(Owned, Base):
     created_at: Mapped[dt.datetime]
     refreshed_at: Mapped[dt.datetime]
     access_expires_at: Mapped[dt.datetime]
+    replaced_until: Mapped[dt.datetime | None]
     refresh_expires_at: Mapped[dt.datetime]
     ended_at: Mapped[dt.datetime | None]
 

@@ -29,8 +29,6 @@ from permissions.actor import NOBODY, Actor, Grant, Shape
 from permissions.roles import Permission
 from permissions.tokens import Tokens
 
-GRACE = dt.timedelta(seconds=10)
-
 
 def counts(grant: type[RoleGrant | ServiceKeyGrant]) -> ColumnElement[bool]:
     """The grant is for the whole organization, or for an active department (`D13`)."""
@@ -51,8 +49,8 @@ SESSION = Statement(
         Session.account_id,
         Session.surface,
         Session.generation,
-        Session.refreshed_at,
         Session.access_expires_at,
+        Session.replaced_until,
         Account.kind,
         Client.status.label("client_status"),
         Staff.status.label("staff_status"),
@@ -131,8 +129,8 @@ class _Found(NamedTuple):
     account_id: uuid.UUID
     surface: Surface
     generation: int
-    refreshed_at: dt.datetime
     access_expires_at: dt.datetime
+    replaced_until: dt.datetime | None
     kind: AccountKind
     client_status: ClientStatus | None
     staff_status: StaffStatus | None
@@ -147,8 +145,9 @@ async def identify(
     """The actor of a live session, or of a service key that is good; or None.
 
     None for a token that is forged, expired, ended or replaced, and for a person who may not be
-    signed in there (any more). A token that a refresh replaced is good for ten more seconds:
-    requests may be under way. Who needs a second factor and has none holds nothing until then.
+    signed in there (any more). A token that a refresh replaced is good for ten more seconds, if it
+    was and does not expire in them: requests may be under way. Who needs a second factor and has
+    none holds nothing until then.
     """
     key_id = service_keys.key_of(token)
     if key_id is not None:
@@ -160,11 +159,13 @@ async def identify(
     if not rows:
         return None
     found = rows[0]
-    current = read.generation == found.generation and now < found.access_expires_at
-    replaced = read.generation == found.generation - 1 and now < found.refreshed_at + GRACE
-    if not (current or replaced) or not may_sign_in(
-        found.surface, found.client_status, found.staff_status
-    ):
+    ends = {
+        found.generation: found.access_expires_at,
+        found.generation - 1: found.replaced_until,
+    }.get(read.generation)
+    if ends is None or now >= ends:
+        return None
+    if not may_sign_in(found.surface, found.client_status, found.staff_status):
         return None
     needed = found.second_factor_needed
     held = () if needed else rows

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, null, or_, select, update
+from sqlalchemy import Connection, and_, case, insert, literal, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import (
@@ -23,7 +23,7 @@ from models import (
     Surface,
     new_id,
 )
-from permissions.identity import GRACE, may_sign_in
+from permissions.identity import may_sign_in
 from resolvers.checks import is_slug, username_key
 from resolvers.context import Context
 from resolvers.errors import SESSION_OVER, Code, Refused, Stopped, refuse
@@ -36,6 +36,9 @@ from resolvers.trail import Trail
 
 ACCESS_LIVES = dt.timedelta(minutes=15)
 REFRESH_LIVES = dt.timedelta(days=30)
+GRACE = dt.timedelta(seconds=10)
+"""How long a refresh token is good that was used, and the access token that was with it."""
+
 FIRST = 1
 """The generation of a session that was never refreshed."""
 
@@ -152,6 +155,8 @@ async def session_refresh(context: Context, refresh_token: str) -> Opened:
     async def work(connection: AsyncConnection, trail: Trail) -> Opened | None:
         trail.routine()
         now = context.now()
+        before = Session.access_expires_at
+        grace = literal(now + GRACE, before.type)
         await connection.execute(
             update(Session)
             .where(
@@ -161,7 +166,12 @@ async def session_refresh(context: Context, refresh_token: str) -> Opened:
                 Session.ended_at.is_(None),
                 Session.refresh_expires_at > now,
             )
-            .values(generation=read.generation + 1, refreshed_at=now, **_ends(now))
+            .values(
+                generation=read.generation + 1,
+                refreshed_at=now,
+                replaced_until=case((before < grace, before), else_=grace),
+                **_ends(now),
+            )
         )
         found = await connection.execute(_SESSION.where(Session.id == read.id))
         session = found.one_or_none()

@@ -11,7 +11,6 @@ from starlette.requests import Request
 
 from models import Role, StaffStatus, Surface
 from permissions import HOLDS, Permission, Tokens
-from permissions.identity import GRACE
 from permissions.tokens import Read
 
 MANAGERS = {Role.DEPARTMENT_ADMINISTRATOR, Role.CARE_COORDINATOR}
@@ -36,9 +35,10 @@ def identify(read: Read, rows: Sequence[Mapping[str, Any]]) -> Caller | None:
     if not rows:
         return None
     found, now = rows[0], dt.datetime.now(dt.UTC)
-    current = read.generation == found["generation"] and now < found["access_expires_at"]
-    replaced = read.generation == found["generation"] - 1 and now < found["refreshed_at"] + GRACE
-    if not (current or replaced):
+    generation = found["generation"]
+    ends = {generation: found["access_expires_at"], generation - 1: found["replaced_until"]}
+    end = ends.get(read.generation)
+    if end is None or now >= end:
         return None
     if found["staff_status"] != StaffStatus.ACTIVE or found["surface"] != Surface.PORTAL:
         return None

@@ -6,11 +6,10 @@ import pytest
 
 from examples.python.portal_client import LONGEST_WAIT, Documents
 from models import LinkPurpose, LinkState
-from permissions.identity import GRACE
 from portal.edge import STATUSES
 from resolvers import Code
 from resolvers.repeating import KEPT
-from resolvers.sessions import ACCESS_LIVES, REFRESH_LIVES
+from resolvers.sessions import ACCESS_LIVES, GRACE, REFRESH_LIVES
 from schema import ErrorCode
 from tests.crash.programs import ROOT
 

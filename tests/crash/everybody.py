@@ -12,7 +12,7 @@ from itertools import count, cycle
 
 import httpx2
 
-from permissions.identity import GRACE
+from resolvers.sessions import GRACE
 from resolvers.throttles import PAIR
 from tests.crash.callers import Away, Caller, Failed
 from tests.crash.test_crash import Sink

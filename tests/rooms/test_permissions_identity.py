@@ -138,10 +138,17 @@ async def test_a_token_expires(database: Database, after: dt.timedelta, lives: b
 async def test_a_replaced_token_is_good_for_ten_seconds(
     database: Database, generation: int, after: float, lives: bool
 ) -> None:
-    await change(database, Session, session_of("oa"), generation=5)
+    until = NOW + 10 * SECOND
+    await change(database, Session, session_of("oa"), generation=5, replaced_until=until)
     now = NOW + dt.timedelta(seconds=after)
     found = await who(database, "oa", generation=generation, now=now)
     assert (found is not None) is lives
+
+
+async def test_a_token_is_good_no_more_where_nobody_wrote_until_when(database: Database) -> None:
+    await change(database, Session, session_of("oa"), generation=5)
+    assert await who(database, "oa", generation=4) is None
+    assert await who(database, "oa", generation=5) is not None
 
 
 async def test_an_ended_session_is_nobody_s(database: Database) -> None:

@@ -533,6 +533,31 @@ async def test_requests_under_way_keep_their_token_for_ten_seconds(
     assert await is_alive(world, renewed["accessToken"])
 
 
+async def test_token_that_ran_out_is_not_good_again_after_a_refresh(
+    world: World, clinic: Clinic
+) -> None:
+    session = await opened(world, "amy")
+    world.clock.advance(minutes=15)
+    renewed = await refreshed(world, session["refreshToken"])
+    for _ in range(2):
+        assert not await is_alive(world, session["accessToken"])
+        assert await is_alive(world, renewed["accessToken"])
+        world.clock.advance(seconds=5)
+
+
+async def test_token_that_is_refreshed_just_before_it_runs_out_lives_no_longer(
+    world: World, clinic: Clinic
+) -> None:
+    session = await opened(world, "amy")
+    world.clock.advance(minutes=14, seconds=55)
+    renewed = await refreshed(world, session["refreshToken"])
+    world.clock.advance(seconds=4.9)
+    assert await is_alive(world, session["accessToken"])
+    world.clock.advance(seconds=0.1)
+    assert not await is_alive(world, session["accessToken"])
+    assert await is_alive(world, renewed["accessToken"])
+
+
 @pytest.mark.parametrize("generations", [1, 2, 3])
 async def test_used_refresh_token_ends_the_session_after_ten_seconds(
     world: World, clinic: Clinic, generations: int
