@@ -179,8 +179,7 @@ async def session_refresh(context: Context, refresh_token: str) -> Opened:
             return None
         if not may_sign_in(session.surface, session.client_status, session.staff_status):
             return None
-        its_own_or_next = session.generation - read.generation in (0, 1)
-        if not its_own_or_next or now > session.refreshed_at + GRACE:
+        if _was_used(session, read.generation, now):
             if await _end(connection, Session.id == read.id, now):
                 kind = AccountKind.CLIENT if session.client_status else AccountKind.STAFF
                 on = on_person(session.organization_id, kind, session.account_id)
@@ -205,7 +204,8 @@ async def logout(context: Context, everywhere: bool, refresh_token: str | None) 
     """End this session, or all of this person's.
 
     A refresh token names the session where the access token has run out; one that is no good
-    (any more) has nothing to end.
+    (any more) has nothing to end. One that was used ends that session only, as in a refresh: it
+    must be a thief's or its victim's (`D21`).
     """
     read = context.services.tokens.read_refresh(refresh_token) if refresh_token else None
     session_ids = [read.id] if read else []
@@ -222,23 +222,40 @@ async def logout(context: Context, everywhere: bool, refresh_token: str | None) 
             Session.refresh_expires_at > now,
         )
         found = await connection.execute(
-            select(Session.organization_id, Session.account_id, Account.kind)
+            select(*Session.__table__.c, Account.kind)
             .join(Account, _of_its_account)
             .where(which)
             .with_for_update(of=Session)
         )
         await _end(connection, which, now)
-        for person in set(found):
+        people = set()
+        for session in found.all():
+            person = session.organization_id, session.kind, session.account_id
+            if (
+                read
+                and session.id == read.id != context.actor.session_id
+                and _was_used(session, read.generation, now)
+            ):
+                trail.tell(AuditAction.SESSION_ENDED, on_person(*person), reason=TOKEN_REUSED)
+            else:
+                people.add(person)
+        for organization_id, kind, account_id in people:
             if everywhere:
                 theirs = and_(
-                    Session.organization_id == person.organization_id,
-                    Session.account_id == person.account_id,
+                    Session.organization_id == organization_id, Session.account_id == account_id
                 )
                 await _end(connection, theirs, now)
-            on = on_person(person.organization_id, person.kind, person.account_id)
+            on = on_person(organization_id, kind, account_id)
             trail.tell(AuditAction.SIGNED_OUT, on, reason=EVERYWHERE if everywhere else None)
 
     await context.write(work)
+
+
+def _was_used(session: Record, generation: int, now: dt.datetime) -> bool:
+    """Whether the refresh token of this generation was used more than ten seconds ago."""
+    if generation == session.generation:
+        return False
+    return bool(generation != session.generation - 1 or now > session.refreshed_at + GRACE)
 
 
 _of_its_account = and_(

@@ -103,7 +103,8 @@ class Mutation(BulkMutation, ClientNoteMutation, ServiceKeyMutation, WebhookMuta
         refresh_token: Annotated[
             str | None,
             strawberry.argument(
-                description="Names the session where the access token has run out."
+                description="Names the session where the access token has run out. "
+                "One that was used before ends that session only."
             ),
         ] = UNSET,
     ) -> LogoutPayload:

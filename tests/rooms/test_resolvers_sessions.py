@@ -721,6 +721,51 @@ async def test_refresh_token_signs_out_where_the_access_token_has_run_out(
 
 
 @pytest.mark.parametrize("everywhere", [False, True])
+@pytest.mark.parametrize("generations", [1, 2])
+async def test_logout_by_a_used_refresh_token_ends_its_own_session_only(
+    world: World, clinic: Clinic, generations: int, everywhere: bool
+) -> None:
+    used = session = await opened(world, "amy")
+    others = [await opened(world, "amy", "APP"), await opened(world, "ben")]
+    for _ in range(generations):
+        session = await refreshed(world, session["refreshToken"])
+        world.clock.advance(seconds=10.1)
+    variables = {"token": used["refreshToken"], "everywhere": everywhere}
+    assert await world.do(LOGOUT, variables) == {"userErrors": []}
+    assert await is_expired(world, session["refreshToken"])
+    for other in others:
+        assert not await is_expired(world, other["refreshToken"])
+    async with world.unchanged():
+        assert await world.do(LOGOUT, variables) == {"userErrors": []}
+
+
+async def test_logout_by_a_refresh_token_that_was_just_used_ends_what_is_asked(
+    world: World, clinic: Clinic
+) -> None:
+    session, other = await opened(world, "amy"), await opened(world, "amy", "APP")
+    await refreshed(world, session["refreshToken"])
+    world.clock.advance(seconds=10)
+    await world.do(LOGOUT, {"token": session["refreshToken"], "everywhere": True})
+    assert await is_expired(world, other["refreshToken"])
+
+
+@pytest.mark.parametrize("who", ["amy", "ben"])
+async def test_logout_everywhere_is_for_whom_the_access_token_is(
+    world: World, clinic: Clinic, who: str
+) -> None:
+    used = await opened(world, "amy")
+    sessions = {name: await opened(world, name, "APP") for name in ("amy", "ben")}
+    renewed = await refreshed(world, used["refreshToken"])
+    world.clock.advance(seconds=10.1)
+    mine = renewed if who == "amy" else await opened(world, "ben")
+    variables = {"token": used["refreshToken"], "everywhere": True}
+    await world.do(LOGOUT, variables, mine["accessToken"])
+    assert await is_expired(world, renewed["refreshToken"])
+    for name, session in sessions.items():
+        assert await is_expired(world, session["refreshToken"]) is (name == who)
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
 async def test_logout_of_a_dead_token_does_nothing(
     world: World, clinic: Clinic, everywhere: bool
 ) -> None:

@@ -213,6 +213,18 @@ async def test_a_refresh_is_no_news_and_a_stolen_token_is(world: World, clinic: 
     assert in_["action"] == "SIGNED_IN"
 
 
+async def test_signing_out_by_a_used_token_is_told_as_a_stolen_one(
+    world: World, clinic: Clinic
+) -> None:
+    session = await signed_in(world, "amy")
+    await world.do(REFRESH, {"token": session["refreshToken"]})
+    world.clock.advance(seconds=11)
+    await world.do(LOGOUT, {"everywhere": True, "token": session["refreshToken"]})
+    ended, in_ = await told(world, clinic.token("olivia"), subject=clinic.ids["amy"], first=2)
+    assert (ended["action"], ended["reason"]) == ("SESSION_ENDED", "TOKEN_REUSED")
+    assert in_["action"] == "SIGNED_IN"
+
+
 @pytest.mark.parametrize(
     ("who", "surface", "password", "reason", "subject"),
     [
