@@ -246,6 +246,31 @@ async def test_what_is_no_cursor_is_nothing_to_go_on_from(clinic: Clinic, port: 
         assert error["message"] == "after is not a cursor of this list."
 
 
+async def test_what_is_no_cursor_further_inside_ends_what_is_followed_and_nothing_else(
+    world: World, clinic: Clinic, port: int
+) -> None:
+    wrong = f'decisions(after: "{clinic.ids["amy"]}") {{ nodes {{ at }} }}'
+    query = f"subscription {{ clientChanged {{ id client {{ {wrong} }} }} }}"
+    async with (
+        socket(port) as carl,
+        events(port, clinic.token("carl"), query) as stream,
+    ):
+        await carl.init(clinic.token("carl"))
+        await carl.subscribe("2", query)
+        await carl.follow("1")
+        await do(world, clinic, DEACTIVATE, "amy")
+        heard = {one["id"]: one for one in (await carl.hear(), await carl.hear())}
+        assert (heard["1"]["type"], heard["2"]["type"]) == ("next", "error")
+        kind, told = await stream.next()
+        assert kind == "next"
+        for (error,) in (heard["2"]["payload"], told["errors"]):
+            assert error["extensions"]["code"] == "BAD_USER_INPUT"
+            assert error["message"] == "after is not a cursor of this list."
+        assert await stream.next() == ("complete", None)
+        await do(world, clinic, DEACTIVATE, "bea")
+        assert (await carl.next("1"))["client"]["firstName"] == "Bea"
+
+
 async def test_who_is_made_inactive_is_closed_out_at_once(
     world: World, clinic: Clinic, port: int
 ) -> None:
