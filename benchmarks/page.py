@@ -95,16 +95,16 @@ that a second worker has little left to run on.
 
 ## How to run it
 
-`make bench` takes under ten minutes and starts what it needs: a PostgreSQL of its own, whose files
-are in memory where there is room and which does not wait for disks (`fsync=off`), so that what is
-measured is work and not the disk. `ARGS="--only viewer"` measures what has that in its name,
-`--rounds` and `--seconds` say how long, `--quick` shows within minutes that everything runs, and
-`--long` drains 100,000 letters and sends 200,000 requests with 100,000 documents. Only a whole run
-writes this page.
+`make bench` takes eleven minutes or so and starts what it needs: a PostgreSQL of its own, whose
+files are in memory where there is room and which does not wait for disks (`fsync=off`), so that
+what is measured is work and not the disk. `ARGS="--only viewer"` measures what has that in its
+name, `--rounds` and `--seconds` say how long, `--quick` shows within minutes that everything runs,
+and `--long` drains 100,000 letters and sends 200,000 requests with 100,000 documents. Only a whole
+run writes this page.
 """
 
-SHORT = """ To fit
-into ten minutes, fewer letters are drained and fewer documents sent than the targets speak of;
+SHORT = """ So that
+a run is no longer, fewer letters are drained and fewer documents sent than the targets speak of;
 `--long` does all of it."""
 
 

@@ -13,7 +13,8 @@ class Effort:
     """How much is measured: rounds, seconds of each turn, and the part of the data and the work.
 
     With a `part` below 1 everything is smaller, to see that it runs: such numbers say nothing.
-    What is `long` has the length that the targets speak of; otherwise it fits into ten minutes.
+    What is `long` has the length that the targets speak of; otherwise a run takes some eleven
+    minutes.
     """
 
     rounds: int

@@ -5,8 +5,10 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
+from graphql.error import located_error
+
 from models import Unavailable
-from resolvers import Context, FoundChanges, last_number, since
+from resolvers import BadArgument, Context, FoundChanges, Number, last_number, since
 from schema.executor import Executor, session_over
 from schema.response import Response, refused
 
@@ -35,8 +37,8 @@ class Live:
         """What there is to tell since the last look, as the caller reaches it now.
 
         None comes before each look, of which nothing may come. A response that did not run is the
-        end: the session is over, or something is not allowed any more. While the database is away,
-        there is no news.
+        end: the session is over, something is not allowed any more, or a cursor is that of no row.
+        While the database is away, there is no news.
         """
         clock = asyncio.get_running_loop().time
         with suppress(Unavailable, TimeoutError):
@@ -51,11 +53,12 @@ class Live:
                 executor, found = look
                 until = clock() + FRESH_SECONDS
                 for change in found.changes:
-                    async with asyncio.timeout(self._seconds):
-                        body = await executor.read_change(change)
+                    response = await self._read(executor, change)
                     self._number = change.number
-                    if body is not None:
-                        yield Response(body, ran=True)
+                    if response is not None:
+                        yield response
+                        if not response.ran:
+                            return
                     if clock() >= until:
                         break
                 else:
@@ -74,3 +77,12 @@ class Live:
             return refused(executor)
         listing = executor.listing_followed(context)
         return executor, await since(context, listing, self._number, last)
+
+    async def _read(self, executor: Executor, change: Number) -> Response | None:
+        """What is told of the change; None if it is out of the caller's reach by now."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await executor.read_change(change)
+        except BadArgument as cause:
+            return refused([located_error(cause)])
+        return None if body is None else Response(body, ran=True)

@@ -67,11 +67,14 @@ waits.
 """
 
 _COST = """
-Every answer tells the cost of its operation, and how much it may be:
+The answer to an operation tells its cost, and how much that may be:
 
 ```json
 {"data": {…}, "extensions": {"cost": {"requested": 226, "limit": 20000}}}
 ```
+
+Those of a subscription do not. Nor is a cost told where the document cannot be read, is too long to
+be, or has no operation of the name.
 
 ## Cost
 

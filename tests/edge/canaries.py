@@ -18,6 +18,14 @@ from graphql import (
 
 Operation = tuple[str, dict[str, Any]]
 
+_PLAIN = {
+    "Int": 1,
+    "Boolean": True,
+    "Date": "1990-05-17",
+    "DateTime": "2026-12-31T23:59:59Z",
+}
+"""Where no word can be said: it would be refused for that, before anybody looks at the others."""
+
 
 def operations(schema: GraphQLSchema, word: str) -> Iterator[Operation]:
     """Each field of Query and Mutation, with the word in literals and in variables."""
@@ -49,7 +57,7 @@ def _value(of: GraphQLInputType, word: str) -> Any:
         case GraphQLEnumType():
             return next(iter(of.values))
         case _:
-            return {"Int": 1, "Boolean": True}.get(of.name, word)
+            return _PLAIN.get(of.name, word)
 
 
 def _literal(of: GraphQLInputType, word: str) -> str:

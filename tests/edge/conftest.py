@@ -1,10 +1,13 @@
 """What the tests of the edge are given."""
 
-from collections.abc import AsyncIterator
+import logging
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from portal import logs
 from tests.conftest import Clinics, Databases
 from tests.world import Clinic
 
@@ -19,3 +22,17 @@ async def clinic_at(
     yield url, clinic
     if request.param == "postgresql":
         await databases.drop(url)
+
+
+@pytest.fixture
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, raising, hook = list(root.handlers), logging.raiseExceptions, threading.excepthook
+    levels = {name: logging.getLogger(name).level for name in (None, *logs.TALKATIVE)}
+    yield
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
+    root.handlers[:] = handlers
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    logging.raiseExceptions, threading.excepthook = raising, hook

@@ -29,20 +29,6 @@ def pipe() -> Iterator[tuple[int, int]]:
             os.close(end)
 
 
-@pytest.fixture
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, raising, hook = list(root.handlers), logging.raiseExceptions, threading.excepthook
-    levels = {name: logging.getLogger(name).level for name in (None, *logs.TALKATIVE)}
-    yield
-    for handler in set(root.handlers) - set(handlers):
-        handler.close()
-    root.handlers[:] = handlers
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-    logging.raiseExceptions, threading.excepthook = raising, hook
-
-
 def told(reading: int) -> list[str]:
     """The lines so far."""
     logging.getLogger().handlers[0].flush()

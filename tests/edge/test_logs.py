@@ -23,6 +23,7 @@ from models import (
     AuditHead,
     ClientRead,
     Database,
+    Delivery,
     IdempotencyKey,
     Letter,
     Throttle,
@@ -166,12 +167,12 @@ async def test_c17_nothing_that_was_said_is_in_the_log_or_beside_the_work(
 
 
 async def beside_the_work(url: str) -> str:
-    """What is kept of operations: the trail, who read what, keys, counts, and the outbox.
+    """What is kept of operations: the trail, who read what, keys, counts, and both outboxes.
 
     Of a letter that is still to go all but for whom it is.
     """
     database = Database(url)
-    tables = (AuditEvent, AuditHead, ClientRead, IdempotencyKey, Throttle, Letter)
+    tables = (AuditEvent, AuditHead, ClientRead, IdempotencyKey, Throttle, Letter, Delivery)
     told = []
     for table in tables:
         found = select(table.__table__)

@@ -6,6 +6,9 @@ from graphql import (
     FieldNode,
     GraphQLSchema,
     NameNode,
+    Node,
+    OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     Visitor,
     execute_sync,
@@ -18,15 +21,21 @@ from tests.oracle.documents import Document
 
 Json = dict[str, Any]
 
+_FOLLOWING = OperationType.SUBSCRIPTION
+
 
 def typed(document: Document) -> Document:
-    """The same document, which asks everywhere what type it is."""
+    """The same document, which asks what type it is wherever that may be asked."""
     text = print_ast(visit(parse(document.text), _Typing()))
     return Document(text, document.variables, document.operation_name)
 
 
 class _Typing(Visitor):
-    def leave_selection_set(self, node: SelectionSetNode, *_: Any) -> SelectionSetNode:
+    def leave_selection_set(
+        self, node: SelectionSetNode, _key: Any, parent: Node, *_: Any
+    ) -> SelectionSetNode:
+        if isinstance(parent, OperationDefinitionNode) and parent.operation is _FOLLOWING:
+            return node  # a subscription has one field, and no other beside it
         asked = FieldNode(name=NameNode(value="__typename"))
         return SelectionSetNode(selections=(*node.selections, asked))
 

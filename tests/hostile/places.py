@@ -116,6 +116,7 @@ _AFTER = {
     "serviceKeys": _id("cur_", "key.all"),
     "webhooks": _id("cur_", "hook"),
     "clientChanges": outside("cur_", uuid.UUID(int=1)),
+    "clientChanged": outside("cur_", uuid.UUID(int=1)),
 }
 
 

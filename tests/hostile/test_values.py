@@ -5,16 +5,21 @@ Whatever is sent, both databases answer the same, and nothing of it is a fault o
 
 import json
 import unicodedata
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import orjson
 import pytest
+from graphql import GraphQLEnumType
 
+from models import outside
 from tests.conftest import Databases
-from tests.hostile.places import GOOD, OA, Place, asked, places, written
+from tests.hostile.places import OA, Place, asked, places, written
 from tests.hostile.sides import Sides, both
+from tests.leaks.paths import SCHEMA
+from tests.oracle.clinic import CLINIC
 from tests.oracle.served import Recording
 from tests.world import World
 
@@ -118,31 +123,69 @@ TEXT_LITERALS = [
 ]
 
 
+IN_A_NAME = {
+    *("half a letter", "composed and not", "wide, Kelvin and dotless", "a family"),
+    *("a quote", "the end of a statement", "a pattern", "a parameter", "a template"),
+}
+IN_A_SENTENCE = {*IN_A_NAME, "markup", "two addresses"}
+TAKEN = {"text": IN_A_SENTENCE, "reason": {*IN_A_SENTENCE, "nothing"}}
+"""The texts that can be in a note or a reason; all else is a name."""
+
+KEEPING = """
+mutation ($text: String!, $client: ID!, $staff: ID!, $department: ID!, $hook: ID!) {
+  client__firstName: clientUpdate(id: $client, input: {firstName: $text}) {
+    row: client { kept: firstName } userErrors { field } }
+  client__lastName: clientUpdate(id: $client, input: {lastName: $text}) {
+    row: client { kept: lastName } userErrors { field } }
+  staff__firstName: staffUpdate(id: $staff, input: {firstName: $text}) {
+    row: staff { kept: firstName } userErrors { field } }
+  staff__lastName: staffUpdate(id: $staff, input: {lastName: $text}) {
+    row: staff { kept: lastName } userErrors { field } }
+  department__name: departmentUpdate(id: $department, input: {name: $text}) {
+    row: department { kept: name } userErrors { field } }
+  organization__name: organizationUpdate(input: {name: $text}) {
+    row: organization { kept: name } userErrors { field } }
+  key__name: serviceKeyCreate(input: {name: $text, permissions: [CLIENT_READ]}) {
+    row: serviceKey { kept: displayName } userErrors { field } }
+  webhook__name: webhookUpdate(id: $hook, input: {name: $text}) {
+    row: webhook { kept: name } userErrors { field } }
+  note__text: clientNoteAdd(id: $client, input: {text: $text}) {
+    row: client { notes(first: 1) { nodes { kept: text } } } userErrors { field } }
+  out__reason: clientDeactivate(id: $client, reason: $text) {
+    row: client { kept: statusReason } userErrors { field } }
+  in: clientReactivate(id: $client) { userErrors { field } }
+}
+"""
+"""Each names what it keeps, and the field by which it is refused."""
+
+
 async def test_text_is_kept_as_it_is_or_refused_with_its_field(
     databases: Databases, tmp_path: Path
 ) -> None:
     """Normalized, without space at its ends, and the same on both databases."""
-    document = """mutation ($name: String!, $id: ID!) {
-      departmentUpdate(id: $id, input: { name: $name }) {
-        department { name } userErrors { code field } }
-      organizationUpdate(input: { name: $name }) {
-        organization { name } userErrors { code field } }
-    }"""
-    kept = set()
+    ids = {
+        "client": outside("cli_", CLINIC.ids["anna"]),
+        "staff": outside("stf_", CLINIC.ids["cc"]),
+        "department": outside("dep_", CLINIC.ids["speech"]),
+        "hook": outside("hok_", CLINIC.ids["hook"]),
+    }
+    kept = defaultdict[str, set[str]](set)
     async with both(databases, tmp_path, Recording) as sides:
         for what, text in TEXTS.items():
-            body = await sides.answer(OA, document, {"name": text, "id": GOOD["departmentId"]})
-            for payload in body["data"].values():
-                row, errors = payload.values()
-                if errors:
-                    assert [one["field"] for one in errors] == [["input", "name"]]
+            told = (await sides.answer(OA, KEEPING, {"text": text, **ids}))["data"]
+            del told["in"]
+            for where, payload in told.items():
+                if payload["userErrors"]:
+                    (problem,) = payload["userErrors"]
+                    assert problem["field"][-1] == where.partition("__")[2]
                 else:
-                    assert row == {"name": unicodedata.normalize("NFC", text.strip())}
-                    kept.add(what)
-    assert kept == {
-        *("half a letter", "composed and not", "wide, Kelvin and dotless", "a family"),
-        *("a quote", "the end of a statement", "a pattern", "a parameter", "a template"),
-    }
+                    (row,) = payload["row"].get("notes", {"nodes": [payload["row"]]})["nodes"]
+                    said = unicodedata.normalize("NFC", text.strip())
+                    assert row == {"kept": said or None}
+                    kept[where].add(what)
+    assert len(kept) == KEEPING.count("kept:")
+    for where, texts in kept.items():
+        assert texts == TAKEN.get(where.partition("__")[2], IN_A_NAME), where
 
 
 async def test_half_a_character_is_no_json(empty_world: World) -> None:
@@ -227,9 +270,7 @@ async def test_only_true_and_false_are_true_or_false(sides: Sides, place: Place)
     await _bad(sides, place, BOOLEANS, BOOLEAN_LITERALS)
 
 
-@in_places(
-    *("Surface", "Role", "ClientStatus", "StaffStatus", "ClientOrder", "AuditAction", "Permission")
-)
+@in_places(*(name for name, one in SCHEMA.type_map.items() if isinstance(one, GraphQLEnumType)))
 async def test_only_words_of_the_schema_are_words(sides: Sides, place: Place) -> None:
     await _bad(sides, place, WORDS, WORD_LITERALS)
 

@@ -27,6 +27,7 @@ CHANGES = """query ($after: String, $first: Int, $last: Int, $status: ClientStat
 }"""
 DEACTIVATE = """mutation ($id: ID!) { clientDeactivate(id: $id) { userErrors { code } } }"""
 REACTIVATE = """mutation ($id: ID!) { clientReactivate(id: $id) { userErrors { code } } }"""
+SIGN_OUT = "mutation { logout(everywhere: true) { userErrors { code } } }"
 IMPORT = """mutation ($input: ClientsImportInput!) {
   clientsImport(input: $input) { userErrors { code } }
 }"""
@@ -47,6 +48,12 @@ async def told(world: World, clinic: Clinic, who: str, **said: Any) -> list[tupl
 
 async def do(world: World, clinic: Clinic, mutation: str, name: str) -> None:
     done = await world.do(mutation, {"id": clinic.ids[name]}, clinic.token("olivia"))
+    assert done["userErrors"] == []
+
+
+async def sign_out(world: World, clinic: Clinic, who: str) -> None:
+    """End all sessions of somebody, as they do it themselves."""
+    done = await world.do(SIGN_OUT, {}, clinic.token(who))
     assert done["userErrors"] == []
 
 
@@ -246,6 +253,31 @@ async def test_what_is_no_cursor_is_nothing_to_go_on_from(clinic: Clinic, port: 
         assert error["message"] == "after is not a cursor of this list."
 
 
+async def test_what_is_no_cursor_further_inside_ends_what_is_followed_and_nothing_else(
+    world: World, clinic: Clinic, port: int
+) -> None:
+    wrong = f'decisions(after: "{clinic.ids["amy"]}") {{ nodes {{ at }} }}'
+    query = f"subscription {{ clientChanged {{ id client {{ {wrong} }} }} }}"
+    async with (
+        socket(port) as carl,
+        events(port, clinic.token("carl"), query) as stream,
+    ):
+        await carl.init(clinic.token("carl"))
+        await carl.subscribe("2", query)
+        await carl.follow("1")
+        await do(world, clinic, DEACTIVATE, "amy")
+        heard = {one["id"]: one for one in (await carl.hear(), await carl.hear())}
+        assert (heard["1"]["type"], heard["2"]["type"]) == ("next", "error")
+        kind, told = await stream.next()
+        assert kind == "next"
+        for (error,) in (heard["2"]["payload"], told["errors"]):
+            assert error["extensions"]["code"] == "BAD_USER_INPUT"
+            assert error["message"] == "after is not a cursor of this list."
+        assert await stream.next() == ("complete", None)
+        await do(world, clinic, DEACTIVATE, "bea")
+        assert (await carl.next("1"))["client"]["firstName"] == "Bea"
+
+
 async def test_who_is_made_inactive_is_closed_out_at_once(
     world: World, clinic: Clinic, port: int
 ) -> None:
@@ -258,6 +290,20 @@ async def test_who_is_made_inactive_is_closed_out_at_once(
         assert (heard["type"], heard["id"]) == ("error", "1")
         assert heard["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
         assert await carl.closed() == (4403, "Forbidden")
+
+
+async def test_who_signs_out_is_closed_out_too(world: World, clinic: Clinic, port: int) -> None:
+    async with socket(port) as carl, socket(port) as fay:
+        for who, name in ((carl, "carl"), (fay, "fay")):
+            await who.init(clinic.token(name))
+            await who.follow("1")
+        await sign_out(world, clinic, "carl")
+        heard = await carl.hear()
+        assert (heard["type"], heard["id"]) == ("error", "1")
+        assert heard["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+        assert await carl.closed() == (4403, "Forbidden")
+        await do(world, clinic, DEACTIVATE, "ben")
+        assert (await fay.next("1"))["client"]["firstName"] == "Ben"
 
 
 async def test_who_loses_the_permission_hears_no_more(
@@ -402,10 +448,7 @@ async def test_events_tell_the_same(world: World, clinic: Clinic, port: int) -> 
         await do(world, clinic, DEACTIVATE, "amy")
         kind, heard = await carl.next()
         assert (kind, heard["data"]["clientChanged"]["client"]["firstName"]) == ("next", "Amy")
-        end = 'mutation { logout(input: {refreshToken: "x", everywhere: true}) { success } }'
-        await world.ask(end, token=clinic.token("carl"))
-        deactivate = "mutation ($id: ID!) { staffDeactivate(id: $id) { userErrors { code } } }"
-        await world.do(deactivate, {"id": clinic.ids["carl"]}, clinic.token("olivia"))
+        await sign_out(world, clinic, "carl")
         kind, heard = await carl.next()
         assert (kind, heard["errors"][0]["extensions"]["code"]) == ("next", "UNAUTHENTICATED")
         assert await carl.next() == ("complete", None)

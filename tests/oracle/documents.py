@@ -16,6 +16,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
+    OperationType,
     get_named_type,
     is_leaf_type,
     is_required_argument,
@@ -96,9 +97,11 @@ def documents(
 
 
 @st.composite
-def mutations(draw: Draw, schema: GraphQLSchema, pool: Pool, name: str, given: Any) -> Document:
-    """This mutation with these arguments, asking for anything of what it answers."""
-    return _Writer(draw, schema, pool, lambda _: True).mutation(name, given)
+def operations(
+    draw: Draw, schema: GraphQLSchema, pool: Pool, kind: str, name: str, given: Any
+) -> Document:
+    """One root field with these arguments, asking for anything of what it answers."""
+    return _Writer(draw, schema, pool, lambda _: True).operation(kind, name, given)
 
 
 class _Writer:
@@ -132,8 +135,8 @@ class _Writer:
             parts.reverse()
         return Document("\n".join(parts), self._values, name)
 
-    def mutation(self, name: str, given: Mapping[str, Any]) -> Document:
-        root = self._schema.mutation_type
+    def operation(self, kind: str, name: str, given: Mapping[str, Any]) -> Document:
+        root = self._schema.get_root_type(OperationType(kind))
         assert root
         definition = root.fields[name]
         for argument, value in given.items():
@@ -142,7 +145,7 @@ class _Writer:
         selections = self._selections(get_named_type(definition.type), depth=1, own=False)
         arguments = ", ".join(f"{argument}: ${argument}" for argument in given)
         asked = f"{name}({arguments}) {selections}" if given else f"{name} {selections}"
-        parts = [f"mutation Asked{self._head()} {{ {asked} }}", *self._definitions]
+        parts = [f"{kind} Asked{self._head()} {{ {asked} }}", *self._definitions]
         return Document("\n".join(parts), self._values)
 
     def _head(self) -> str:

@@ -88,6 +88,27 @@ class Served:
         told.check(answer.json)
         return answer
 
+    async def follow(
+        self,
+        caller: Caller,
+        text: str,
+        variables: dict[str, Any] | None = None,
+        operation_name: str | None = None,
+    ) -> list[Response]:
+        """What a subscription tells of all that happened; of all else, the only response."""
+
+        async def enter() -> Context:
+            return self.contexts[caller]
+
+        found = await self.api.follow(enter, text, variables, operation_name)
+        if isinstance(found, Response):
+            answers = [found]
+        else:
+            answers = [one async for one in found.news() if one is not None]
+        for one in answers:
+            told.check(one.json)
+        return answers
+
 
 def tokens(clinic: Clinic) -> dict[Caller, str]:
     """What everybody shows who is known."""
