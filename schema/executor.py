@@ -92,9 +92,15 @@ class Prepared:
         return built
 
     def operation(self, executor: "Executor") -> Operation:
-        """What the walk finds; kept, since it depends on the switches' values only."""
+        """What the walk finds; kept, since it depends on the switches' values only.
+
+        Raises `GraphQLError` for a switch that is null.
+        """
         values = executor.variable_values.coerced
-        key = (id(executor.operation), *(values.get(name) for name in self.measured.switches))
+        named = (values.get(name) for name in self.measured.switches)
+        # What is a switch in another operation may be anything in this one.
+        switches = (one if isinstance(one, bool) else None for one in named)
+        key = (id(executor.operation), *switches)
         found = self.operations.get(key)
         if found is None:
             found = self.operations[key] = walk(executor)
@@ -123,7 +129,10 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         if isinstance(built, list):
             return built
         assert isinstance(built, Executor)
-        built.plan = (prepared or Prepared(document)).operation(built)
+        try:
+            built.plan = (prepared or Prepared(document)).operation(built)
+        except GraphQLError as error:
+            return [error]
         return built.ready()
 
     def again(self, context: Context | None) -> "Executor":

@@ -216,6 +216,11 @@ async def test_answer_is_of_the_kind_that_is_accepted(
         ("{ nothing }", None, refused),
         ("query ($id: ID!) { node(id: $id) { id } }", {"id": None}, refused),
         ("query ($id: ID!) { node(id: $id) { id } }", None, refused),
+        (
+            "query ($is: Boolean = true) { node(id: 1) { id @skip(if: $is) } }",
+            {"is": None},
+            refused,
+        ),
         ("query A { __typename } query B { __typename }", None, refused),
         ("subscription { x }", None, refused),
         ("{ clients { totalCount } }", None, 403 if kind == NEW else 200),
