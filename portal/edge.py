@@ -107,7 +107,7 @@ def _with_errors(kind: bytes, found: Response, said: dict[str, Any]) -> Answer:
     """The answer of an operation of which not everything came, or nothing."""
     errors = said["errors"]
     codes = {error["extensions"]["code"] for error in errors}
-    nothing_came = not any((said.get("data") or {}).values())
+    nothing_came = not found.done and not any((said.get("data") or {}).values())
     if nothing_came and codes == {ErrorCode.SERVICE_UNAVAILABLE}:
         return Answer(503, kind, found.body, RETRY)
     limited = nothing_came and codes == {ErrorCode.RATE_LIMITED}

@@ -110,10 +110,14 @@ class Prepared:
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
-    """Runs one operation, after all of it was authorised."""
+    """Runs one operation, after all of it was authorised.
+
+    `mutations` is how many were begun, each when the one before it had come to its end.
+    """
 
     plan: Operation
     pages: Mapping[Page, PageArguments]
+    mutations: int = 0
 
     @classmethod
     def build(
@@ -164,6 +168,8 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         """The finished value of a planned field; every other field as ever."""
         definition = parent_type.fields.get(field_details_list[0].node.name.value)
         ours = definition and definition.extensions.get(DEFINITION)
+        if ours and parent_type is self.schema.mutation_type:
+            self.mutations += 1
         if not ours or not isinstance(ours.metadata.get(SOURCE), Planned):
             return super().execute_field(
                 parent_type, source, field_details_list, path, position_context
