@@ -93,8 +93,9 @@ class Edge:
         return await self._desk.lend(call, Request(scope), form_token.decode("latin-1"))
 
     def _page(self, call: Call, scope: Scope) -> Answer:
-        if b"text/html" not in call.headers.get(b"accept", b"").lower():
-            raise bad(405, "Send a POST.", ((b"allow", b"POST"),))
+        wants_page = b"text/html" in call.headers.get(b"accept", b"").lower()
+        if scope["method"] not in ("GET", "HEAD") or not wants_page:
+            raise bad(405, "Send a POST.", ((b"allow", b"GET, HEAD, POST"),))
         return explorer.page(self._desk.form_token(Request(scope)))
 
 

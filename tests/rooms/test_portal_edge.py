@@ -411,7 +411,15 @@ async def test_c9_nothing_is_asked_with_get(empty_world: World, query: str) -> N
             "/graphql", params={"query": query}, headers={"accept": accept}
         )
         check(answer, 405, "Send a POST.")
-        assert answer.headers["allow"] == "POST"
+        assert answer.headers["allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "QUERY"])
+async def test_the_page_is_for_who_looks_at_it(empty_world: World, method: str) -> None:
+    accept = {"accept": "text/html,*/*;q=0.8"}
+    answer = await empty_world.http.request(method, "/graphql", headers=accept)
+    check(answer, 405, "Send a POST.")
+    assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
 @pytest.mark.parametrize(
