@@ -60,7 +60,7 @@ class Gate:
     ) -> None:
         self._hosts = frozenset(name.encode() for name in settings.hosts)
         self._origins = frozenset(origin.encode() for origin in settings.cors_origins)
-        self._home = settings.public_url.lower().encode()
+        self._home = settings.public_url.encode()
         self._proxies = settings.trusted_proxies
         self._more = SAFE + HTTPS_ONLY if settings.public_url.startswith("https:") else SAFE
         self._health = health
