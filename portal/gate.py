@@ -140,7 +140,10 @@ class Gate:
             failure = away()
         except asyncio.CancelledError:
             # The server ends, and has waited for this one as long as it may.
-            failure = away("The server is about to end. Please try again in a moment.")
+            failure = away(
+                "The server is about to end. What this was to change may be done: look, before you "
+                "try again."
+            )
         except Exception:
             _logger.exception("incident %s", call.id)
             message = f"Something went wrong. Tell us the incident: {call.id}."
