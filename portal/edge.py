@@ -93,8 +93,9 @@ class Edge:
         return await self._desk.lend(call, Request(scope), form_token.decode("latin-1"))
 
     def _page(self, call: Call, scope: Scope) -> Answer:
-        if b"text/html" not in call.headers.get(b"accept", b"").lower():
-            raise bad(405, "Send a POST.", ((b"allow", b"POST"),))
+        wants_page = b"text/html" in call.headers.get(b"accept", b"").lower()
+        if scope["method"] not in ("GET", "HEAD") or not wants_page:
+            raise bad(405, "Send a POST.", ((b"allow", b"GET, HEAD, POST"),))
         return explorer.page(self._desk.form_token(Request(scope)))
 
 
@@ -107,7 +108,7 @@ def _with_errors(kind: bytes, found: Response, said: dict[str, Any]) -> Answer:
     """The answer of an operation of which not everything came, or nothing."""
     errors = said["errors"]
     codes = {error["extensions"]["code"] for error in errors}
-    nothing_came = not any((said.get("data") or {}).values())
+    nothing_came = not found.done and not any((said.get("data") or {}).values())
     if nothing_came and codes == {ErrorCode.SERVICE_UNAVAILABLE}:
         return Answer(503, kind, found.body, RETRY)
     limited = nothing_came and codes == {ErrorCode.RATE_LIMITED}

@@ -60,7 +60,7 @@ class Gate:
     ) -> None:
         self._hosts = frozenset(name.encode() for name in settings.hosts)
         self._origins = frozenset(origin.encode() for origin in settings.cors_origins)
-        self._home = settings.public_url.lower().encode()
+        self._home = settings.public_url.encode()
         self._proxies = settings.trusted_proxies
         self._more = SAFE + HTTPS_ONLY if settings.public_url.startswith("https:") else SAFE
         self._health = health
@@ -140,7 +140,10 @@ class Gate:
             failure = away()
         except asyncio.CancelledError:
             # The server ends, and has waited for this one as long as it may.
-            failure = away("The server is about to end. Please try again in a moment.")
+            failure = away(
+                "The server is about to end. What this was to change may be done: look, before you "
+                "try again."
+            )
         except Exception:
             _logger.exception("incident %s", call.id)
             message = f"Something went wrong. Tell us the incident: {call.id}."

@@ -20,18 +20,20 @@ _COLLECTOR = "must be an address with its path, as in http://collector:4318/v1/t
 _DOOR = "must be an address and a port, as in 127.0.0.1:9464"
 _HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]")
 _PORT = re.compile(r":\d*$")
+_USUAL_PORTS = {"http": 80, "https": 443}
 
 
 def public(url: str) -> str:
-    """The address of a site, without its last slash. It has no path: pages are at its root."""
-    if _web(url, _ADDRESS).path not in ("", "/"):
+    """The address of a site, as its origin. It has no path: pages are at its root."""
+    parts = _web(url, _ADDRESS)
+    if parts.path not in ("", "/"):
         raise ValueError("must be an address without a path: pages are at the root of a site")
-    return url.rstrip("/")
+    return _named(parts)
 
 
 def bare_host(url: str) -> str:
-    """The host of such an address as a Host header names it, in lower case and without a port."""
-    return _PORT.sub("", urlsplit(url).netloc.lower())
+    """The host of such an address as a Host header names it, without a port."""
+    return _PORT.sub("", urlsplit(url).netloc)
 
 
 def listed(text: object) -> object:
@@ -47,11 +49,11 @@ def host(name: str) -> str:
 
 
 def origin(text: str) -> str:
-    """An origin as browsers name it: no path, no `*`, no `null`."""
+    """An origin: no path, no `*`, no `null`."""
     parts = _web(text, _ORIGINS)
     if text.lower() != f"{parts.scheme}://{parts.netloc}".lower():
         raise ValueError(_ORIGINS)
-    return text.lower()
+    return _named(parts)
 
 
 def network(text: object) -> object:
@@ -98,6 +100,13 @@ def _web(url: str, complaint: str) -> SplitResult:
         raise ValueError(complaint) from None
     if not plain or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(complaint)
-    if parts.username or parts.query or parts.fragment:
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("must be an address without user, query and fragment")
     return parts
+
+
+def _named(parts: SplitResult) -> str:
+    """The origin as browsers name it: in lower case, and without the port that is usual."""
+    name = _PORT.sub("", parts.netloc.lower())
+    port = "" if parts.port in (None, _USUAL_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{name}{port}"

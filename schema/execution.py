@@ -95,7 +95,7 @@ class Api:
                 else:
                     answer = await self._run(executor)
         except TimeoutError:
-            answer = self._too_slow(begun.prepared)
+            answer = self._too_slow(begun)
         return begun.told(answer)
 
     async def follow(
@@ -170,16 +170,21 @@ class Api:
             result = await result
         assert isinstance(result, ExecutionResult)
         body: dict[str, Any] = {"data": result.data}
-        if result.errors:
-            body["errors"] = [formatted(error) for error in result.errors]
-        return Response(orjson.dumps(body), ran=True)
+        if not result.errors:
+            return Response(orjson.dumps(body), ran=True)
+        body["errors"] = [formatted(error) for error in result.errors]
+        # Below a mutation it is the answer that fails, of what is done.
+        below = any(len(error.path or ()) > 1 for error in result.errors)
+        return Response(orjson.dumps(body), ran=True, done=executor.mutations + below > 1)
 
-    def _too_slow(self, prepared: Prepared) -> Response:
+    def _too_slow(self, begun: _Begun) -> Response:
         message = f"This took longer than {self._limits.seconds:g} seconds, and was stopped."
-        if prepared.measured.amounts.mutations:
+        if begun.prepared.measured.amounts.mutations:
             message += " Some of it may be done: look, before you try again."
         stopped = failure(ErrorCode.SERVICE_UNAVAILABLE, message)
-        return Response(orjson.dumps({"data": None, "errors": [formatted(stopped)]}), ran=True)
+        body = orjson.dumps({"data": None, "errors": [formatted(stopped)]})
+        assert isinstance(begun.executor, Executor)
+        return Response(body, ran=True, done=begun.executor.mutations > 1)
 
     def _prepared(self, text: str, bounds: Bounds) -> Prepared:
         found = self._documents.get(text)

@@ -92,9 +92,15 @@ class Prepared:
         return built
 
     def operation(self, executor: "Executor") -> Operation:
-        """What the walk finds; kept, since it depends on the switches' values only."""
+        """What the walk finds; kept, since it depends on the switches' values only.
+
+        Raises `GraphQLError` for a switch that is null.
+        """
         values = executor.variable_values.coerced
-        key = (id(executor.operation), *(values.get(name) for name in self.measured.switches))
+        named = (values.get(name) for name in self.measured.switches)
+        # What is a switch in another operation may be anything in this one.
+        switches = (one if isinstance(one, bool) else None for one in named)
+        key = (id(executor.operation), *switches)
         found = self.operations.get(key)
         if found is None:
             found = self.operations[key] = walk(executor)
@@ -104,10 +110,14 @@ class Prepared:
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
-    """Runs one operation, after all of it was authorised."""
+    """Runs one operation, after all of it was authorised.
+
+    `mutations` is how many were begun, each when the one before it had come to its end.
+    """
 
     plan: Operation
     pages: Mapping[Page, PageArguments]
+    mutations: int = 0
 
     @classmethod
     def build(
@@ -123,7 +133,10 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         if isinstance(built, list):
             return built
         assert isinstance(built, Executor)
-        built.plan = (prepared or Prepared(document)).operation(built)
+        try:
+            built.plan = (prepared or Prepared(document)).operation(built)
+        except GraphQLError as error:
+            return [error]
         return built.ready()
 
     def again(self, context: Context | None) -> "Executor":
@@ -155,6 +168,8 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         """The finished value of a planned field; every other field as ever."""
         definition = parent_type.fields.get(field_details_list[0].node.name.value)
         ours = definition and definition.extensions.get(DEFINITION)
+        if ours and parent_type is self.schema.mutation_type:
+            self.mutations += 1
         if not ours or not isinstance(ours.metadata.get(SOURCE), Planned):
             return super().execute_field(
                 parent_type, source, field_details_list, path, position_context

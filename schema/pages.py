@@ -26,6 +26,13 @@ message for people. New codes may come: treat an unknown one by its message.
 """
 
 _USER_ERRORS = """
+## Several mutations
+
+The mutations of a document are done one after the other, up to the first that ends in `errors`.
+Then `data` is null, and the error's `path` begins with that one (there is none if it took too
+long). Those before it are done, or were refused; so is it itself, where the path goes on. So that
+nobody sends them again the status is 294 then, and not 429 or 503: look, and send what is left.
+
 ## The mutation
 
 What a mutation refuses is data: `userErrors` in its payload, each with one of these codes, a

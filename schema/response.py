@@ -18,12 +18,13 @@ log = logging.getLogger("portal.graphql")
 class Response:
     """What goes back: the body as JSON, and whether the operation ran at all.
 
-    `kind` is the operation's, where it is known: `query`, `mutation` or `subscription`; and so is
-    its `cost`.
+    `done`: something failed when a mutation of it had come to its end already. `kind` is the
+    operation's, where it is known: `query`, `mutation` or `subscription`; and so is its `cost`.
     """
 
     body: bytes
     ran: bool
+    done: bool = False
     kind: str | None = None
     cost: int | None = None
 

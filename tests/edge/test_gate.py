@@ -240,8 +240,9 @@ async def test_c18_no_answer_is_kept_framed_or_guessed_at(opens: Opens) -> None:
 
 
 async def test_only_a_portal_that_is_reached_by_https_asks_to_be(opens: Opens) -> None:
-    async with opens(public_url="http://portal.example") as world:
-        assert "strict-transport-security" not in (await post(world)).headers
+    for said, asks in (("http://portal.example", False), ("HTTPS://Portal.example:443", True)):
+        async with opens(public_url=said) as world:
+            assert ("strict-transport-security" in (await post(world)).headers) is asks
 
 
 async def test_every_answer_has_an_id_of_its_own_which_nobody_else_chooses(opens: Opens) -> None:

@@ -118,7 +118,10 @@ async def test_e17_who_is_not_answered_in_time_is_asked_to_come_again(
     assert (said.status, said.headers["retry-after"]) == (503, "1")
     (error,) = json.loads(said.body)["errors"]
     assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
-    assert error["message"] == "The server is about to end. Please try again in a moment."
+    assert error["message"] == (
+        "The server is about to end. What this was to change may be done: look, before you try "
+        "again."
+    )
     assert done.status == 0
     assert "Traceback" not in done.complained
 

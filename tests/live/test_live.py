@@ -342,8 +342,10 @@ async def test_queries_and_mutations_are_answered_too(
         await carl.subscribe("1", "{ viewer { staff { displayName } } }")
         assert await carl.next("1") == {"staff": {"displayName": "Carl Staff"}}
         assert await carl.hear() == {"id": "1", "type": "complete"}
-        await carl.subscribe("2", "{ nothing }")
-        assert (await carl.hear())["type"] == "error"
+        switched = "query ($is: Boolean = true) { viewer @include(if: $is) { surface } }"
+        for document, variables in (("{ nothing }", {}), (switched, {"is": None})):
+            await carl.subscribe("2", document, **variables)
+            assert (await carl.hear())["type"] == "error"
         await carl.say("ping")
         assert await carl.hear() == {"type": "pong"}
         await carl.subscribe("3")

@@ -216,6 +216,11 @@ async def test_answer_is_of_the_kind_that_is_accepted(
         ("{ nothing }", None, refused),
         ("query ($id: ID!) { node(id: $id) { id } }", {"id": None}, refused),
         ("query ($id: ID!) { node(id: $id) { id } }", None, refused),
+        (
+            "query ($is: Boolean = true) { node(id: 1) { id @skip(if: $is) } }",
+            {"is": None},
+            refused,
+        ),
         ("query A { __typename } query B { __typename }", None, refused),
         ("subscription { x }", None, refused),
         ("{ clients { totalCount } }", None, 403 if kind == NEW else 200),
@@ -406,7 +411,15 @@ async def test_c9_nothing_is_asked_with_get(empty_world: World, query: str) -> N
             "/graphql", params={"query": query}, headers={"accept": accept}
         )
         check(answer, 405, "Send a POST.")
-        assert answer.headers["allow"] == "POST"
+        assert answer.headers["allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "QUERY"])
+async def test_the_page_is_for_who_looks_at_it(empty_world: World, method: str) -> None:
+    accept = {"accept": "text/html,*/*;q=0.8"}
+    answer = await empty_world.http.request(method, "/graphql", headers=accept)
+    check(answer, 405, "Send a POST.")
+    assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,8 @@ BAD = [
     ("PUBLIC_URL", "https://portal.example.org:99999", "must be an address as in"),
     ("PUBLIC_URL", "https://portal .example.org", "must be an address as in"),
     ("PUBLIC_URL", "https://u:hunter2@portal.example.org", "without user, query and fragment"),
+    ("PUBLIC_URL", "https://:hunter2@portal.example.org", "without user, query and fragment"),
+    ("PUBLIC_URL", "https://@portal.example.org", "without user, query and fragment"),
     ("PUBLIC_URL", "https://portal.example.org/?hunter2", "without user, query and fragment"),
     ("PUBLIC_URL", "https://portal.example.org/#hunter2", "without user, query and fragment"),
     ("PUBLIC_URL", "https://portal.example.org/hunter2", "without a path"),
@@ -88,6 +90,7 @@ BAD = [
     ("CORS_ORIGINS", "hunter2.example", "must be origins"),
     ("CORS_ORIGINS", "https://hunter2.example/", "must be origins"),
     ("CORS_ORIGINS", "https://a.example,ftp://hunter2.example", "must be origins"),
+    ("CORS_ORIGINS", "https://@hunter2.example", "without user, query and fragment"),
     ("TRUSTED_PROXIES", "*", "must be addresses or networks, as in 10.0.0.0/8"),
     ("TRUSTED_PROXIES", "hunter2", "must be addresses or networks"),
     ("TRUSTED_PROXIES", "10.0.0.1/8", "must be addresses or networks"),
@@ -103,6 +106,7 @@ BAD = [
     ("TRACES_URL", "collector:4318", "must be an address with its path"),
     ("TRACES_URL", "http://hunter2:4318", "as in http://collector:4318/v1/traces"),
     ("TRACES_URL", "https://u:hunter2@h/v1/traces", "without user, query and fragment"),
+    ("TRACES_URL", "https://:hunter2@h/v1/traces", "without user, query and fragment"),
     ("LOG_FORMAT", "hunter2", "'auto', 'json' or 'text'"),
     ("LOG_LEVEL", "hunter2", "'info', 'warning' or 'error'"),
 ]
@@ -193,9 +197,27 @@ def test_secrets_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert secret not in f"{settings!r} {settings}"
 
 
-def test_address_of_the_portal_is_taken_without_its_last_slash() -> None:
-    settings = Settings.read(secret_key=SECRET_KEY, public_url="https://portal.example.org/")
-    assert settings.public_url == "https://portal.example.org"
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ("https://portal.example.org", "https://portal.example.org"),
+        ("HTTPS://Portal.Example.org", "https://portal.example.org"),
+        ("https://portal.example.org:443", "https://portal.example.org"),
+        ("https://portal.example.org:0443", "https://portal.example.org"),
+        ("https://portal.example.org:", "https://portal.example.org"),
+        ("http://portal.example.org:80", "http://portal.example.org"),
+        ("https://portal.example.org:80", "https://portal.example.org:80"),
+        ("http://portal.example.org:443", "http://portal.example.org:443"),
+        ("https://portal.example.org:8443", "https://portal.example.org:8443"),
+        ("https://[2001:DB8::1]:443", "https://[2001:db8::1]"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_origins_are_taken_as_browsers_name_them(said: str, named: str) -> None:
+    settings = Settings.read(secret_key=SECRET_KEY, public_url=said, cors_origins=[said])
+    assert settings.public_url == named
+    assert settings.cors_origins == (named,)
+    assert Settings.read(secret_key=SECRET_KEY, public_url=f"{said}/").public_url == named
 
 
 def test_lists_are_parted_by_commas_or_spaces(

@@ -114,6 +114,42 @@ async def test_what_switches_leave_out_does_not_count(served: Served) -> None:
     assert [one["field"] for one in found] == ["Query.clients", "Client.email"]
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        "query Q($is: Boolean = true) { departments @include(if: $is) { id } }",
+        "query Q($is: Boolean = true) { ... @skip(if: $is) { departments { id } } }",
+        "query Q($is: Boolean = true) { ...F @skip(if: $is) } fragment F on Query { __typename }",
+        "query Q($is: Boolean = true) { departments { id name @include(if: $is) } }",
+        "query Q($is: Boolean = true) { clients { nodes { id ... @skip(if: $is) { email } } } }",
+        "mutation Q($is: Boolean = true) { logout @include(if: $is) { userErrors { code } } }",
+        "mutation Q($is: Boolean = true) { logout { userErrors { code @skip(if: $is) } } }",
+        "subscription Q($is: Boolean = true) { clientChanged { id at @skip(if: $is) } }",
+    ],
+    ids=range(8),
+)
+async def test_a_switch_that_is_null_stops_the_operation(served: Served, document: str) -> None:
+    """It may be left out, and is its default then; the document is right, and the null is not."""
+    error = await refused(served, OA, document, {"is": None})
+    assert error["extensions"] == {"code": "BAD_USER_INPUT"}
+    assert "'$is'" in error["message"]
+
+
+async def test_a_switch_may_be_anything_in_another_operation(served: Served) -> None:
+    document = """query One($it: Boolean = true) { departments @include(if: $it) { id } }
+        query Two($it: [AuditAction!]) { auditEvents(action: $it) { totalCount } }
+        mutation Three($it: DepartmentInput!) {
+            departmentCreate(input: $it) { userErrors { code } } }"""
+    for actions in (["CLIENT_CREATED"], None):
+        assert "errors" not in (await served.answer(OA, document, {"it": actions}, "Two")).json
+    response = await served.answer(OA, document, {"it": {"name": " "}}, "Three")
+    assert response.json["data"]["departmentCreate"]["userErrors"] == [{"code": "REQUIRED"}]
+    for it, found in ((True, {"departments"}), (False, set())):
+        response = await served.answer(OA, document, {"it": it}, "One")
+        assert set(response.json["data"]) == found
+    await refused(served, OA, document, {"it": None}, "One")
+
+
 async def test_an_operation_that_is_not_chosen_does_not_count(served: Served) -> None:
     document = "query Mine { departments { id } } query Other { clients { totalCount } }"
     response = await served.answer(PR, document, {}, "Mine")
