@@ -48,7 +48,8 @@ class Form:
 class Page:
     """A page: the document and the template of its name.
 
-    The document's variables are taken from the path, from a form, or from the query string.
+    The document's variables are taken from the path, from a form, or from the query string, but for
+    the one that is `pasted`: that is taken from a form alone, and no address of ours holds it.
     Without what it `needs`, there is no such page: `viewer` is for who is signed in, `organization`
     for everybody. Whoever is signed in `may` do what it is about somewhere, by a permission's name.
     """
@@ -58,6 +59,7 @@ class Page:
     needs: str = "viewer"
     forms: tuple[Form, ...] = ()
     may: str = ""
+    pasted: str = ""
 
     @property
     def methods(self) -> list[str]:

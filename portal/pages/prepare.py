@@ -17,8 +17,11 @@ ANYWHERE = "anywhere"
 
 
 def link(said: Said) -> Prepared:
-    """The token of a mailed link, of which somebody may have pasted the whole."""
-    return Prepared({**said, "token": said.get("token", "").rpartition("#token=")[2].strip()})
+    """The token of a mailed link, of which somebody may have pasted the whole.
+
+    Some mail programs make a `?` of its `#`.
+    """
+    return Prepared({**said, "token": said.get("token", "").rpartition("token=")[2].strip()})
 
 
 def undecided(said: Said) -> Prepared:

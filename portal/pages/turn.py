@@ -49,7 +49,7 @@ class Turn:
     async def show(self, posted: Posted | None = None) -> Response:
         """Ask the page's document, and show what is answered."""
         asked = {
-            **self.request.query_params,
+            **self._query,
             **(posted.said if posted else {}),
             **self.request.path_params,
         }
@@ -99,19 +99,25 @@ class Turn:
     def to_sign_in(self) -> Response:
         """The way of who must sign in first; from there it leads back to the page."""
         slug = self.request.path_params["slug"]
-        back = urlencode({"next": self.request.url.path})
+        back = urlencode({"next": self._address})
         return RedirectResponse(f"/{slug}/login?{back}", 303)
 
     @property
     def _query(self) -> dict[str, str]:
-        """What the address says of the page, but for what was done before it."""
-        return {name: text for name, text in self.request.query_params.items() if name != "done"}
+        """What the address says of the page: nothing empty, nor what was done or is pasted."""
+        beside = ("done", self.page.pasted)
+        said = self.request.query_params.items()
+        return {name: text for name, text in said if text and name not in beside}
+
+    @property
+    def _address(self) -> str:
+        """The address at which the page is as it is now."""
+        query = urlencode(self._query)
+        return self.request.url.path + (f"?{query}" if query else "")
 
     def _filled(self, posted: Posted | None, name: str) -> Filled:
         """The form of this name as it is shown; the one that was posted as it came."""
-        query = urlencode(self._query)
-        action = self.request.url.path + (f"?{query}" if query else "")
-        filled = Filled(name, self.form_token, action)
+        filled = Filled(name, self.form_token, self._address)
         if posted is None or posted.form.name != name:
             return filled
         return replace(filled, said=posted.said, complaints=posted.complaints, result=posted.result)

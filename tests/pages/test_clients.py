@@ -80,6 +80,18 @@ async def test_a_list_is_searched_and_read_page_by_page(
     assert "No active client is found by “nobody”." in browser.text
 
 
+@pytest.mark.parametrize("people", ["clients", "staff"])
+async def test_an_address_that_says_nothing_of_a_list_shows_what_one_without_it_shows(
+    browser: Browser, clinic: Clinic, people: str
+) -> None:
+    await browser.sign_in("olivia")
+    await browser.open(f"/riverside/{people}")
+    shown = browser.text
+    assert f"Active {people}" in shown
+    await browser.open(f"/riverside/{people}?status=&find=&last=")
+    assert browser.text == shown
+
+
 @pytest.mark.parametrize("query", ["status=NONE", "last=x", "after=nothing"])
 async def test_an_address_that_is_not_ours_says_so(
     browser: Browser, clinic: Clinic, query: str
@@ -107,6 +119,17 @@ async def test_who_is_not_signed_in_is_led_to_signing_in_and_back(
     assert browser.path == "/riverside/login"
     await browser.send("sign-in", username="dora", password=PASSWORD)
     assert browser.path == path
+
+
+async def test_what_of_a_list_was_asked_for_is_shown_after_signing_in(
+    browser: Browser, clinic: Clinic
+) -> None:
+    await browser.open("/riverside/clients?status=PENDING&find=zo%C3%AB+%2F%2F%26&done=sign-out")
+    assert browser.path == "/riverside/login"
+    await browser.send("sign-in", username="dora", password=PASSWORD)
+    assert browser.path == "/riverside/clients"
+    assert "No pending client is found by “zoë //&”." in browser.text
+    assert "You have signed out." not in browser.text
 
 
 # --- option 2: Create New -----------------------------------------------------------------------
