@@ -3,7 +3,9 @@
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,7 +35,10 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A form as it is shown: empty, or as somebody filled it in, with what was wrong with that."""
+    """A form as it is shown: empty, or as somebody filled it in, with what was wrong with that.
+
+    `once` is another one each time, by which a form that is sent twice is known.
+    """
 
     name: str
     token: str
@@ -41,6 +46,7 @@ class Filled:
     said: Said = field(default_factory=dict)
     complaints: tuple[Complaint, ...] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
+    once: str = field(default_factory=partial(token_urlsafe, 16))
 
     def value(self, control: str, otherwise: Any = "") -> Any:
         """What was typed there; where nothing was, what is there `otherwise`."""

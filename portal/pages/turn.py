@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -80,11 +82,13 @@ class Turn:
         if said.get(SEARCH):
             return await self.show(Posted(form, said))
         asked = {**prepared.said, **self.request.path_params}
-        values, problems = variables(self.documents[form.name], asked)
+        document = self.documents[form.name]
+        values, problems = variables(document, asked)
         payload: dict[str, Any] = {}
         status = 422
         if not problems:
-            told = await self.visitor.ask(form.name, values)
+            key = _key(asked) if document.once else None
+            told = await self.visitor.ask(form.name, values, key)
             problems, status = _problems(told)
             payload = told.payload
         if problems:
@@ -146,6 +150,13 @@ class Turn:
         place = form.away if made is None else form.then
         onward = place.format(**self.request.path_params, made=(made or {}).get("id"))
         return f"{onward}?done={form.name}" if form.done else onward
+
+
+def _key(asked: Said) -> str | None:
+    """By what the API knows a form that is sent twice; filled in otherwise, it is another one."""
+    if not asked.get("once"):
+        return None
+    return sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _problems(told: Told) -> tuple[list[Problem], int]:

@@ -306,8 +306,10 @@ async def test_s22_to_s25_associations_are_chosen_changed_and_ended(
     await browser.follow("Edit")
     form = browser.form("client-associations")
     assert form.controls[pair(clinic, "petra")] == clinic.ids["mental"]
-    async with world.unchanged():
-        await browser.send("client-associations")
+    events = await world.count("audit_events")
+    await browser.send("client-associations")
+    assert await met(world, clinic, "amy") == [("Petra", "Mental Health")]
+    assert await world.count("audit_events") == events
     await browser.follow("Edit")
     await browser.send(
         "client-associations",
