@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from portal.pages.page import Prepare, Prepared, Said
 
 PAIR = re.compile(r"pair\.(\w+)\.now")
+_WAS = re.compile(r"\.was\Z")
 _ROLE = re.compile(r"role\.(\w+)\.(\w+)\.now")
 
 ANYWHERE = "anywhere"
@@ -58,6 +59,7 @@ def pairs(other: str, added: str = "add") -> Prepare:
 def roles(granted: str = "grant") -> Prepare:
     """What somebody is where: `role.{role}.{department}.was` and `.now`, each a box.
 
+    Of those that are not ticked nothing is sent, so a form is as large as what somebody is.
     `granted` is the list of new ones in the input.
     """
 
@@ -89,8 +91,8 @@ def status(said: Said) -> Prepared:
 
 def _changes(said: Said, named: re.Pattern[str]) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """What differs: the parts of its name, and what was there and is there now."""
-    for name, now in said.items():
+    for name in dict.fromkeys(_WAS.sub(".now", one) for one in said):
         found = named.fullmatch(name)
-        was = said.get(name.removesuffix("now") + "was", "")
+        was, now = said.get(name.removesuffix("now") + "was", ""), said.get(name, "")
         if found and was != now:
             yield found.groups(), was, now

@@ -92,7 +92,7 @@ class Turn:
             problems, status = _problems(told)
             payload = told.payload
         if problems:
-            wrong = complaints(problems, prepared.places)
+            wrong = complaints(problems, said, prepared.places)
             return await self.show(Posted(form, said, wrong, status=status))
         if payload.get("session"):
             await self.visitor.sign_in(payload["session"])

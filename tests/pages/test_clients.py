@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from tests.pages.browsing import Browser
-from tests.stories.asking import CLIENT_UPDATE, met, record
+from tests.stories.asking import CLIENT_UPDATE, FROM_CLIENT, STAFF_DEACTIVATE, met, record
 from tests.world import PASSWORD, Clinic, World
 
 FINN = {
@@ -339,6 +339,23 @@ async def test_s20_one_row_that_is_wrong_saves_nothing_and_says_which(
         )
     assert "Wes Staff is inactive." in browser.text
     assert browser.form("client-associations").controls[pair(clinic, "pia")]
+
+
+async def test_e10_whom_others_have_moved_meanwhile_stays_there(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    petra, wes = pair(clinic, "petra"), pair(clinic, "wes")
+    await browser.sign_in("olivia")
+    await browser.open(f"/riverside/clients/{clinic.ids['amy']}/edit")
+    family = clinic.ids["family"]
+    change = {"change": [{"practitionerId": clinic.ids["petra"], "departmentId": family}]}
+    amy = {"id": clinic.ids["amy"], "input": change}
+    await world.do(FROM_CLIENT, amy, clinic.token("olivia"))
+    await world.do(STAFF_DEACTIVATE, {"id": clinic.ids["wes"]}, clinic.token("olivia"))
+    await browser.fail("client-associations", **{wes: "Family Medicine"})
+    assert browser.form("client-associations").controls[petra] == family
+    await browser.send("client-associations", **{wes: "Not associated"})
+    assert await met(world, clinic, "amy") == [("Petra", "Family Medicine")]
 
 
 async def test_practitioners_are_searched_for_and_who_is_chosen_stays_chosen(

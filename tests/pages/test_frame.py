@@ -7,10 +7,14 @@ from urllib.parse import urlencode
 
 import httpx2
 import pytest
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models import Department, new_id, sort_key
 from portal.asked import Asked
 from portal.operations import Operations, Ran
 from portal.pages.desk import MOST_BYTES
+from portal.pages.typed import MOST_FIELDS
 from tests.factors import RECOVERY, give
 from tests.pages.browsing import Browser
 from tests.world import PASSWORD, PUBLIC_URL, Clinic, World
@@ -310,6 +314,47 @@ async def test_a_form_that_is_filled_in_otherwise_is_another_one(
     await browser.open(path)
     for text in ("One.", "Another.", "A third."):
         assert f"{text} Olivia Hart" in browser.text
+
+
+async def test_a_form_is_as_large_as_what_is_ticked_however_many_departments_there_are(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    """A department has three boxes: with all of them there would be more fields than are read."""
+
+    async def work(connection: AsyncConnection) -> None:
+        names = [f"Department {number:03}" for number in range(MOST_FIELDS // 3 + 1)]
+        organization = {"organization_id": clinic.key("riverside"), "active": True}
+        rows = [
+            organization
+            | {
+                "id": new_id(),
+                "name": name,
+                "name_key": sort_key(name),
+                "created_at": world.clock(),
+            }
+            for name in names
+        ]
+        await connection.execute(insert(Department), rows)
+
+    await world.database.write(work)
+    await browser.sign_in("olivia")
+    await browser.open("/riverside/staff/new")
+    form = browser.form("staff-create")
+    assert len(form.boxes) > MOST_FIELDS
+    assert not [name for name in form.controls if name.startswith("role.")]
+    said = {"firstName": "Nils", "lastName": "New", "email": "nils@riverside.example"}
+    first, *_, last = [name for name in form.boxes if name.startswith("role.PRACTITIONER.")]
+    await browser.send("staff-create", **said, **{first: True, last: True})
+    assert "Nils New Active" in browser.text
+    await browser.follow("Edit")
+    assert [name for name, ticked in browser.form("staff-roles").boxes.items() if ticked] == [
+        first,
+        last,
+    ]
+    await browser.send("staff-roles", **{first: False})
+    assert "The roles are saved." in browser.text
+    assert "Practitioner Physiotherapy" in browser.text
+    assert "Practitioner Department 000" not in browser.text
 
 
 async def test_a_form_is_urlencoded_and_small(browser: Browser, clinic: Clinic) -> None:
