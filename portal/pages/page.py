@@ -1,7 +1,8 @@
 """What a page is, and what its forms do: as data, so that all pages stand in one table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 Said = Mapping[str, str]
 """What somebody typed, by the names of the controls.
@@ -15,12 +16,20 @@ SEARCH = "search"
 """The control of a form that is not sent yet: somebody looks for what else there is to choose."""
 
 
+Problem = dict[str, Any]
+"""What is wrong with what was typed, in the shape of a `UserError`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What was typed, as the document wants it, and which control stands for what was put there."""
+    """What was typed, as the document wants it, and which control stands for what was put there.
+
+    With `problems` it is not sent on.
+    """
 
     said: Said
     places: Mapping[str, str] = field(default_factory=dict)
+    problems: Sequence[Problem] = ()
 
 
 Prepare = Callable[[Said], Prepared]

@@ -7,11 +7,18 @@ is sent on: nobody overwrites what somebody else has changed meanwhile, or what 
 import re
 from collections.abc import Iterator
 
-from portal.pages.page import Prepare, Prepared, Said
+from portal.pages.page import Prepare, Prepared, Problem, Said
+from schema import ErrorCode
 
 PAIR = re.compile(r"pair\.(\w+)\.now")
 _WAS = re.compile(r"\.was\Z")
 _ROLE = re.compile(r"role\.(\w+)\.(\w+)\.now")
+
+_ALONE: Problem = {
+    "code": ErrorCode.BAD_USER_INPUT,
+    "message": "A reason or a department is saved only when this box is changed.",
+    "field": ["id"],
+}
 
 ANYWHERE = "anywhere"
 """In place of a department, for the role that is held in none."""
@@ -81,12 +88,16 @@ def roles(granted: str = "grant") -> Prepare:
 
 
 def status(said: Said) -> Prepared:
-    """Active or not: which of two mutations is to be run, if any."""
+    """Active or not: which of two mutations is to be run, if any.
+
+    With neither of them, what else was typed would be lost.
+    """
     was, now = said.get("was"), said.get("active")
     leaves, comes = bool(was and not now), bool(now and not was)
     words = {True: "true", False: "false"}
     chosen = {"deactivate": words[leaves], "reactivate": words[comes]}
-    return Prepared({**said, **chosen}, {"id": "active"})
+    lost = not leaves and not comes and (said.get("reason") or said.get("departmentId"))
+    return Prepared({**said, **chosen}, {"id": "active"}, [_ALONE] if lost else [])
 
 
 def _changes(said: Said, named: re.Pattern[str]) -> Iterator[tuple[tuple[str, ...], str, str]]:

@@ -15,9 +15,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from portal import built
 from portal.pages.assets import at
 from portal.pages.choices import anywhere, grantable, practised, within
-from portal.pages.page import Said
+from portal.pages.page import Problem, Said
 from portal.pages.prepare import PAIR
-from portal.pages.typed import INPUT, Problem
+from portal.pages.typed import INPUT
 from portal.pages.words import WORDS
 
 _PLACES = ("after", "before", "last")

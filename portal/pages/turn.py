@@ -15,10 +15,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from portal.answers import PAGES, Refusal, bad
 from portal.pages.documents import Document
-from portal.pages.page import SEARCH, Form, Page, Said
+from portal.pages.page import SEARCH, Form, Page, Problem, Said
 from portal.pages.shown import Complaint, Filled, complaints
 from portal.pages.table import DONE
-from portal.pages.typed import Problem, variables
+from portal.pages.typed import variables
 from portal.pages.visitor import NOT_YOURS, SignInFirst, Told, Visitor
 from schema import ErrorCode
 
@@ -83,7 +83,8 @@ class Turn:
             return await self.show(Posted(form, said))
         asked = {**prepared.said, **self.request.path_params}
         document = self.documents[form.name]
-        values, problems = variables(document, asked)
+        values, found = variables(document, asked)
+        problems = [*prepared.problems, *found]
         payload: dict[str, Any] = {}
         status = 422
         if not problems:

@@ -5,7 +5,14 @@ import itertools
 import pytest
 
 from tests.pages.browsing import Browser
-from tests.stories.asking import CLIENT_UPDATE, FROM_CLIENT, STAFF_DEACTIVATE, met, record
+from tests.stories.asking import (
+    CLIENT_UPDATE,
+    FROM_CLIENT,
+    REJECT,
+    STAFF_DEACTIVATE,
+    met,
+    record,
+)
 from tests.world import PASSWORD, Clinic, World
 
 FINN = {
@@ -274,6 +281,18 @@ async def test_d20_a_pending_client_is_rejected_with_a_reason_and_approved_after
     assert "Chloe Client Active" in browser.text
 
 
+async def test_s34_who_is_inactive_is_approved_by_being_made_active_again(
+    browser: Browser, clinic: Clinic
+) -> None:
+    await browser.sign_in("olivia")
+    await browser.open(f"/riverside/clients/{clinic.ids['gil']}/approve")
+    assert "Gil Client is inactive: there is nothing to approve." in browser.text
+    assert not browser.has("client-approve")
+    await browser.follow("edit the account")
+    await browser.send("client-status", active=True)
+    assert "Gil Client Active" in browser.text
+
+
 # --- Edit ---------------------------------------------------------------------------------------
 
 
@@ -296,6 +315,38 @@ async def test_s32_s33_the_active_box_moves_a_client_out_and_in_again(
     await browser.send("client-status", active=True)
     assert "Amy Client Active" in browser.text
     assert await met(world, clinic, "amy") == [("Petra", "Mental Health")]
+
+
+async def test_s32_a_reason_without_leaving_is_not_lost_in_silence(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    message = "A reason or a department is saved only when this box is changed."
+    await browser.sign_in("olivia")
+    await browser.open(f"/riverside/clients/{clinic.ids['amy']}/edit")
+    async with world.unchanged():
+        await browser.fail("client-status", reason="Moved away.")
+    assert browser.page.links[message] == "#client-status-active"
+    form = browser.form("client-status")
+    assert form.controls["reason"] == "Moved away."
+    assert form.boxes == {"active": True}
+    await browser.send("client-status", active=False)
+    assert "Amy Client Inactive" in browser.text
+    assert "Reason Moved away." in browser.text
+
+
+async def test_d20_a_department_without_coming_back_is_not_lost_in_silence(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await browser.sign_in("olivia")
+    await world.do(REJECT, {"id": clinic.ids["dan"]}, clinic.token("olivia"))
+    await browser.open(f"/riverside/clients/{clinic.ids['dan']}/edit")
+    async with world.unchanged():
+        await browser.fail("client-status", departmentId="Mental Health")
+    await browser.send("client-status", active=True)
+    assert "Dan Client Active" in browser.text
+    assert await record(world, clinic, "dan", "department { name }") == {
+        "department": {"name": "Mental Health"}
+    }
 
 
 async def test_s22_to_s25_associations_are_chosen_changed_and_ended(
