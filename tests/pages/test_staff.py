@@ -159,6 +159,29 @@ async def test_e10_what_others_have_changed_meanwhile_stays_where_a_form_is_sent
         assert f"Practitioner {where}" in browser.text
 
 
+async def test_d7_whom_one_meets_where_one_does_not_manage_is_shown_and_not_to_be_changed(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    """Pia manages physio, and meets bea and by now cleo, who is of physio, in mental."""
+    add = {"add": [{"clientId": clinic.ids["cleo"], "departmentId": clinic.ids["mental"]}]}
+    await world.do(FROM_STAFF, {"id": clinic.ids["pia"], "input": add}, clinic.token("olivia"))
+    await browser.sign_in("pia")
+    await browser.open(f"/riverside/staff/{clinic.ids['pia']}")
+    assert "Bea Client Mental Health" in browser.text
+    assert "Bea Client" not in browser.page.links
+    await browser.follow("Edit")
+    assert "Bea Client Mental Health, which you do not manage" in browser.text
+    assert not browser.has("staff-associations")
+    await browser.open(f"/riverside/staff/{clinic.ids['pia']}")
+    await browser.follow("Cleo Client")
+    await browser.follow("Edit")
+    assert "Pia Staff Mental Health, which you do not manage" in browser.text
+    controls = browser.form("client-associations").controls
+    assert pair(clinic, "pia") not in controls
+    await browser.send("client-associations", **{pair(clinic, "paul"): "Not associated"})
+    assert await met(world, clinic, "cleo") == [("Pia", "Mental Health")]
+
+
 async def test_d11_new_staff_are_created_with_a_role_and_invited_again(
     browser: Browser, world: World, clinic: Clinic
 ) -> None:
