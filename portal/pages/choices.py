@@ -4,10 +4,12 @@
 roles the viewer has. The API decides on what is chosen; here nobody is shown what it would refuse.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 Row = Mapping[str, Any]
+
+_ROLES = ("PRACTITIONER", "CARE_COORDINATOR", "DEPARTMENT_ADMINISTRATOR")
 
 
 def anywhere(told: Row, permission: str) -> bool:
@@ -23,6 +25,21 @@ def within(told: Row, permission: str) -> list[Row]:
     held = _held(told, permission)
     mine = {department["id"] for scope, department in held if scope == "DEPARTMENT"}
     return [one for one in active if one["id"] in mine]
+
+
+def grantable(told: Row, roles: Iterable[Row]) -> Iterator[tuple[Row, dict[str, bool]]]:
+    """Departments with the roles there that the viewer may give or take: whether somebody has it.
+
+    In a closed department a role can only be taken, and by whoever may do so anywhere: what one is
+    there oneself counts for nothing.
+    """
+    held = {(one["role"], one["department"]["id"]) for one in roles if one["department"]}
+    is_anywhere = anywhere(told, "STAFF_SET_ROLES")
+    for department in told["departments"] if is_anywhere else within(told, "STAFF_SET_ROLES"):
+        boxes = {role: (role, department["id"]) in held for role in _ROLES}
+        shown = {role: has for role, has in boxes.items() if has or department["active"]}
+        if shown:
+            yield department, shown
 
 
 def practised(roles: Iterable[Row], mine: Iterable[Row], also: Row | None = None) -> list[Row]:

@@ -21,10 +21,14 @@ _SPREAD = re.compile(r"\.\.\.(?!on\b)(\w+)")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An operation: its text, and the types of its variables, by name."""
+    """An operation: its text, and the types of its variables, by name.
+
+    `once` is what answers one row, as `made`: with a key that is done once, however often it comes.
+    """
 
     text: str
     variables: Mapping[str, GraphQLInputType]
+    once: bool
 
 
 @cache
@@ -48,7 +52,7 @@ def _document(schema: GraphQLSchema, name: str) -> Document:
         kind = type_from_ast(schema, declared.type)
         assert kind, f"{name}: ${declared.variable.name.value}"
         variables[declared.variable.name.value] = kind
-    return Document(whole, variables)
+    return Document(whole, variables, once=whole.count("made:") == 1)
 
 
 def _with_fragments(text: str, known: set[str]) -> str:

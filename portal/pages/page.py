@@ -1,7 +1,8 @@
 """What a page is, and what its forms do: as data, so that all pages stand in one table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 Said = Mapping[str, str]
 """What somebody typed, by the names of the controls.
@@ -15,12 +16,20 @@ SEARCH = "search"
 """The control of a form that is not sent yet: somebody looks for what else there is to choose."""
 
 
+Problem = dict[str, Any]
+"""What is wrong with what was typed, in the shape of a `UserError`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What was typed, as the document wants it, and which control stands for what was put there."""
+    """What was typed, as the document wants it, and which control stands for what was put there.
+
+    With `problems` it is not sent on.
+    """
 
     said: Said
     places: Mapping[str, str] = field(default_factory=dict)
+    problems: Sequence[Problem] = ()
 
 
 Prepare = Callable[[Said], Prepared]
@@ -48,7 +57,8 @@ class Form:
 class Page:
     """A page: the document and the template of its name.
 
-    The document's variables are taken from the path, from a form, or from the query string.
+    The document's variables are taken from the path, from a form, or from the query string, but for
+    the one that is `pasted`: that is taken from a form alone, and no address of ours holds it.
     Without what it `needs`, there is no such page: `viewer` is for who is signed in, `organization`
     for everybody. Whoever is signed in `may` do what it is about somewhere, by a permission's name.
     """
@@ -58,6 +68,7 @@ class Page:
     needs: str = "viewer"
     forms: tuple[Form, ...] = ()
     may: str = ""
+    pasted: str = ""
 
     @property
     def methods(self) -> list[str]:

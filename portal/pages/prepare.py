@@ -7,18 +7,29 @@ is sent on: nobody overwrites what somebody else has changed meanwhile, or what 
 import re
 from collections.abc import Iterator
 
-from portal.pages.page import Prepare, Prepared, Said
+from portal.pages.page import Prepare, Prepared, Problem, Said
+from schema import ErrorCode
 
 PAIR = re.compile(r"pair\.(\w+)\.now")
+_WAS = re.compile(r"\.was\Z")
 _ROLE = re.compile(r"role\.(\w+)\.(\w+)\.now")
+
+_ALONE: Problem = {
+    "code": ErrorCode.BAD_USER_INPUT,
+    "message": "A reason or a department is saved only when this box is changed.",
+    "field": ["id"],
+}
 
 ANYWHERE = "anywhere"
 """In place of a department, for the role that is held in none."""
 
 
 def link(said: Said) -> Prepared:
-    """The token of a mailed link, of which somebody may have pasted the whole."""
-    return Prepared({**said, "token": said.get("token", "").rpartition("#token=")[2].strip()})
+    """The token of a mailed link, of which somebody may have pasted the whole.
+
+    Some mail programs make a `?` of its `#`.
+    """
+    return Prepared({**said, "token": said.get("token", "").rpartition("token=")[2].strip()})
 
 
 def undecided(said: Said) -> Prepared:
@@ -55,6 +66,7 @@ def pairs(other: str, added: str = "add") -> Prepare:
 def roles(granted: str = "grant") -> Prepare:
     """What somebody is where: `role.{role}.{department}.was` and `.now`, each a box.
 
+    Of those that are not ticked nothing is sent, so a form is as large as what somebody is.
     `granted` is the list of new ones in the input.
     """
 
@@ -76,18 +88,22 @@ def roles(granted: str = "grant") -> Prepare:
 
 
 def status(said: Said) -> Prepared:
-    """Active or not: which of two mutations is to be run, if any."""
+    """Active or not: which of two mutations is to be run, if any.
+
+    With neither of them, what else was typed would be lost.
+    """
     was, now = said.get("was"), said.get("active")
     leaves, comes = bool(was and not now), bool(now and not was)
     words = {True: "true", False: "false"}
     chosen = {"deactivate": words[leaves], "reactivate": words[comes]}
-    return Prepared({**said, **chosen}, {"id": "active"})
+    lost = not leaves and not comes and (said.get("reason") or said.get("departmentId"))
+    return Prepared({**said, **chosen}, {"id": "active"}, [_ALONE] if lost else [])
 
 
 def _changes(said: Said, named: re.Pattern[str]) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """What differs: the parts of its name, and what was there and is there now."""
-    for name, now in said.items():
+    for name in dict.fromkeys(_WAS.sub(".now", one) for one in said):
         found = named.fullmatch(name)
-        was = said.get(name.removesuffix("now") + "was", "")
+        was, now = said.get(name.removesuffix("now") + "was", ""), said.get(name, "")
         if found and was != now:
             yield found.groups(), was, now

@@ -3,7 +3,9 @@
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,10 +14,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from portal import built
 from portal.pages.assets import at
-from portal.pages.choices import anywhere, practised, within
-from portal.pages.page import Said
+from portal.pages.choices import anywhere, grantable, practised, within
+from portal.pages.page import Problem, Said
 from portal.pages.prepare import PAIR
-from portal.pages.typed import INPUT, Problem
+from portal.pages.typed import INPUT
 from portal.pages.words import WORDS
 
 _PLACES = ("after", "before", "last")
@@ -24,7 +26,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What is wrong, for people, and the control that it is about; none for the whole form."""
+    """What is wrong, for people, and the control, or group, that it is about; "" for the whole."""
 
     message: str
     control: str
@@ -33,7 +35,10 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A form as it is shown: empty, or as somebody filled it in, with what was wrong with that."""
+    """A form as it is shown: empty, or as somebody filled it in, with what was wrong with that.
+
+    `once` is another one each time, by which a form that is sent twice is known.
+    """
 
     name: str
     token: str
@@ -41,10 +46,16 @@ class Filled:
     said: Said = field(default_factory=dict)
     complaints: tuple[Complaint, ...] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
+    once: str = field(default_factory=partial(token_urlsafe, 16))
 
     def value(self, control: str, otherwise: Any = "") -> Any:
         """What was typed there; where nothing was, what is there `otherwise`."""
         return self.said.get(control, "" if otherwise is None else otherwise)
+
+    def changed(self, control: str, was: str, otherwise: str) -> str:
+        """What was typed there in place of what `was`; else what is there `otherwise`, by now."""
+        now = self.said.get(control, "")
+        return otherwise if now == self.said.get(was, "") else now
 
     def id(self, control: str) -> str:
         """The control's id in the page."""
@@ -53,10 +64,6 @@ class Filled:
     def messages(self, control: str) -> list[str]:
         """What is wrong with the control."""
         return [one.message for one in self.complaints if one.control == control]
-
-    def has(self, control: str) -> bool:
-        """Whether the form has the control, or a group of that name."""
-        return any(f"{name}.".startswith(f"{control}.") for name in self.said)
 
     @property
     def chosen(self) -> list[str]:
@@ -70,20 +77,25 @@ class Filled:
         return any(one.code == "CONFLICT" for one in self.complaints)
 
 
-def complaints(problems: Iterable[Problem], places: Mapping[str, str]) -> tuple[Complaint, ...]:
-    """User errors, each at the control of its path; `places` says which were typed elsewhere."""
+def complaints(
+    problems: Iterable[Problem], said: Said, places: Mapping[str, str]
+) -> tuple[Complaint, ...]:
+    """User errors, each at the control of its path, if it is one of those that came along.
+
+    `places` says which were typed elsewhere.
+    """
     return tuple(
-        Complaint(one["message"], _control(one["field"] or [], places), one["code"])
+        Complaint(one["message"], _control(one["field"] or [], said, places), one["code"])
         for one in problems
     )
 
 
-def _control(path: list[str], places: Mapping[str, str]) -> str:
+def _control(path: list[str], said: Said, places: Mapping[str, str]) -> str:
     name = ".".join(path[1:] if path[:1] == [INPUT] else path)
     for put, place in places.items():
         if name == put or name.startswith(f"{put}."):
             return place
-    return name
+    return name if any(f"{one}.".startswith(f"{name}.") for one in said) else ""
 
 
 def environment(**constants: Any) -> Environment:
@@ -108,6 +120,7 @@ def environment(**constants: Any) -> Environment:
         "anywhere": anywhere,
         "asset": at,
         "built": _built,
+        "grantable": grantable,
         "practised": practised,
         "turned": _turned,
         "within": within,

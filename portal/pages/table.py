@@ -53,7 +53,13 @@ PUBLIC = (
     ),
     # Where mailed links lead.
     *(
-        Page(f"/{{slug}}/{name}", "mailed-link", needs="organization", forms=_LINK_FORMS)
+        Page(
+            f"/{{slug}}/{name}",
+            "mailed-link",
+            needs="organization",
+            forms=_LINK_FORMS,
+            pasted="token",
+        )
         for name in ("confirm", "invitation", "reset", "email")
     ),
 )

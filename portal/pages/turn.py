@@ -4,19 +4,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from portal.answers import PAGES, Refusal, bad
 from portal.pages.documents import Document
-from portal.pages.page import SEARCH, Form, Page, Said
+from portal.pages.page import SEARCH, Form, Page, Problem, Said
 from portal.pages.shown import Complaint, Filled, complaints
 from portal.pages.table import DONE
-from portal.pages.typed import Problem, variables
+from portal.pages.typed import variables
 from portal.pages.visitor import NOT_YOURS, SignInFirst, Told, Visitor
 from schema import ErrorCode
 
@@ -49,7 +51,7 @@ class Turn:
     async def show(self, posted: Posted | None = None) -> Response:
         """Ask the page's document, and show what is answered."""
         asked = {
-            **self.request.query_params,
+            **self._query,
             **(posted.said if posted else {}),
             **self.request.path_params,
         }
@@ -80,15 +82,18 @@ class Turn:
         if said.get(SEARCH):
             return await self.show(Posted(form, said))
         asked = {**prepared.said, **self.request.path_params}
-        values, problems = variables(self.documents[form.name], asked)
+        document = self.documents[form.name]
+        values, found = variables(document, asked)
+        problems = [*prepared.problems, *found]
         payload: dict[str, Any] = {}
         status = 422
         if not problems:
-            told = await self.visitor.ask(form.name, values)
+            key = _key(asked) if document.once else None
+            told = await self.visitor.ask(form.name, values, key)
             problems, status = _problems(told)
             payload = told.payload
         if problems:
-            wrong = complaints(problems, prepared.places)
+            wrong = complaints(problems, said, prepared.places)
             return await self.show(Posted(form, said, wrong, status=status))
         if payload.get("session"):
             await self.visitor.sign_in(payload["session"])
@@ -99,19 +104,25 @@ class Turn:
     def to_sign_in(self) -> Response:
         """The way of who must sign in first; from there it leads back to the page."""
         slug = self.request.path_params["slug"]
-        back = urlencode({"next": self.request.url.path})
+        back = urlencode({"next": self._address})
         return RedirectResponse(f"/{slug}/login?{back}", 303)
 
     @property
     def _query(self) -> dict[str, str]:
-        """What the address says of the page, but for what was done before it."""
-        return {name: text for name, text in self.request.query_params.items() if name != "done"}
+        """What the address says of the page: nothing empty, nor what was done or is pasted."""
+        beside = ("done", self.page.pasted)
+        said = self.request.query_params.items()
+        return {name: text for name, text in said if text and name not in beside}
+
+    @property
+    def _address(self) -> str:
+        """The address at which the page is as it is now."""
+        query = urlencode(self._query)
+        return self.request.url.path + (f"?{query}" if query else "")
 
     def _filled(self, posted: Posted | None, name: str) -> Filled:
         """The form of this name as it is shown; the one that was posted as it came."""
-        query = urlencode(self._query)
-        action = self.request.url.path + (f"?{query}" if query else "")
-        filled = Filled(name, self.form_token, action)
+        filled = Filled(name, self.form_token, self._address)
         if posted is None or posted.form.name != name:
             return filled
         return replace(filled, said=posted.said, complaints=posted.complaints, result=posted.result)
@@ -140,6 +151,13 @@ class Turn:
         place = form.away if made is None else form.then
         onward = place.format(**self.request.path_params, made=(made or {}).get("id"))
         return f"{onward}?done={form.name}" if form.done else onward
+
+
+def _key(asked: Said) -> str | None:
+    """By what the API knows a form that is sent twice; filled in otherwise, it is another one."""
+    if not asked.get("once"):
+        return None
+    return sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _problems(told: Told) -> tuple[list[Problem], int]:

@@ -18,7 +18,7 @@ from graphql import (
 
 from portal.answers import bad
 from portal.pages.documents import Document
-from portal.pages.page import Said
+from portal.pages.page import Problem, Said
 from schema import ErrorCode
 
 MOST_FIELDS = 1_000
@@ -28,9 +28,6 @@ _PLACE = re.compile(r"[0-9]{1,4}")
 """Where in a list something was typed: only the order counts."""
 
 _KIND = b"application/x-www-form-urlencoded"
-
-Problem = dict[str, Any]
-"""What is wrong with what was typed, in the shape of a `UserError`."""
 
 
 def typed(kind: bytes, body: bytearray) -> dict[str, str]:

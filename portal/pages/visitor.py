@@ -70,10 +70,10 @@ class Visitor:
         self.visit = Visit(self.visit.id, *_tokens(session))
         await self.enter()
 
-    async def ask(self, name: str, variables: dict[str, Any]) -> Told:
-        """What the API answers to the document of this name."""
+    async def ask(self, name: str, variables: dict[str, Any], key: str | None = None) -> Told:
+        """What the API answers to the document of this name; with a `key` it is done once."""
         said = Asked(self._documents[name].text, variables, None)
-        ran = await self._operations.run(self._call.begin(), self.context, said)
+        ran = await self._operations.run(self._call.begin(), self.context, said, key)
         answer = ran.response.json
         return Told(answer.get("data") or {}, answer.get("errors") or [])
 

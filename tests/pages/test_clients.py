@@ -5,7 +5,14 @@ import itertools
 import pytest
 
 from tests.pages.browsing import Browser
-from tests.stories.asking import CLIENT_UPDATE, met, record
+from tests.stories.asking import (
+    CLIENT_UPDATE,
+    FROM_CLIENT,
+    REJECT,
+    STAFF_DEACTIVATE,
+    met,
+    record,
+)
 from tests.world import PASSWORD, Clinic, World
 
 FINN = {
@@ -80,6 +87,18 @@ async def test_a_list_is_searched_and_read_page_by_page(
     assert "No active client is found by “nobody”." in browser.text
 
 
+@pytest.mark.parametrize("people", ["clients", "staff"])
+async def test_an_address_that_says_nothing_of_a_list_shows_what_one_without_it_shows(
+    browser: Browser, clinic: Clinic, people: str
+) -> None:
+    await browser.sign_in("olivia")
+    await browser.open(f"/riverside/{people}")
+    shown = browser.text
+    assert f"Active {people}" in shown
+    await browser.open(f"/riverside/{people}?status=&find=&last=")
+    assert browser.text == shown
+
+
 @pytest.mark.parametrize("query", ["status=NONE", "last=x", "after=nothing"])
 async def test_an_address_that_is_not_ours_says_so(
     browser: Browser, clinic: Clinic, query: str
@@ -107,6 +126,17 @@ async def test_who_is_not_signed_in_is_led_to_signing_in_and_back(
     assert browser.path == "/riverside/login"
     await browser.send("sign-in", username="dora", password=PASSWORD)
     assert browser.path == path
+
+
+async def test_what_of_a_list_was_asked_for_is_shown_after_signing_in(
+    browser: Browser, clinic: Clinic
+) -> None:
+    await browser.open("/riverside/clients?status=PENDING&find=zo%C3%AB+%2F%2F%26&done=sign-out")
+    assert browser.path == "/riverside/login"
+    await browser.send("sign-in", username="dora", password=PASSWORD)
+    assert browser.path == "/riverside/clients"
+    assert "No pending client is found by “zoë //&”." in browser.text
+    assert "You have signed out." not in browser.text
 
 
 # --- option 2: Create New -----------------------------------------------------------------------
@@ -251,6 +281,18 @@ async def test_d20_a_pending_client_is_rejected_with_a_reason_and_approved_after
     assert "Chloe Client Active" in browser.text
 
 
+async def test_s34_who_is_inactive_is_approved_by_being_made_active_again(
+    browser: Browser, clinic: Clinic
+) -> None:
+    await browser.sign_in("olivia")
+    await browser.open(f"/riverside/clients/{clinic.ids['gil']}/approve")
+    assert "Gil Client is inactive: there is nothing to approve." in browser.text
+    assert not browser.has("client-approve")
+    await browser.follow("edit the account")
+    await browser.send("client-status", active=True)
+    assert "Gil Client Active" in browser.text
+
+
 # --- Edit ---------------------------------------------------------------------------------------
 
 
@@ -275,6 +317,38 @@ async def test_s32_s33_the_active_box_moves_a_client_out_and_in_again(
     assert await met(world, clinic, "amy") == [("Petra", "Mental Health")]
 
 
+async def test_s32_a_reason_without_leaving_is_not_lost_in_silence(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    message = "A reason or a department is saved only when this box is changed."
+    await browser.sign_in("olivia")
+    await browser.open(f"/riverside/clients/{clinic.ids['amy']}/edit")
+    async with world.unchanged():
+        await browser.fail("client-status", reason="Moved away.")
+    assert browser.page.links[message] == "#client-status-active"
+    form = browser.form("client-status")
+    assert form.controls["reason"] == "Moved away."
+    assert form.boxes == {"active": True}
+    await browser.send("client-status", active=False)
+    assert "Amy Client Inactive" in browser.text
+    assert "Reason Moved away." in browser.text
+
+
+async def test_d20_a_department_without_coming_back_is_not_lost_in_silence(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await browser.sign_in("olivia")
+    await world.do(REJECT, {"id": clinic.ids["dan"]}, clinic.token("olivia"))
+    await browser.open(f"/riverside/clients/{clinic.ids['dan']}/edit")
+    async with world.unchanged():
+        await browser.fail("client-status", departmentId="Mental Health")
+    await browser.send("client-status", active=True)
+    assert "Dan Client Active" in browser.text
+    assert await record(world, clinic, "dan", "department { name }") == {
+        "department": {"name": "Mental Health"}
+    }
+
+
 async def test_s22_to_s25_associations_are_chosen_changed_and_ended(
     browser: Browser, world: World, clinic: Clinic
 ) -> None:
@@ -283,8 +357,10 @@ async def test_s22_to_s25_associations_are_chosen_changed_and_ended(
     await browser.follow("Edit")
     form = browser.form("client-associations")
     assert form.controls[pair(clinic, "petra")] == clinic.ids["mental"]
-    async with world.unchanged():
-        await browser.send("client-associations")
+    events = await world.count("audit_events")
+    await browser.send("client-associations")
+    assert await met(world, clinic, "amy") == [("Petra", "Mental Health")]
+    assert await world.count("audit_events") == events
     await browser.follow("Edit")
     await browser.send(
         "client-associations",
@@ -314,6 +390,23 @@ async def test_s20_one_row_that_is_wrong_saves_nothing_and_says_which(
         )
     assert "Wes Staff is inactive." in browser.text
     assert browser.form("client-associations").controls[pair(clinic, "pia")]
+
+
+async def test_e10_whom_others_have_moved_meanwhile_stays_there(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    petra, wes = pair(clinic, "petra"), pair(clinic, "wes")
+    await browser.sign_in("olivia")
+    await browser.open(f"/riverside/clients/{clinic.ids['amy']}/edit")
+    family = clinic.ids["family"]
+    change = {"change": [{"practitionerId": clinic.ids["petra"], "departmentId": family}]}
+    amy = {"id": clinic.ids["amy"], "input": change}
+    await world.do(FROM_CLIENT, amy, clinic.token("olivia"))
+    await world.do(STAFF_DEACTIVATE, {"id": clinic.ids["wes"]}, clinic.token("olivia"))
+    await browser.fail("client-associations", **{wes: "Family Medicine"})
+    assert browser.form("client-associations").controls[petra] == family
+    await browser.send("client-associations", **{wes: "Not associated"})
+    assert await met(world, clinic, "amy") == [("Petra", "Family Medicine")]
 
 
 async def test_practitioners_are_searched_for_and_who_is_chosen_stays_chosen(

@@ -1,15 +1,20 @@
 """What all pages share: cookies, tokens of forms, headers, sessions that are refreshed."""
 
+import asyncio
 import re
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
 import pytest
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models import Department, new_id, sort_key
 from portal.asked import Asked
 from portal.operations import Operations, Ran
 from portal.pages.desk import MOST_BYTES
+from portal.pages.typed import MOST_FIELDS
 from tests.factors import RECOVERY, give
 from tests.pages.browsing import Browser
 from tests.world import PASSWORD, PUBLIC_URL, Clinic, World
@@ -264,6 +269,94 @@ async def test_c9_a_form_from_before_signing_in_is_not_taken_afterwards(
     assert answer.status_code == 403
 
 
+async def test_e6_a_form_that_is_sent_twice_is_done_once(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    await browser.sign_in("olivia")
+
+    async def twice(path: str, form: str, **more: str) -> httpx2.Response:
+        """Two clicks, one so soon after the other that both forms are on their way."""
+        await browser.open(path)
+        said = browser.form(form).controls | more
+        answers = await asyncio.gather(
+            *(browser.http.post(path, data=said, headers=FORM) for _ in range(2))
+        )
+        one, other = (answer.url for answer in answers)
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert one == other
+        return await browser.http.post(path, data=said, headers=FORM)
+
+    amy, una = (f"/riverside/clients/{clinic.ids[who]}" for who in ("amy", "una"))
+    await world.new_mail()
+    answer = await twice(amy, "client-note", text="Called, and nobody was there.")
+    assert "The note is saved." in answer.text
+    assert answer.text.count("Called, and nobody was there.") == 1
+    await twice(una, "client-resend")
+    assert (await world.only_mail(clinic.email("una"))).token
+    nils = {"firstName": "Nils", "lastName": "New", "email": "nils@riverside.example"}
+    box = f"role.PRACTITIONER.{clinic.ids['mental']}.now"
+    answer = await twice("/riverside/staff/new", "staff-create", **nils, **{box: "true"})
+    assert "The account is created." in answer.text
+    assert (await world.only_mail("nils@riverside.example")).token
+
+
+async def test_a_form_that_is_filled_in_otherwise_is_another_one(
+    browser: Browser, clinic: Clinic
+) -> None:
+    """Browsers go back to a page as it was."""
+    path = f"/riverside/clients/{clinic.ids['amy']}"
+    await browser.sign_in("olivia")
+    await browser.open(path)
+    said = browser.form("client-note").controls
+    for more in ({"text": "One."}, {"text": "Another."}, {"text": "A third.", "once": ""}):
+        answer = await browser.http.post(path, data=said | more, headers=FORM)
+        assert "The note is saved." in answer.text
+    await browser.open(path)
+    for text in ("One.", "Another.", "A third."):
+        assert f"{text} Olivia Hart" in browser.text
+
+
+async def test_a_form_is_as_large_as_what_is_ticked_however_many_departments_there_are(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    """A department has three boxes: with all of them there would be more fields than are read."""
+
+    async def work(connection: AsyncConnection) -> None:
+        names = [f"Department {number:03}" for number in range(MOST_FIELDS // 3 + 1)]
+        organization = {"organization_id": clinic.key("riverside"), "active": True}
+        rows = [
+            organization
+            | {
+                "id": new_id(),
+                "name": name,
+                "name_key": sort_key(name),
+                "created_at": world.clock(),
+            }
+            for name in names
+        ]
+        await connection.execute(insert(Department), rows)
+
+    await world.database.write(work)
+    await browser.sign_in("olivia")
+    await browser.open("/riverside/staff/new")
+    form = browser.form("staff-create")
+    assert len(form.boxes) > MOST_FIELDS
+    assert not [name for name in form.controls if name.startswith("role.")]
+    said = {"firstName": "Nils", "lastName": "New", "email": "nils@riverside.example"}
+    first, *_, last = [name for name in form.boxes if name.startswith("role.PRACTITIONER.")]
+    await browser.send("staff-create", **said, **{first: True, last: True})
+    assert "Nils New Active" in browser.text
+    await browser.follow("Edit")
+    assert [name for name, ticked in browser.form("staff-roles").boxes.items() if ticked] == [
+        first,
+        last,
+    ]
+    await browser.send("staff-roles", **{first: False})
+    assert "The roles are saved." in browser.text
+    assert "Practitioner Physiotherapy" in browser.text
+    assert "Practitioner Department 000" not in browser.text
+
+
 async def test_a_form_is_urlencoded_and_small(browser: Browser, clinic: Clinic) -> None:
     await browser.open("/riverside/login")
     said = browser.form("sign-in").controls | {"username": "amy", "password": PASSWORD}
@@ -326,9 +419,11 @@ async def test_a_page_asks_one_document_and_one_that_comes_back_two(
     asked: list[str] = []
     run = Operations.run
 
-    async def counted(self: Operations, facts: Any, context: Any, said: Asked) -> Ran:
+    async def counted(
+        self: Operations, facts: Any, context: Any, said: Asked, key: str | None
+    ) -> Ran:
         asked.append(said.query)
-        return await run(self, facts, context, said)
+        return await run(self, facts, context, said, key)
 
     await browser.sign_in("olivia")
     monkeypatch.setattr(Operations, "run", counted)

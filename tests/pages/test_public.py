@@ -184,6 +184,31 @@ async def test_d3_an_unknown_link_leads_to_trying_again(
     assert browser.has("look")
 
 
+@pytest.mark.parametrize("state", ["VALID", "EXPIRED", "SUPERSEDED", "USED", "UNKNOWN"])
+async def test_d3_a_token_in_the_address_itself_is_not_looked_at_and_goes_no_further(
+    browser: Browser, world: World, clinic: Clinic, state: str
+) -> None:
+    """Some mail programs make a `?` of a link's `#`."""
+    mail = await registered(browser, world)
+    token = "vtl_nonsense" if state == "UNKNOWN" else mail.token
+    if state in {"EXPIRED", "SUPERSEDED"}:
+        world.clock.advance(hours=73)
+    if state == "SUPERSEDED":
+        await opened(browser, mail)
+        await browser.send("link-resend")
+    if state == "USED":
+        assert problems(await world.confirm(token, "nora")) == []
+    assert await world.link_state(token) == state
+    mended = f"/riverside/confirm?token={token}"
+    async with world.unchanged():
+        await browser.open(mended)
+    assert "Open your link" in browser.text
+    assert token not in browser.answer.text
+    await browser.send("look", token=f"https://portal.example{mended}")
+    assert urlsplit(str(browser.answer.url)).query == ""
+    assert ("Confirm your registration" in browser.text) is (state == "VALID")
+
+
 async def test_d15_a_link_of_another_organization_is_not_this_ones(
     browser: Browser, world: World, clinic: Clinic
 ) -> None:

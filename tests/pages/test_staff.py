@@ -1,9 +1,13 @@
 """The Staff menu, and Departments (`S6`, `S16` to `S21`, `D6`, `D11` to `D13`)."""
 
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import Department
 from tests.factors import give
 from tests.pages.browsing import Browser
 from tests.pages.test_clients import pair
-from tests.stories.asking import met
+from tests.stories.asking import FROM_STAFF, ROLES, met
 from tests.world import Clinic, World
 
 
@@ -15,6 +19,16 @@ def role(clinic: Clinic, name: str, where: str | None) -> str:
 async def edit(browser: Browser, clinic: Clinic, who: str) -> None:
     await browser.open(f"/riverside/staff/{clinic.ids[who]}")
     await browser.follow("Edit")
+
+
+async def close(world: World, clinic: Clinic, department: str) -> None:
+    """Close it as if nobody were in it."""
+
+    async def work(connection: AsyncConnection) -> None:
+        which = Department.id == clinic.key(department)
+        await connection.execute(update(Department).where(which).values(active=False))
+
+    await world.database.write(work)
 
 
 async def test_s16_s17_s18_s19_a_practitioner_is_made_and_given_clients(
@@ -92,6 +106,80 @@ async def test_d6_a_department_administrator_grants_in_their_department_only(
     await edit(browser, clinic, "dora")
     assert not browser.has("staff-roles")
     assert not browser.has("staff-status")
+
+
+async def test_d13_a_role_in_a_closed_department_can_be_taken_and_no_other_given_there(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    practises = role(clinic, "PRACTITIONER", "physio")
+    await close(world, clinic, "physio")
+    await browser.sign_in("olivia")
+    await browser.open("/riverside/staff/new")
+    assert practises not in browser.form("staff-create").boxes
+    await edit(browser, clinic, "paul")
+    boxes = browser.form("staff-roles").boxes
+    assert [name for name in boxes if clinic.ids["physio"] in name] == [practises]
+    assert "Physiotherapy closed" in browser.text
+    async with world.unchanged():
+        await browser.fail("staff-roles", **{practises: False})
+    assert "which must end first." in browser.text
+    assert browser.form("staff-roles").boxes[practises] is False
+    message = next(link for link in browser.page.links if "which must end first." in link)
+    assert browser.page.links[message].removeprefix("#") in browser.page.ids
+    end = {"remove": [clinic.ids["cleo"]]}
+    await world.do(FROM_STAFF, {"id": clinic.ids["paul"], "input": end}, clinic.token("olivia"))
+    await browser.send("staff-roles")
+    assert "The roles are saved." in browser.text
+    assert "Paul has no role." in browser.text
+
+
+async def test_e10_what_others_have_changed_meanwhile_stays_where_a_form_is_sent_again(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    """It comes back as it was filled in; but what was left alone there, as it is by now."""
+    practises = role(clinic, "PRACTITIONER", "mental")
+    await browser.sign_in("olivia")
+    await edit(browser, clinic, "carl")
+    grant = {"grant": [{"role": "PRACTITIONER", "departmentId": clinic.ids["mental"]}]}
+    await world.do(ROLES, {"id": clinic.ids["carl"], "input": grant}, clinic.token("olivia"))
+    await close(world, clinic, "physio")
+    async with world.unchanged():
+        await browser.fail(
+            "staff-roles",
+            **{
+                role(clinic, "PRACTITIONER", "physio"): True,
+                role(clinic, "PRACTITIONER", "family"): True,
+            },
+        )
+    boxes = browser.form("staff-roles").boxes
+    assert boxes[practises] is True
+    assert boxes[role(clinic, "PRACTITIONER", "family")] is True
+    await browser.send("staff-roles")
+    for where in ("Mental Health", "Family Medicine"):
+        assert f"Practitioner {where}" in browser.text
+
+
+async def test_d7_whom_one_meets_where_one_does_not_manage_is_shown_and_not_to_be_changed(
+    browser: Browser, world: World, clinic: Clinic
+) -> None:
+    """Pia manages physio, and meets bea and by now cleo, who is of physio, in mental."""
+    add = {"add": [{"clientId": clinic.ids["cleo"], "departmentId": clinic.ids["mental"]}]}
+    await world.do(FROM_STAFF, {"id": clinic.ids["pia"], "input": add}, clinic.token("olivia"))
+    await browser.sign_in("pia")
+    await browser.open(f"/riverside/staff/{clinic.ids['pia']}")
+    assert "Bea Client Mental Health" in browser.text
+    assert "Bea Client" not in browser.page.links
+    await browser.follow("Edit")
+    assert "Bea Client Mental Health, which you do not manage" in browser.text
+    assert not browser.has("staff-associations")
+    await browser.open(f"/riverside/staff/{clinic.ids['pia']}")
+    await browser.follow("Cleo Client")
+    await browser.follow("Edit")
+    assert "Pia Staff Mental Health, which you do not manage" in browser.text
+    controls = browser.form("client-associations").controls
+    assert pair(clinic, "pia") not in controls
+    await browser.send("client-associations", **{pair(clinic, "paul"): "Not associated"})
+    assert await met(world, clinic, "cleo") == [("Pia", "Mental Health")]
 
 
 async def test_d11_new_staff_are_created_with_a_role_and_invited_again(

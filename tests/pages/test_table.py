@@ -4,13 +4,22 @@ import re
 from pathlib import Path
 
 import pytest
-from graphql import parse, validate
+from graphql import (
+    FieldNode,
+    OperationDefinitionNode,
+    OperationType,
+    get_named_type,
+    parse,
+    validate,
+)
 
 from portal.pages import table
 from portal.pages.documents import Document, documents
 from portal.pages.page import Page
 from resolvers.checks import RESERVED_SLUGS
 from schema import build
+from schema.declare import DEFINITION
+from schema.payloads import RowPayload
 from tests.world import World
 
 ROOT = Path(table.__file__).parent
@@ -69,6 +78,18 @@ def test_a_mutation_asks_what_was_wrong(name: str) -> None:
     assert document.text.count("userErrors { ...Problem }") == max(
         1, document.text.count("@include")
     )
+
+
+@pytest.mark.parametrize("name", [name for name, one in DOCUMENTS.items() if one.once])
+def test_e6_what_is_done_once_takes_a_key(name: str) -> None:
+    (operation, *_) = parse(DOCUMENTS[name].text).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    assert operation.operation is OperationType.MUTATION
+    assert SCHEMA.mutation_type
+    (field,) = operation.selection_set.selections
+    assert isinstance(field, FieldNode)
+    payload = get_named_type(SCHEMA.mutation_type.fields[field.name.value].type)
+    assert issubclass(payload.extensions[DEFINITION].origin, RowPayload)
 
 
 async def test_d34_pages_stand_below_slugs_that_nobody_else_has(empty_world: World) -> None:
