@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from models import Database, Letter, LetterState, Organization, Registration, new_id
 from portal.health import Health
 from portal.service import service
-from tests.crash.programs import SECONDS, Server, environment, program, server
+from tests.crash.programs import PATIENT, SECONDS, Server, environment, program, server
 from tests.edge.wire import Wire, post, wire
 from tests.mailbox import Mailbox
 from tests.waiting import until
@@ -75,7 +75,7 @@ async def asking(running: Server, body: dict[str, Any]) -> AsyncIterator[Wire]:
 async def two_workers(env: dict[str, str], folder: Path) -> AsyncIterator[Server]:
     """A server of two processes, which are ready, and one above them."""
     words = "serve", "--port", "0", "--workers", "2"
-    async with program(*words, env=env, folder=folder) as running:
+    async with program(*words, env=env, folder=folder, module=PATIENT) as running:
         address = (await running.until(r"running on (http://127\.0\.0\.1:\d+)"))[1]
         await running.until(r"(?s)(startup complete.*){2}")
         async with httpx2.AsyncClient(base_url=address, timeout=SECONDS) as client:
@@ -91,7 +91,8 @@ def check_is_quiet(log: str) -> None:
 async def test_e17_what_is_under_way_is_finished(
     filled: Database, url: str, mailbox: Mailbox, tmp_path: Path
 ) -> None:
-    async with server(environment(url, mailbox), tmp_path) as running:
+    env = environment(url, mailbox, DRAIN_SECONDS="60")
+    async with server(env, tmp_path, module=PATIENT) as running:
         async with locked(filled) as lock, asking(running, REGISTERS) as one:
             running.program.signal(signal.SIGTERM)
             await running.program.until("Shutting down")
@@ -196,7 +197,7 @@ async def test_e17_a_notice_lets_others_look_elsewhere_before_a_request_fails(
 async def test_e17_workers_end_together(
     filled: Database, url: str, mailbox: Mailbox, tmp_path: Path
 ) -> None:
-    async with two_workers(environment(url, mailbox), tmp_path) as running:
+    async with two_workers(environment(url, mailbox, DRAIN_SECONDS="60"), tmp_path) as running:
         async with locked(filled) as lock, asking(running, REGISTERS) as one:
             running.program.signal(signal.SIGTERM)
             await running.program.until("Shutting down")
@@ -228,7 +229,7 @@ async def test_e17_workers_are_killed_by_a_second_signal(
 async def test_workers_do_not_outlive_the_process_above_them(
     filled: Database, url: str, mailbox: Mailbox, tmp_path: Path
 ) -> None:
-    async with two_workers(environment(url, mailbox), tmp_path) as running:
+    async with two_workers(environment(url, mailbox, DRAIN_SECONDS="60"), tmp_path) as running:
         async with locked(filled) as lock, asking(running, REGISTERS) as one:
             ended = asyncio.create_task(running.program.kill())
             await running.program.until("Shutting down")
