@@ -8,16 +8,20 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
 import pytest
+import uvicorn
 from sqlalchemy import func, insert, select, text
 from starlette.applications import Starlette
 
 from models import Database, Letter, LetterState, Organization, Registration, new_id
 from portal.health import Health
+from portal.life import take_signals
 from portal.service import service
+from portal.settings import Settings
 from tests.crash.programs import PATIENT, SECONDS, Server, environment, program, server
 from tests.edge.wire import Wire, post, wire
 from tests.mailbox import Mailbox
@@ -294,3 +298,25 @@ def _letter(state: LetterState) -> Any:
         created_at=START - dt.timedelta(days=state is LetterState.SENT),
         due_at=START - dt.timedelta(days=state is LetterState.SENT),
     )
+
+
+async def test_a_process_above_that_is_gone_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.read(secret_key="0123456789 abcdefgh, a secret of tests")
+    serving = uvicorn.Server(uvicorn.Config(lambda: None, log_config=None))
+    loop, handlers = asyncio.get_running_loop(), {}
+    sentinel, above = os.pipe()
+    parent = SimpleNamespace(sentinel=sentinel)
+    monkeypatch.setattr("multiprocessing.parent_process", lambda: parent)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        handlers[number] = signal.signal(number, serving.handle_exit)
+    try:
+        take_signals(health := Health(settings), 0)
+        os.close(above)
+        await until(lambda: serving.should_exit)
+        assert health.draining
+        assert not loop.remove_reader(sentinel), "it is said again and again"
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        loop.set_exception_handler(None)
+        os.close(sentinel)
