@@ -28,6 +28,9 @@ POLL_SECONDS = 1
 GRACE_SECONDS = 5
 """How long what is on its way is waited for when the courier is told to stop."""
 
+LEDGER_SECONDS = 2
+"""How long it may take after that to write down what left; it would leave again otherwise."""
+
 HOLD = 256
 """How many wait for a carrier at once, at most; they do so under their lease."""
 
@@ -103,7 +106,6 @@ class Courier(Generic[T]):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(GRACE_SECONDS):
                         await waiting.join()
-                        await self._ledger.close()
 
     async def deliver_due(self) -> int:
         """Try everything that is due now, once; how much that was. Raises `Unavailable`."""
@@ -119,7 +121,7 @@ class Courier(Generic[T]):
 
     @contextlib.asynccontextmanager
     async def _carriers(self) -> AsyncIterator[asyncio.Queue[T]]:
-        """What is put here is delivered, `concurrency` at once."""
+        """What is put here is delivered, `concurrency` at once; and what left, written down."""
         waiting: asyncio.Queue[T] = asyncio.Queue()
         carriers = [asyncio.create_task(self._carry(waiting)) for _ in range(self._concurrency)]
         try:
@@ -130,6 +132,9 @@ class Courier(Generic[T]):
             await asyncio.gather(*carriers, return_exceptions=True)
             while not waiting.empty():
                 self._held.discard(waiting.get_nowait())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LEDGER_SECONDS):
+                    await self._ledger.close()
             await self._post.close()
 
     async def _carry(self, waiting: asyncio.Queue[T]) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import random
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from socket import gaierror
 from typing import Any, ClassVar, TypeVar
 
@@ -62,12 +62,17 @@ class Unavailable(Exception):
 
 
 async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """What `work` answers. Whoever gives up on it waits until it has ended, either way."""
+    """What `work` answers. Whoever gives up on it waits until it has ended, either way.
+
+    That may happen more than once: somebody hangs up, and then the time is up as well.
+    """
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.gather(task, return_exceptions=True)
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
         raise
 
 

@@ -6,9 +6,10 @@ nobody is woken in time: whoever follows looks again by and by, too.
 
 import asyncio
 import contextlib
+import logging
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from sqlalchemy import select
 
@@ -22,6 +23,8 @@ LOOK_SECONDS = 1
 
 CHECK_SECONDS = 5
 """How often whoever follows is woken, and asked whether they still may, though nothing happens."""
+
+_logger = logging.getLogger(__name__)
 
 _HEADS = Statement(
     select(AuditHead.organization_id, AuditHead.number).where(
@@ -86,7 +89,7 @@ class Feed:
                     await self._stirred.wait()
             self._stirred.clear()
             if self._followers:
-                with contextlib.suppress(Unavailable):
+                with _going_on():
                     await self._wake()
             await asyncio.sleep(PAUSE_SECONDS)
 
@@ -104,6 +107,17 @@ class Feed:
         while True:
             await self._told.wait()
             self._told.clear()
-            with contextlib.suppress(Unavailable):
+            with _going_on():
                 await self._database.signal()
             await asyncio.sleep(PAUSE_SECONDS)
+
+
+@contextlib.contextmanager
+def _going_on() -> Iterator[None]:
+    """Nothing may end the feed: it looks again, and so do those whom it could not tell."""
+    try:
+        yield
+    except Unavailable:
+        pass  # whoever asks is told so
+    except Exception as failure:  # noqa: BLE001 - as it says
+        _logger.warning("nobody is woken: %s", type(failure).__name__)

@@ -27,11 +27,11 @@ class Following:
         It ends with a response that did not run, or when the server is about to end. Raises
         `Refusal` when too many are followed.
         """
-        if self._running >= self._at_once:
-            raise away("The server is busy. Please try again in a moment.")
+        self._check_room()
         return self._responses(live)
 
     async def _responses(self, live: Live) -> Responses:
+        self._check_room()  # others may have begun since
         self._running += 1
         SUBSCRIPTIONS.inc()
         try:
@@ -45,3 +45,7 @@ class Following:
         finally:
             self._running -= 1
             SUBSCRIPTIONS.dec()
+
+    def _check_room(self) -> None:
+        if self._running >= self._at_once:
+            raise away("The server is busy. Please try again in a moment.")

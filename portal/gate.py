@@ -84,15 +84,17 @@ class Gate:
             answer = await self._answered(call, scope, receive, send)
             if answer:
                 responded(span, answer.status)
-        if answer:
-            call.status = answer.status
-            await answer.send(send, call.more)
-        if call.status:
-            seconds = time.perf_counter() - started
-            place = "live" if isinstance(answer, Stream) else self._place(scope["path"])
-            metrics.answered(place, call.status, seconds)
-            for facts in call.facts:
-                self._tell_of(call, facts, seconds)
+        try:
+            if answer:
+                call.status = answer.status
+                await self._send(call, answer, send)
+        finally:
+            if call.status:
+                seconds = time.perf_counter() - started
+                place = "live" if isinstance(answer, Stream) else self._place(scope["path"])
+                metrics.answered(place, call.status, seconds)
+                for facts in call.facts:
+                    self._tell_of(call, facts, seconds)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one socket in, if it comes from nowhere else than where requests may come from."""
@@ -134,23 +136,29 @@ class Gate:
             return await self._let_in(call, scope, receive, send)
         except Gone:
             return None
-        except Refusal as refusal:
-            failure = refusal
-        except Unavailable:
-            failure = away()
         except asyncio.CancelledError:
             # The server ends, and has waited for this one as long as it may.
             failure = away(
                 "The server is about to end. What this was to change may be done: look, before you "
                 "try again."
             )
-        except Exception:
-            _logger.exception("incident %s", call.id)
-            message = f"Something went wrong. Tell us the incident: {call.id}."
-            failure = Refusal(500, ErrorCode.INTERNAL_SERVER_ERROR, message)
+        except Exception as cause:  # noqa: BLE001 - it is told of
+            failure = _refusal(call, cause)
         if call.facts:
             call.facts[-1]["outcome"] = [failure.code]
         return None if call.status else failure.answer(call.kind)
+
+    async def _send(self, call: Call, answer: Answer | Stream, send: Send) -> None:
+        """Send it. A stream that cannot go on ends with why."""
+        if isinstance(answer, Answer):
+            await answer.send(send, call.more)
+            return
+        try:
+            await answer.send(send, call.more)
+        except Exception as cause:  # noqa: BLE001 - it is told of
+            failure = _refusal(call, cause)
+            call.facts[-1]["outcome"] = [failure.code]
+            await answer.end(send, failure.answer().body)
 
     async def _let_in(
         self, call: Call, scope: Scope, receive: Receive, send: Send
@@ -198,6 +206,17 @@ class Gate:
                 "source": call.source,
             }
         )
+
+
+def _refusal(call: Call, cause: Exception) -> Refusal:
+    """What the caller is told of it. Of a fault of ours, the log knows more."""
+    if isinstance(cause, Refusal):
+        return cause
+    if isinstance(cause, Unavailable):
+        return away()
+    _logger.error("incident %s", call.id, exc_info=cause)
+    message = f"Something went wrong. Tell us the incident: {call.id}."
+    return Refusal(500, ErrorCode.INTERNAL_SERVER_ERROR, message)
 
 
 def _is_graphql(path: str) -> bool:

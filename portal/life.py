@@ -100,6 +100,8 @@ def take_signals(health: Health, notice_seconds: float) -> None:
     above = multiprocessing.parent_process()
 
     def stop() -> None:
+        if above:
+            loop.remove_reader(above.sentinel)  # it would say so again and again
         health.draining = True
         server.should_exit = True
 

@@ -13,6 +13,7 @@ _HEADERS: Headers = (
     (b"content-type", EVENTS),
     (b"x-accel-buffering", b"no"),  # proxies pass on each event as it comes
 )
+_NEXT = b"event: next\ndata: %b\n\n"
 _COMPLETE = b"event: complete\ndata:\n\n"
 _NOTHING = b":\n\n"
 
@@ -41,10 +42,14 @@ class Stream:
         if telling.done() and not telling.cancelled():
             telling.result()
 
+    async def end(self, send: Send, body: bytes) -> None:
+        """End it with this body, after it has raised what was wrong."""
+        await send({"type": "http.response.body", "body": _NEXT % body + _COMPLETE})
+
     async def _tell(self, send: Send) -> None:
         async with contextlib.aclosing(self._responses) as responses:
             async for response in responses:
-                event = b"event: next\ndata: %b\n\n" % response.body if response else _NOTHING
+                event = _NEXT % response.body if response else _NOTHING
                 await send({"type": "http.response.body", "body": event, "more_body": True})
         await send({"type": "http.response.body", "body": _COMPLETE})
 

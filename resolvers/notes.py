@@ -162,6 +162,7 @@ class Notes:
             except Unavailable:
                 self._keep(reads, refusals)
                 self._used = used | self._used
+                self._noted.set()
             except Exception:
                 log.exception("notes cannot be written")
                 self._lose(len(reads) + len(refusals))

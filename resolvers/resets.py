@@ -11,7 +11,7 @@ from functools import partial
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import AuditAction, Organization, Record, ResetRequest, new_id
+from models import AuditAction, Organization, Record, ResetRequest, new_id, to_its_end
 from resolvers.checks import Checks, is_slug
 from resolvers.context import Context
 from resolvers.events import on_person
@@ -63,9 +63,19 @@ async def answer_resets(context: Context) -> None:
 
     Who has no credentials yet is sent the invitation again (`D5`); who is inactive, nothing.
     """
+    # Who is told to end answers what they hold: to others it would be due in a minute only.
+    while await to_its_end(_answer_next(context)):
+        pass
+
+
+async def _answer_next(context: Context) -> bool:
+    """Answer one of those that are due; whether there was any."""
     take = partial(_take, now=context.now())
-    while request := await context.services.database.write(take):
-        await context.write(partial(_answer, context, request))
+    request = await context.services.database.write(take)
+    if request is None:
+        return False
+    await context.write(partial(_answer, context, request))
+    return True
 
 
 async def _take(connection: AsyncConnection, now: dt.datetime) -> Record | None:

@@ -62,14 +62,14 @@ async def service_key_create(context: Context, typed: NewServiceKey) -> Issued:
     """A new key that holds the permissions in the departments."""
     refuse_many(permissions=typed.permissions, departmentIds=typed.department_ids or ())
     now = context.now()
-    checks = Checks("input")
-    name = checks.name(typed.name, "name")
     permissions = [one for one in Permission if one in typed.permissions]
-    _check_permissions(checks, typed)
-    expires_at = _checked_end(checks, typed.expires_at, now)
 
     async def work(connection: AsyncConnection, trail: Trail) -> Issued:
         organization_id = context.actor.organization_id
+        checks = Checks("input")
+        name = checks.name(typed.name, "name")
+        _check_permissions(checks, typed)
+        expires_at = _checked_end(checks, typed.expires_at, now)
         department_ids = await _departments(connection, context, checks, typed.department_ids)
         checks.done()
         id = new_id()

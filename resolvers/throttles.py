@@ -10,11 +10,11 @@ import datetime as dt
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Any
 
-from sqlalchemy import bindparam, case, or_
+from sqlalchemy import bindparam, case, event, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -69,7 +69,9 @@ async def may_mail(context: Context, connection: AsyncConnection, email_key: str
     """
     wait = await _wait(context, connection, MAIL, (email_key,))
     if wait:
-        context.services.throttled(MAIL.name)
+        # A transaction that loses a race runs again, and has counted nothing.
+        throttled = partial(context.services.throttled, MAIL.name)
+        event.listen(connection.sync_connection, "commit", lambda _: throttled(), once=True)
     return wait is None
 
 

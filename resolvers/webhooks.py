@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -229,7 +229,13 @@ async def webhook_delivery_replay(context: Context, id: str) -> Key:
 
 async def pause_unreachable(context: Context) -> int:
     """Pause webhooks whose receivers took nothing for days, and write so; how many there were."""
-    given_up = context.now() - dt.timedelta(days=UNREACHABLE_DAYS)
+    in_vain = _in_vain(context.now() - dt.timedelta(days=UNREACHABLE_DAYS))
+    found = await context.services.database.read(lambda c: c.execute(in_vain.distinct()).all())
+    return sum([await _pause_unreachable(context, *one, in_vain) for one in found])
+
+
+def _in_vain(given_up: dt.datetime) -> Select[uuid.UUID, uuid.UUID]:
+    """Whose deliveries were put in by then and tried in vain, while nothing else was taken."""
     other = aliased(Delivery)
     taken_since = exists().where(
         other.organization_id == Delivery.organization_id,
@@ -237,24 +243,23 @@ async def pause_unreachable(context: Context) -> int:
         other.state == DeliveryState.SENT,
         other.done_at >= Delivery.queued_at,
     )
-    in_vain = (
-        select(Delivery.organization_id, Delivery.webhook_id)
-        .where(
-            Delivery.state == DeliveryState.QUEUED,
-            Delivery.queued_at <= given_up,
-            Delivery.attempts > 0,
-            ~taken_since,
-        )
-        .distinct()
+    return select(Delivery.organization_id, Delivery.webhook_id).where(
+        Delivery.state == DeliveryState.QUEUED,
+        Delivery.queued_at <= given_up,
+        Delivery.attempts > 0,
+        ~taken_since,
     )
-    found = await context.services.database.read(lambda c: c.execute(in_vain).all())
-    for organization_id, id in found:
-        await _pause_unreachable(context, organization_id, id)
-    return len(found)
 
 
-async def _pause_unreachable(context: Context, organization_id: uuid.UUID, id: uuid.UUID) -> None:
-    async def work(connection: AsyncConnection, trail: Trail) -> None:
+async def _pause_unreachable(
+    context: Context,
+    organization_id: uuid.UUID,
+    id: uuid.UUID,
+    in_vain: Select[uuid.UUID, uuid.UUID],
+) -> bool:
+    """Whether it was to be paused: its receiver may be back by now, or somebody resumed it."""
+
+    async def work(connection: AsyncConnection, trail: Trail) -> bool:
         rows = await connection.execute(
             select(*Webhook.__table__.c)
             .where(
@@ -266,7 +271,10 @@ async def _pause_unreachable(context: Context, organization_id: uuid.UUID, id: u
         )
         webhook = rows.one_or_none()
         if webhook is None:
-            return
+            return False
+        still = await connection.execute(in_vain.where(_of(webhook)).limit(1))
+        if still.first() is None:
+            return False
         await _pause(connection, trail, webhook, WebhookState.UNREACHABLE)
         organization = await sender(connection, organization_id)
         for administrator in await connection.execute(_ADMINISTRATORS, {"its": organization_id}):
@@ -283,8 +291,9 @@ async def _pause_unreachable(context: Context, organization_id: uuid.UUID, id: u
                 recipient=administrator.email,
                 now=context.now(),
             )
+        return True
 
-    await context.write(work)
+    return await context.write(work)
 
 
 async def _pause(

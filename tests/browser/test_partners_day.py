@@ -26,6 +26,7 @@ from tests.servers import held_port
 from tests.world import APPROVE, LOGIN, PASSWORD, Clinic, Json, World, build_clinic, refusal
 
 CLIENTS, BATCH = 10_000, 250
+ARRIVE_SECONDS = 300
 DOCUMENTS = Documents()
 FAULTS: tuple[tuple[str, str, Any], ...] = (
     ("email", "INVALID", "nobody at home"),
@@ -128,7 +129,7 @@ async def away_for_a_while(receiver: Receiver) -> AsyncIterator[None]:
     """The receiver goes away in the middle, for some seconds."""
 
     async def leave() -> None:
-        await receiver.wait(100)
+        await receiver.wait(100, seconds=ARRIVE_SECONDS)
         async with receiver.away():
             await asyncio.sleep(1)
 
@@ -184,7 +185,7 @@ async def test_a_partner_s_day(
 
             # Nothing was lost: all arrived, and is signed.
             events_of: dict[str, set[str]] = {"client.created": set(), "client.approved": set()}
-            for one in await receiver.wait(len(made) + 1, seconds=300):
+            for one in await receiver.wait(len(made) + 1, seconds=ARRIVE_SECONDS):
                 event = one.verified(secret)
                 events_of[event["type"]].add(event["data"]["clientId"])
             assert events_of == {

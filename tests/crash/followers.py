@@ -9,14 +9,13 @@ import httpx2
 from websockets.exceptions import WebSocketException
 
 from tests.crash.callers import Caller
-from tests.live.following import CHANGED, events, socket
+from tests.live.following import BEGINNING, CHANGED, events, socket
 
 CHANGES = """query ($after: String) {
   clientChanges(after: $after, first: 100) {
     nodes { id action client { id } } pageInfo { hasNextPage }
   }
 }"""
-BEGINNING = "cur_" + "0" * 32
 PAUSE = 0.05
 
 Told = tuple[str, str, str]

@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 SECRET_KEY = "an otter, a heron and five pikes: 0123456789"
 PUBLIC_URL = "https://portal.example"
 SECONDS = 60
+PATIENT = "tests.patient"
+"""What to run for a program that waits while a test holds a lock."""
 
 _ADDRESS = r"Uvicorn running on (http://127\.0\.0\.1:\d+)"
 
@@ -111,12 +113,14 @@ class Program:
 
 
 @asynccontextmanager
-async def program(*words: str, env: Mapping[str, str], folder: Path) -> AsyncIterator[Program]:
-    """`python -m portal WORDS` in the folder, with this environment only."""
+async def program(
+    *words: str, env: Mapping[str, str], folder: Path, module: str = "portal"
+) -> AsyncIterator[Program]:
+    """`python -m portal WORDS`, or another module, in the folder, with this environment only."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "portal",
+        module,
         *words,
         env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), **env},
         cwd=folder,
@@ -155,9 +159,12 @@ class Server:
 
 
 @asynccontextmanager
-async def server(env: Mapping[str, str], folder: Path, port: int = 0) -> AsyncIterator[Server]:
-    """A server that is ready, on this port or a free one."""
-    async with program("serve", "--port", str(port), env=env, folder=folder) as running:
+async def server(
+    env: Mapping[str, str], folder: Path, port: int = 0, module: str = "portal"
+) -> AsyncIterator[Server]:
+    """A server that is ready, on this port or a free one; `module` may be `PATIENT`."""
+    words = "serve", "--port", str(port)
+    async with program(*words, env=env, folder=folder, module=module) as running:
         address = (await running.until(_ADDRESS))[1]
         async with httpx2.AsyncClient(base_url=address, timeout=SECONDS) as client:
             await until_ready(client)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ from sqlalchemy import func, select, text
 
 from models import Database, Registration, database
 from portal import health
+from schema.limits import LIMITS
 from tests.conftest import Clinics, Databases
 from tests.edge.proxy import Proxy
 from tests.edge.wire import served
 from tests.live.following import CHANGED, socket
 from tests.mailbox import Mailbox
 from tests.waiting import PATIENCE, until
-from tests.world import LOGIN, PASSWORD, REGISTER, Clinic, World
+from tests.world import APPROVE, LOGIN, PASSWORD, REGISTER, Clinic, World
 
 LOOKS = '{ organization(slug: "riverside") { name } }'
 LISTS = "{ clients { totalCount } }"
@@ -51,6 +53,13 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same time-outs, only shorter: on a busy machine one may pass without a fault."""
     monkeypatch.setattr(database, "CONNECT_SECONDS", 2)
     monkeypatch.setattr(database, "STATEMENT_SECONDS", 2)
+
+
+@pytest.fixture
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a lock of ours is answered well, however long that takes us."""
+    monkeypatch.setattr(database, "CONNECT_SECONDS", PATIENCE)
+    monkeypatch.setattr(database, "BUSY_SECONDS", PATIENCE)
 
 
 @pytest.fixture
@@ -126,9 +135,16 @@ async def test_e2_what_a_socket_is_asked_meanwhile_is_answered_so_and_it_stays_o
     behind: tuple[World, Proxy, Clinic, Database],
 ) -> None:
     world, proxy, clinic, _ = behind
+
+    async def approved() -> bool:
+        chloe = {"id": clinic.ids["chloe"]}
+        return not is_away(await world.send(APPROVE, chloe, clinic.token("carl")))
+
+    await comes_back(world, clinic)
     async with served(world.app) as port, socket(port) as dora:
         await dora.init(clinic.token("dora"))
         await dora.follow("following")
+        await until(lambda: world.app._following._running == 1)  # type: ignore[attr-defined]
         proxy.stall()
         for id, asked in (("following too", CHANGED), ("once", LISTS)):
             await dora.subscribe(id, asked)
@@ -142,7 +158,7 @@ async def test_e2_what_a_socket_is_asked_meanwhile_is_answered_so_and_it_stays_o
         proxy.reset()
         proxy.heal()
         await comes_back(world, clinic)
-        await world.approve(clinic.ids["chloe"], clinic.token("carl"))
+        await until(approved)
         assert (await dora.next("following"))["action"] == "CLIENT_APPROVED"
 
 
@@ -190,10 +206,12 @@ async def lock(connection: Any, dialect: str) -> None:
         await connection.execute(text("LOCK TABLE organizations"))
 
 
+@pytest.mark.usefixtures("_patient")
 async def test_e3_more_operations_than_there_is_room_for_are_asked_to_come_again(
-    databases: Databases, mailbox: Mailbox, tmp_path: Path, url: str
+    mailbox: Mailbox, url: str
 ) -> None:
     async with World(url, mailbox, operations_at_once=4) as world:
+        world.app._operations._api._limits = replace(LIMITS, seconds=PATIENCE)  # type: ignore[attr-defined]
         other = Database(url)
         async with other._writes.begin() as connection:
             await lock(connection, other.dialect)

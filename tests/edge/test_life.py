@@ -8,17 +8,21 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
 import pytest
+import uvicorn
 from sqlalchemy import func, insert, select, text
 from starlette.applications import Starlette
 
 from models import Database, Letter, LetterState, Organization, Registration, new_id
 from portal.health import Health
+from portal.life import take_signals
 from portal.service import service
-from tests.crash.programs import SECONDS, Server, environment, program, server
+from portal.settings import Settings
+from tests.crash.programs import PATIENT, SECONDS, Server, environment, program, server
 from tests.edge.wire import Wire, post, wire
 from tests.mailbox import Mailbox
 from tests.waiting import until
@@ -75,7 +79,7 @@ async def asking(running: Server, body: dict[str, Any]) -> AsyncIterator[Wire]:
 async def two_workers(env: dict[str, str], folder: Path) -> AsyncIterator[Server]:
     """A server of two processes, which are ready, and one above them."""
     words = "serve", "--port", "0", "--workers", "2"
-    async with program(*words, env=env, folder=folder) as running:
+    async with program(*words, env=env, folder=folder, module=PATIENT) as running:
         address = (await running.until(r"running on (http://127\.0\.0\.1:\d+)"))[1]
         await running.until(r"(?s)(startup complete.*){2}")
         async with httpx2.AsyncClient(base_url=address, timeout=SECONDS) as client:
@@ -91,7 +95,8 @@ def check_is_quiet(log: str) -> None:
 async def test_e17_what_is_under_way_is_finished(
     filled: Database, url: str, mailbox: Mailbox, tmp_path: Path
 ) -> None:
-    async with server(environment(url, mailbox), tmp_path) as running:
+    env = environment(url, mailbox, DRAIN_SECONDS="60")
+    async with server(env, tmp_path, module=PATIENT) as running:
         async with locked(filled) as lock, asking(running, REGISTERS) as one:
             running.program.signal(signal.SIGTERM)
             await running.program.until("Shutting down")
@@ -199,7 +204,7 @@ async def test_e17_a_notice_lets_others_look_elsewhere_before_a_request_fails(
 async def test_e17_workers_end_together(
     filled: Database, url: str, mailbox: Mailbox, tmp_path: Path
 ) -> None:
-    async with two_workers(environment(url, mailbox), tmp_path) as running:
+    async with two_workers(environment(url, mailbox, DRAIN_SECONDS="60"), tmp_path) as running:
         async with locked(filled) as lock, asking(running, REGISTERS) as one:
             running.program.signal(signal.SIGTERM)
             await running.program.until("Shutting down")
@@ -231,7 +236,7 @@ async def test_e17_workers_are_killed_by_a_second_signal(
 async def test_workers_do_not_outlive_the_process_above_them(
     filled: Database, url: str, mailbox: Mailbox, tmp_path: Path
 ) -> None:
-    async with two_workers(environment(url, mailbox), tmp_path) as running:
+    async with two_workers(environment(url, mailbox, DRAIN_SECONDS="60"), tmp_path) as running:
         async with locked(filled) as lock, asking(running, REGISTERS) as one:
             ended = asyncio.create_task(running.program.kill())
             await running.program.until("Shutting down")
@@ -296,3 +301,25 @@ def _letter(state: LetterState) -> Any:
         created_at=START - dt.timedelta(days=state is LetterState.SENT),
         due_at=START - dt.timedelta(days=state is LetterState.SENT),
     )
+
+
+async def test_a_process_above_that_is_gone_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.read(secret_key="0123456789 abcdefgh, a secret of tests")
+    serving = uvicorn.Server(uvicorn.Config(lambda: None, log_config=None))
+    loop, handlers = asyncio.get_running_loop(), {}
+    sentinel, above = os.pipe()
+    parent = SimpleNamespace(sentinel=sentinel)
+    monkeypatch.setattr("multiprocessing.parent_process", lambda: parent)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        handlers[number] = signal.signal(number, serving.handle_exit)
+    try:
+        take_signals(health := Health(settings), 0)
+        os.close(above)
+        await until(lambda: serving.should_exit)
+        assert health.draining
+        assert not loop.remove_reader(sentinel), "it is said again and again"
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        loop.set_exception_handler(None)
+        os.close(sentinel)

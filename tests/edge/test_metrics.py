@@ -26,7 +26,7 @@ from tests.crash.programs import SECONDS, Program, Server, environment, program,
 from tests.edge.test_logs import register, sign_in
 from tests.live.following import events
 from tests.mailbox import Fault, Mailbox
-from tests.servers import free_port
+from tests.servers import held_port
 from tests.world import LOGIN, Clinic
 
 ANYWHERE = "127.0.0.1:0"
@@ -341,15 +341,15 @@ async def test_couriers_alone_tell_of_themselves(url: str, tmp_path: Path) -> No
 
 
 async def test_a_database_that_is_away_is_told_and_nothing_that_only_it_knows() -> None:
-    port = free_port()
-    settings = Settings.read(
-        secret_key="0123456789 abcdefgh, a secret of tests",
-        database_url="postgresql://nobody@127.0.0.1:1/nothing",
-        metrics_listen=f"127.0.0.1:{port}",
-    )
-    with scraped(settings):
-        async with httpx2.AsyncClient(timeout=SECONDS) as client:
-            found = read((await client.get(f"http://127.0.0.1:{port}/metrics")).text)
+    with held_port() as port:
+        settings = Settings.read(
+            secret_key="0123456789 abcdefgh, a secret of tests",
+            database_url="postgresql://nobody@127.0.0.1:1/nothing",
+            metrics_listen=f"127.0.0.1:{port}",
+        )
+        with scraped(settings):
+            async with httpx2.AsyncClient(timeout=SECONDS) as client:
+                found = read((await client.get(f"http://127.0.0.1:{port}/metrics")).text)
     assert found.of("portal_database_up") == {(): 0}
     assert found.of("portal_post_queued") == found.of("portal_post_oldest_due_age_seconds") == {}
     assert found.of("process_open_fds", "process").keys() == {"main"}

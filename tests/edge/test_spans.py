@@ -175,12 +175,15 @@ async def test_what_strangers_say_of_traces_and_call_things_is_not_told(
     url, _ = clinic_at
     named = f"query {CANARY} {{ {CANARY}: departments {{ {CANARY}: name }} }}"
     paged = f"{{ {CANARY}: clients(first: 47, search: {json.dumps(CANARY)}) {{ totalCount }} }}"
-    async with server(environment(url, mailbox, TRACES_URL=collector.url), tmp_path) as running:
+    env = environment(url, mailbox, TRACES_URL=collector.url, **SOON)
+    async with server(env, tmp_path) as running:
         traced = {**await sign_in(running, "olivia"), "traceparent": f"00-{TRACE}-{PARENT}-01"}
         ids = [await ask(running, {"query": query}, **traced) for query in (named, paged)]
         broken = await ask(running, {"query": f"query Departments {{ {CANARY}"}, **traced)
         unread = await ask(running, {"query": 1}, **traced)
         await running.client.request("PROPFIND", "/graphql")
+        await collector.told(*ids, broken, unread)
+        await until(lambda: collector.traces.named("HTTP /graphql") != [])
         await ended(running)
 
     traces = collector.traces
@@ -206,7 +209,8 @@ async def test_what_fails_tells_of_which_kind_and_never_in_words(
 ) -> None:
     url, _ = clinic_at
     database = Database(url)
-    async with server(environment(url, mailbox, TRACES_URL=collector.url), tmp_path) as running:
+    env = environment(url, mailbox, TRACES_URL=collector.url, **SOON)
+    async with server(env, tmp_path) as running:
         olivia = await sign_in(running, "olivia")
         for table in ("webhooks", "letters"):
             await rename(database, table)
@@ -214,6 +218,7 @@ async def test_what_fails_tells_of_which_kind_and_never_in_words(
         await register(running, CANARY)
         await rename(database, "departments")
         broken = await ask(running, {"query": "{ webhooks { totalCount } }"}, **olivia)
+        await collector.told(listed, broken)
         await ended(running)
     await database.close()
 
@@ -284,7 +289,7 @@ async def test_a_server_ends_in_order_while_the_collector_answers_nothing_good(
 async def test_couriers_alone_tell_of_what_they_deliver(
     url: str, mailbox: Mailbox, collector: Collector, tmp_path: Path
 ) -> None:
-    env = environment(url, mailbox, TRACES_URL=collector.url, COURIER_LEASE="60")
+    env = environment(url, mailbox, TRACES_URL=collector.url, COURIER_LEASE="60", **SOON)
     mailbox.faults["olivia@clinic.example"] = Fault.LATER
     words = (
         *("create-organization", "--name", "Clinic", "--slug", "clinic", "--department", "One"),
@@ -294,7 +299,7 @@ async def test_couriers_alone_tell_of_what_they_deliver(
     assert (await run(*words, env=env, folder=tmp_path)).status == 0
     mailbox.faults.clear()
     async with program("courier", env=env, folder=tmp_path) as running:
-        await running.until("letter [0-9a-f]+: SENT")
+        await until(lambda: collector.traces.named("deliver letter") != [])
         running.signal(signal.SIGTERM)
         assert (await running.end()).status == 0
 

@@ -14,6 +14,8 @@ from websockets.typing import Origin, Subprotocol
 from portal.socket import PROTOCOL
 
 SECONDS = 30
+NOW = "{ clientChanges(last: 1) { pageInfo { endCursor } } }"
+BEGINNING = "cur_" + "0" * 32
 CHANGED = """subscription ($status: ClientStatus, $departmentId: ID, $after: String) {
   clientChanged(status: $status, departmentId: $departmentId, after: $after) {
     id action client { id firstName status }
@@ -48,11 +50,14 @@ class Socket:
         await self.say("subscribe", id=id, payload={"query": query, "variables": variables})
 
     async def follow(self, id: str, **variables: Any) -> None:
-        """Follow what happens; returns when that has begun, as a later answer shows."""
-        await self.subscribe(id, **variables)
-        await self.subscribe("begun", "{ viewer { surface } }")
-        await self.next("begun")
-        assert await self.hear() == {"id": "begun", "type": "complete"}
+        """Follow what happens from now on.
+
+        Nothing says when a subscription has begun; so it is told after what it is to begin.
+        """
+        await self.subscribe("now", NOW)
+        last = (await self.next("now"))["pageInfo"]["endCursor"]
+        assert await self.hear() == {"id": "now", "type": "complete"}
+        await self.subscribe(id, after=last or BEGINNING, **variables)
 
     async def next(self, id: str) -> Any:
         """What the next answer to it says of its only field."""

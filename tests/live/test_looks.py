@@ -9,8 +9,7 @@ from sqlalchemy import select
 from models import AuditHead, parse_id
 from resolvers import Context, changes
 from schema import Api, Live, Response, live
-from tests.crash.followers import BEGINNING
-from tests.live.following import CHANGED
+from tests.live.following import BEGINNING, CHANGED
 from tests.live.test_live import DEACTIVATE, REACTIVATE, do, told
 from tests.world import Clinic, World
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import AuditAction, AuditEvent, Base
 from permissions import Passwords
+from schema.limits import LIMITS
+from tests.waiting import PATIENCE
 from tests.world import Json, World
 
 Row = dict[str, Any]
@@ -171,13 +173,18 @@ class Course:
 
 @asynccontextmanager
 async def course(world: World) -> AsyncIterator[Course]:
-    """The world's app on a port of its own, where a password costs next to nothing."""
+    """The world's app on a port of its own, where a password costs next to nothing, and with time.
+
+    On SQLite the operations of a crowd wait for each other.
+    """
     async with AsyncExitStack() as ends:
         cheap = _Cheap(memory=64, rounds=1)
         ends.callback(cheap.close)
         services = world.service.services
         ends.callback(object.__setattr__, services, "passwords", services.passwords)
         object.__setattr__(services, "passwords", cheap)
+        api: Any = world.app._operations._api  # type: ignore[attr-defined]
+        api._limits = replace(LIMITS, seconds=PATIENCE)
         config = uvicorn.Config(
             world.app, host="127.0.0.1", port=0, lifespan="off", log_config=None
         )

@@ -30,6 +30,7 @@ from mailer import (
     transport,
 )
 from mailer.courier import HOLD, POLL_SECONDS, backoff
+from mailer.outbox import Outcome
 from mailer.transports import Smtp
 from models import (
     Database,
@@ -92,9 +93,11 @@ class Away(Database):
 
     away = False
     writes = 0
+    refused = 0
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         if self.away:
+            self.refused += 1
             raise Unavailable("the database is away")
         self.writes += 1
         return await super().write(work)
@@ -809,6 +812,32 @@ async def test_courier_that_is_told_to_stop_leaves_a_hanging_letter_to_its_lease
     clock.pass_(60)
     assert await courier(database, held, clock).deliver_due() == 1
     assert len(held.sent) == 1
+
+
+async def test_what_left_before_the_grace_was_over_is_written_down(
+    database: Database,
+    organization: uuid.UUID,
+    mailbox: Mailbox,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mailer.courier.GRACE_SECONDS", 0.1)
+    monkeypatch.setattr("mailer.courier.LEDGER_SECONDS", PATIENCE)
+    monkeypatch.setattr("mailer.ledger.GATHER_SECONDS", 3600)
+    mailbox.faults["hangs@example.org"] = Fault.HANG
+    hanging = await posted(database, organization, "hangs@example.org")
+    outcomes = list[Outcome]()
+    one = courier(database, mailbox, clock, ended=outcomes.append)
+    async with running(one):
+        first = await posted(database, organization)
+        one.wake()
+        await until(LetterState.SENT, database, first)
+        last = await posted(database, organization)
+        one.wake()
+        await waiting.until(lambda: len(outcomes) == 2)
+        assert (await row(database, last)).state is LetterState.QUEUED, "more may come"
+    assert (await row(database, last)).state is LetterState.SENT
+    assert (await row(database, hanging)).state is LetterState.QUEUED
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,32 @@ class TestWrites:
             await task
         assert await database.write(quick) == 1
 
+    @pytest.mark.parametrize("times", [1, 2])
+    async def test_a_write_comes_to_its_end_however_often_it_is_given_up(
+        self, database: Database, times: int
+    ) -> None:
+        started, release = asyncio.Event(), asyncio.Event()
+
+        async def slow(connection: AsyncConnection) -> None:
+            await connection.execute(insert(ORGANIZATIONS).values(organization("east")))
+            started.set()
+            await release.wait()
+            await connection.execute(insert(ORGANIZATIONS).values(organization("west")))
+
+        async def quick(connection: AsyncConnection) -> None:
+            await connection.execute(insert(ORGANIZATIONS).values(organization("north")))
+
+        task = asyncio.create_task(database.write(slow))
+        await started.wait()
+        for _ in range(times):
+            task.cancel()
+            await asyncio.sleep(0)
+        release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await database.write(quick)
+        assert await slugs(database) == ["east", "north", "west"]
+
 
 _SLOW = """
     WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 300000)

@@ -27,7 +27,9 @@ from resolvers import verify
 from resolvers.events import On, Request, Who
 from resolvers.notes import MANY, MOST_AT_ONCE, MOST_READS, MOST_REFUSALS, Notes, Refusal
 from tests.oracle.clinic import CLINIC
+from tests.rooms.test_mailer_courier import Away
 from tests.rooms.test_models_constraints import NOW
+from tests.waiting import until
 
 STAFF = Who(ActorKind.STAFF, new_id(), surface=Surface.PORTAL)
 NOBODY = Who(ActorKind.ANONYMOUS, surface=Surface.APP)
@@ -213,6 +215,27 @@ async def test_they_are_written_by_themselves(
         notes.read(STAFF, On(east, new_id()), NOW, HERE)
         while not await reads(database):  # noqa: ASYNC110 - they are written in a moment
             await asyncio.sleep(0.001)
+
+
+async def test_what_could_not_be_written_is_tried_again_by_itself(
+    url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noting, "MOMENT", 0.001)
+    await CLINIC.write(database)
+    organization, key = CLINIC.ids["east"], CLINIC.ids["key.all"]
+    used = select(ServiceKey.last_used_at).where(ServiceKey.id == key)
+
+    async def is_written() -> bool:
+        return await database.read(lambda c: c.scalar(used)) == NOW
+
+    notes, theirs = Notes(), Away(url)
+    theirs.away = True
+    async with running(notes, theirs):
+        notes.used(organization, key, NOW)
+        await until(lambda: theirs.refused > 1)
+        theirs.away = False
+        await until(is_written)
+    await theirs.close()
 
 
 async def test_what_is_left_at_the_end_is_written(

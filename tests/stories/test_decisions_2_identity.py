@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, event, select
 
-from models import Surface, Throttle
+from models import ResetRequest, Surface, Throttle
 from portal.service import service
 from resolvers import (
     Context,
@@ -24,6 +24,7 @@ from resolvers import (
     password_reset_request,
     resets,
 )
+from tests.rooms.test_mailer_courier import Slow
 from tests.stories.asking import same_headers
 from tests.world import (
     REGISTER,
@@ -388,3 +389,30 @@ async def test_d14_who_held_a_reset_for_too_long_answers_it_no_more(
 
         async with world.unchanged():
             await nobody.write(partial(resets._answer, nobody, stalled))
+
+
+async def test_d14_a_clerk_who_is_told_to_end_answers_the_reset_that_was_taken(
+    world: World, clinic: Clinic
+) -> None:
+    ahead = Clock()
+    ahead.advance(hours=1)  # so that nobody else finds it due
+    slow = Slow(world.settings.database_url)
+    async with quiet(world, ahead) as (nobody, _):
+        for name in ("amy", "carl"):
+            await password_reset_request(nobody, "riverside", clinic.email(name))
+        clerk = replace(nobody, services=replace(nobody.services, database=slow))
+        answering = asyncio.create_task(answer_resets(clerk))
+        await slow.committed.wait()
+        answering.cancel()
+        await asyncio.sleep(0)
+        slow.release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await answering
+        left = select(ResetRequest.due_at)
+        due = await world.database.read(lambda c: c.scalars(left).all())
+        assert due == [ahead()], "nobody holds the other one"
+        await answer_resets(nobody)
+    await slow.close()
+    world.clock.advance(hours=1)
+    letters = [mail.to for mail in await world.new_mail()]
+    assert letters == [clinic.email("amy"), clinic.email("carl")]

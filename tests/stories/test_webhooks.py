@@ -2,21 +2,23 @@
 
 import datetime as dt
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from standardwebhooks import WebhookVerificationError
 
-from models import Delivery, Webhook, WebhookEvent
+from models import Database, Delivery, Webhook, WebhookEvent
 from permissions import Vault
 from resolvers import encrypt_anew, pause_unreachable
 from tests.leaks.paths import output
 from tests.receiver import Receiver
 from tests.stories.asking import ERRORS
 from tests.world import APPROVE, SECRET, Clinic, World, problems
+
+T = TypeVar("T")
 
 MAKE = f"""
 mutation ($input: WebhookCreateInput!) {{
@@ -213,6 +215,49 @@ async def test_a_receiver_that_is_away_for_days_is_paused_and_administrators_are
     await there.wait()
     assert [one["state"] for one in await log(world, id)] == ["SENT"]
     assert await pause_unreachable(world.service.anonymous()) == 0
+
+
+class Late(Database):
+    """A database of which everybody who reads it learns late: something happens meanwhile."""
+
+    meanwhile: Callable[[], Awaitable[None]]
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        found = await super().read(work)
+        await self.meanwhile()
+        return found
+
+
+@pytest.mark.parametrize("what", ["it is resumed", "something gets through"])
+async def test_a_receiver_that_came_back_since_the_look_is_not_paused(
+    world: World, clinic: Clinic, there: Receiver, what: str
+) -> None:
+    id, _ = await made(world, clinic, there.url)
+    late = Late(world.settings.database_url)
+    server = world.service.anonymous()
+    clerk = replace(server, services=replace(server.services, database=late))
+
+    async def resumed() -> None:
+        await change(world, "webhookPause", id)
+        await change(world, "webhookResume", id)
+
+    async def got_through() -> None:
+        sent = {"state": "SENT", "done_at": world.clock()}
+        its = Delivery.webhook_id == key(id)
+        await world.database.write(lambda c: c.execute(update(Delivery).where(its).values(sent)))
+
+    async with there.away():
+        await approve(world, clinic)
+        await world.settled()
+        world.clock.advance(days=3)
+        late.meanwhile = {"it is resumed": resumed, "something gets through": got_through}[what]
+        await world.new_mail()
+        assert await pause_unreachable(clerk) == 0
+    assert await world.new_mail() == []
+    states = "{ webhooks(state: ACTIVE) { nodes { id } } }"
+    active = await world.do(states, token=await signed_in(world, "olivia"))
+    assert active["nodes"] == [{"id": id}]
+    await late.close()
 
 
 async def test_an_event_is_replayed_under_its_own_id(
