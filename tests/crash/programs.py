@@ -111,12 +111,14 @@ class Program:
 
 
 @asynccontextmanager
-async def program(*words: str, env: Mapping[str, str], folder: Path) -> AsyncIterator[Program]:
-    """`python -m portal WORDS` in the folder, with this environment only."""
+async def program(
+    *words: str, env: Mapping[str, str], folder: Path, module: str = "portal"
+) -> AsyncIterator[Program]:
+    """`python -m portal WORDS`, or another module, in the folder, with this environment only."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "portal",
+        module,
         *words,
         env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), **env},
         cwd=folder,
