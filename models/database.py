@@ -1,7 +1,8 @@
 """The database: SQLite or PostgreSQL, the same to everybody above.
 
 What every request reads goes straight to the driver, as `models.statement` says.
-Reads run statement by statement outside a transaction, on connections that need no reset.
+Reads run statement by statement outside a transaction, on connections that need no reset; one that
+is given up is stopped.
 Writes run in one transaction an operation; one that lost a race (a unique key taken meanwhile,
 a deadlock, a lock not had) runs again from its start, so that it sees who won. So does one whose
 connection turns out to be dead before it commits: nobody asks a connection whether it still lives.
@@ -9,6 +10,7 @@ connection turns out to be dead before it commits: nobody asks a connection whet
 
 import asyncio
 import random
+import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -41,7 +43,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from models.base import NO_NEWS
-from models.reads import AWAY_WORDS, CUT, PostgresqlReads, Reads, SqliteReads
+from models.reads import AWAY_WORDS, CUT, STEPS, PostgresqlReads, Reads, SqliteReads
 from models.signals import SIGNAL, listening
 from models.spans import answered, running
 from models.statement import Rows, Statement, Values, Written
@@ -212,6 +214,7 @@ class Database:
         self._planned = _planned_reads(parsed, self._said, connections)
         if self.dialect == "sqlite":
             _prepare_sqlite(self._reads, self._writes)
+            _stop_what_is_given_up(self._reads)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` answers from a connection; all its statements in one hop off the loop.
@@ -305,10 +308,11 @@ class Database:
     @property
     def in_use(self) -> dict[str, tuple[int, int]]:
         """How many connections of each pool are at work, and how many can be."""
+        planned = self._planned.places
         reads: Any = self._reads.pool
         writes: Any = self._writes.pool
         return {
-            "planned": (self._planned.busy, self._planned.most),
+            "planned": (planned.busy, planned.most),
             "reads": (reads.checkedout(), reads.size()),
             "writes": (writes.checkedout(), writes.size()),
         }
@@ -321,6 +325,7 @@ class Database:
 
 
 _CHANGED = "changed"
+_GIVEN_UP = "given up"
 
 
 def has_changed(connection: AsyncConnection) -> bool:
@@ -360,7 +365,7 @@ def _notice(connection: Connection, cursor: Any, *said: Any) -> None:
 def _planned_reads(url: URL, said: dict[str, Any], connections: int) -> Reads:
     if url.drivername.startswith("sqlite"):
         assert url.database
-        return SqliteReads(url.database, SQLITE_READERS, BUSY_SECONDS)
+        return SqliteReads(url.database, SQLITE_READERS, CONNECT_SECONDS, BUSY_SECONDS)
     return PostgresqlReads(said, connections, CONNECT_SECONDS)
 
 
@@ -401,6 +406,24 @@ def _prepare_sqlite(reads: AsyncEngine, writes: AsyncEngine) -> None:
     @event.listens_for(writes.sync_engine, "begin")
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _stop_what_is_given_up(reads: AsyncEngine) -> None:
+    """End the statement of a reader who gives up.
+
+    SQLAlchemy then closes the connection, and waits until the statement has ended.
+    """
+
+    @event.listens_for(reads.sync_engine, "connect")
+    def connected(connection: Any, record: Any) -> None:
+        given_up = record.info[_GIVEN_UP] = threading.Event()
+        connection.run_async(lambda driver: driver.set_progress_handler(given_up.is_set, STEPS))
+
+    @event.listens_for(reads.sync_engine, "handle_error")
+    def failed(failed: ExceptionContext) -> None:
+        if isinstance(failed.original_exception, asyncio.CancelledError):
+            assert failed.connection
+            failed.connection.info[_GIVEN_UP].set()
 
 
 # SQLAlchemy leaves the driver's own as they are while it sets up a connection.

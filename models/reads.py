@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Protocol
 
 import asyncpg
@@ -36,14 +38,43 @@ SETTINGS = {"datestyle": "ISO", "jit": "off", "plan_cache_mode": "force_generic_
 """How PostgreSQL writes dates, and that it plans a statement once: its text says what matters."""
 
 
-class Reads(Protocol):
-    """Connections for reads, outside any transaction: `busy` of `most` are at work."""
+STEPS = 1_000_000
+"""How many steps of its machine SQLite makes before it looks whether anybody waits: some 50 ms."""
 
-    busy: int
-    most: int
+
+class Places:
+    """So many are at work at once, and whoever comes then waits for so many seconds at most."""
+
+    def __init__(self, most: int, wait: float) -> None:
+        self._room = asyncio.Semaphore(most)
+        self._wait = wait
+        self.busy, self.most = 0, most
+
+    async def take(self) -> None:
+        """Wait for one. Raises `TimeoutError`."""
+        if self._room.locked():
+            async with asyncio.timeout(self._wait):
+                await self._room.acquire()
+        else:
+            await self._room.acquire()  # at once
+        self.busy += 1
+
+    def leave(self) -> None:
+        """Let somebody else have it."""
+        self.busy -= 1
+        self._room.release()
+
+
+class Reads(Protocol):
+    """Connections for reads, outside any transaction, with a place for each."""
+
+    places: Places
 
     async def fetch(self, text: str, arguments: list[Any]) -> Rows:
-        """The rows of a statement. `OSError` when the database is away."""
+        """The rows of a statement, which is stopped when whoever waits for them gives up.
+
+        `OSError` when the database is away, and `TimeoutError` when all places are taken.
+        """
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -59,25 +90,18 @@ class PostgresqlReads:
         more = {"statement_cache_size": PREPARED, "server_settings": SETTINGS}
         self._arguments = {**arguments, **more}
         self._wait = wait
-        self._room = asyncio.Semaphore(connections)
         self._idle: list[Any] = []
         self._opened: set[Any] = set()
         self._ends: set[asyncio.Task[None]] = set()
-        self.busy, self.most = 0, connections
+        self.places = Places(connections, wait)
 
     async def fetch(self, text: str, arguments: list[Any]) -> Rows:
         """The rows; tried once more when the first connection turns out to be dead."""
-        if self._room.locked():
-            async with asyncio.timeout(self._wait):
-                await self._room.acquire()
-        else:
-            await self._room.acquire()  # at once
-        self.busy += 1
+        await self.places.take()
         try:
             return await self._fetch(text, arguments)
         finally:
-            self.busy -= 1
-            self._room.release()
+            self.places.leave()
 
     async def close(self) -> None:
         """Let go of every connection, whatever it is doing."""
@@ -127,24 +151,25 @@ class PostgresqlReads:
 
 
 class SqliteReads:
-    """Threads, each with a connection of its own."""
+    """Threads, each with a connection of its own.
 
-    def __init__(self, path: str, threads: int, busy_seconds: float) -> None:
+    A place is taken until the thread is free, which may be after whoever waited has given up.
+    """
+
+    def __init__(self, path: str, threads: int, wait: float, busy_seconds: float) -> None:
         self._path = path
         self._busy_seconds = busy_seconds
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reads")
         self._mine = threading.local()
         self._opened: list[sqlite3.Connection] = []
-        self.busy, self.most = 0, threads
+        self.places = Places(threads, wait)
 
     async def fetch(self, text: str, arguments: list[Any]) -> Rows:
         """The rows, read in a thread."""
-        loop = asyncio.get_running_loop()
-        self.busy += 1
-        try:
-            return await loop.run_in_executor(self._threads, self._attempt, text, arguments)
-        finally:
-            self.busy -= 1
+        await self.places.take()
+        answer: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
+        self._threads.submit(self._answer, answer, text, arguments)
+        return await answer
 
     async def close(self) -> None:
         """End the threads, and close what they opened."""
@@ -152,9 +177,35 @@ class SqliteReads:
         for connection in self._opened:
             connection.close()
 
-    def _attempt(self, text: str, arguments: list[Any]) -> Rows:
+    def _answer(self, answer: asyncio.Future[Rows], text: str, arguments: list[Any]) -> None:
+        """In a thread: read what the loop is waiting for, and tell it."""
         try:
-            return self._connection().execute(text, arguments).fetchall()
+            rows = self._attempt(answer.cancelled, text, arguments)
+        except Exception as failure:  # noqa: BLE001 - it is for whoever waits
+            tell = partial(answer.set_exception, failure)
+        else:
+            tell = partial(answer.set_result, rows)
+        answer.get_loop().call_soon_threadsafe(self._end, answer, tell)
+
+    def _end(self, answer: asyncio.Future[Rows], tell: Callable[[], None]) -> None:
+        """On the loop: the thread is free."""
+        self.places.leave()
+        if not answer.cancelled():
+            tell()
+
+    def _attempt(self, given_up: Callable[[], bool], text: str, arguments: list[Any]) -> Rows:
+        """The rows, if nobody gives up on them before.
+
+        The statement looks for itself whether somebody has: `Connection.interrupt` may come when
+        the connection is at somebody else's by then, or has not begun with this one, and is lost.
+        """
+        try:
+            connection = self._connection()
+            connection.set_progress_handler(given_up, STEPS)
+            try:
+                return connection.execute(text, arguments).fetchall()
+            finally:
+                connection.set_progress_handler(None, 0)
         except sqlite3.OperationalError as failure:
             if any(words in str(failure) for words in AWAY_WORDS):
                 raise ConnectionError("the database is away") from failure

@@ -30,7 +30,7 @@ OTHER = "other"
 """Of an operation that has none of them, and of what is no operation."""
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-"""Where histograms of durations are cut; no operation takes longer than the last."""
+"""Where histograms of durations are cut; of operations only a mutation may take longer."""
 
 STATEMENTS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55)
 

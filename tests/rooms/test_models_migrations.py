@@ -59,7 +59,7 @@ async def test_tables_of_a_later_release_are_left_alone(database: Database) -> N
     assert await current(database) == "9999"
 
 
-async def test_two_processes_may_migrate_at_once(database: Database, url: str) -> None:
+async def test_two_may_migrate_at_once(database: Database, url: str) -> None:
     await downgrade(database, "base")
     other = Database(url)
     try:
