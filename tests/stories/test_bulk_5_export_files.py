@@ -123,7 +123,7 @@ async def test_what_is_not_whole_is_no_file(world: World, clinic: Clinic, tmp_pa
     interrupted = await ends(interrupt)
     cut_off = await ends(deactivate)
 
-    assert interrupted == Ended(1, "", "Interrupted. What was written is not all of it.\n")
+    assert interrupted == Ended(130, "", "Interrupted. No file was written.\n")
     assert cut_off == Ended(2, "", "--as: riverside has no active staff 'dora'.\n")
     assert file.read_text() == "what was there before"
     assert left(tmp_path) == [file.name]
