@@ -337,7 +337,7 @@ def demo(
 ) -> None:
     """Serve a small clinic with a login for every role, on this machine only."""
     _end_in_order()
-    demonstration.run(port, directory.resolve())
+    demonstration.serve(port, directory.resolve())
 
 
 @commands.command()

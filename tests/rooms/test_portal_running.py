@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Select, func, select, update
 
-from models import Client, Database, Letter, LetterState, Organization
+from models import Client, Database, Letter, LetterState, Organization, Staff
 from models.migrate import current, downgrade, head
+from portal.demo import APPROVED, PENDING, STAFF
 from portal.whole import whole
 from tests.conftest import Clinics, Databases
 from tests.crash.programs import Ended, environment, program
@@ -253,6 +254,37 @@ def test_a_part_of_an_export_is_not_said_to_be_all(
         monkeypatch.setattr(sys, "stdout", out)
         told = "Interrupted. What was written may not be all of it.\n"
         assert says(*EXPORT) == Ended(130, "", told)
+
+
+def test_half_a_clinic_is_none(
+    says: Says,
+    ctrl_c: Press,
+    at_home: Callable[[str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # So what the demo sets for itself is undone.
+    at_home("")
+    monkeypatch.setenv("WEBHOOKS_ALLOW_PRIVATE", "")
+    monkeypatch.setenv("LOG_LEVEL", "")
+    monkeypatch.setattr("portal.cli._end_in_order", lambda: None)
+    served: list[object] = []
+    monkeypatch.setattr("portal.life.serve", lambda *said, **_named: served.append(said))
+
+    ctrl_c("resolvers:staff_create", call=3)
+    told = "Interrupted. The clinic opens with the next start.\n"
+    assert says("demo", "--directory", "clinic") == Ended(130, "", told)
+    assert served == []
+    clinic = tmp_path / "clinic"
+    assert sorted(path.name for path in clinic.iterdir()) == ["demo.part", "demo.secret"]
+
+    assert says("demo", "--directory", "clinic").status == 0
+    assert len(served) == 1
+    made = ["demo.secret", "demo.sqlite3", "mail"]
+    assert sorted(path.name for path in clinic.iterdir()) == made
+    counts = found(f"sqlite:///{clinic / made[1]}", *map(how_many, (Client, Staff, Letter)))
+    letters = len(list((clinic / "mail").glob("*.eml")))
+    assert counts == [len(APPROVED) + len(PENDING) + 4, len(STAFF) + 1, letters]
 
 
 # --- files that cannot be written, or read ------------------------------------------------------
