@@ -303,7 +303,9 @@ class Database:
                 async with connection.begin():
                     yield connection
             finally:
-                await raw.execute("PRAGMA foreign_keys = ON")
+                # Who is cancelled in the middle of a statement leaves no connection.
+                if not connection.invalidated:
+                    await raw.execute("PRAGMA foreign_keys = ON")
 
     @property
     def in_use(self) -> dict[str, tuple[int, int]]:

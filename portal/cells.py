@@ -9,7 +9,12 @@ from typing import Any
 Node = Mapping[str, Any]
 """A client, as the API answers it."""
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001 - East Asian spreadsheets run these
+# Where a cell begins, and where one does for a spreadsheet that parts lines by something else than
+# the comma, which finds no quotes around it there; and what makes it a formula.
+_BEGINS = r"(?<![^;\t\r\n])"
+_FORMULA = r"(?=(?:[^\S\t\r\n]|['\"])*[=+\-@＝＋－＠])"  # noqa: RUF001 - East Asian spreadsheets run these
+_RUN = re.compile(_BEGINS + _FORMULA)
+_QUOTED = re.compile(f"{_BEGINS}'{_FORMULA}")
 
 
 def _named(name: str) -> Callable[[Node], Any]:
@@ -56,10 +61,10 @@ def written(rows: Iterable[Iterable[str]]) -> bytes:
 
 
 def harmless(text: str) -> str:
-    """The text as a cell. One that a spreadsheet would take for a formula begins with a quote."""
-    return f"'{text}" if _FORMULA.match(text) else text
+    """The text as a cell, with a quote before whatever a spreadsheet would take for a formula."""
+    return _RUN.sub("'", text)
 
 
 def plain(cell: str) -> str:
     """The text of a cell: `harmless` undone."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+    return _QUOTED.sub("", cell)

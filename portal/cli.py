@@ -1,23 +1,21 @@
 """The command line: `python -m portal COMMAND`."""
 
 import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, NoReturn, TypeVar
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import select
-from uvicorn.loops.auto import auto_loop_factory
 
 from mailer import showcase
-from models import Organization, Unavailable
+from models import Organization, Unavailable, to_its_end
 from models.migrate import current
 from permissions import Sealed
 from portal import demo as demonstration
@@ -28,14 +26,13 @@ from portal.exporting import Export, Format, in_the_name_of
 from portal.importing import Errand, Report, import_file
 from portal.metrics_page import metrics_page
 from portal.populate import populate as fill
+from portal.running import do, errors, fail, run
 from portal.scraping import scraped
 from portal.service import collected, delivering, service, utc_now
 from portal.settings import BadSettings, Settings
-from portal.whole import whole
+from portal.whole import Write, whole
 from resolvers import (
-    Context,
     Founding,
-    Refused,
     Verdict,
     count_over,
     create_administrator,
@@ -67,7 +64,7 @@ LIMITS = ROOT / "docs" / "limits.md"
 METRICS = ROOT / "docs" / "metrics.md"
 POPULATED_PASSWORD = "a portal full of people"  # noqa: S105 - of made-up people
 
-T = TypeVar("T")
+_MIGRATION = "Tables are brought up to date as a whole, or not at all."
 
 
 class Listed(StrEnum):
@@ -87,7 +84,6 @@ commands = typer.Typer(
 )
 audit = typer.Typer(no_args_is_help=True)
 commands.add_typer(audit, name="audit", help="The audit trail.")
-errors = Console(stderr=True)
 
 
 def main() -> None:
@@ -102,12 +98,6 @@ def main() -> None:
         fail(f"PREVIOUS_SECRET_KEY: {unknown}", 1)
 
 
-def fail(message: str, status: int = 2) -> NoReturn:
-    """One clear line, and the end."""
-    errors.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise SystemExit(status)
-
-
 @commands.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
@@ -116,7 +106,7 @@ def serve(
 ) -> None:
     """Serve the API, with the courier inside."""
     settings = Settings.read()
-    run(_migrated(settings))
+    run(_migrated(settings), lambda: _MIGRATION)
     _end_in_order()
     life.serve(settings, host, port, workers)
 
@@ -124,7 +114,8 @@ def serve(
 @commands.command()
 def migrate() -> None:
     """Bring the database's tables up to date."""
-    print(f"The database is at revision {run(_migrated(Settings.read()))}.")
+    revision = run(_migrated(Settings.read()), lambda: _MIGRATION)
+    print(f"The database is at revision {revision}.")
 
 
 @commands.command()
@@ -141,9 +132,11 @@ def courier() -> None:
         async with collected(settings), service(settings) as made, delivering(made):
             with scraped(settings):
                 print("Delivering letters.", flush=True)
-                await told_to_stop.wait()
+                # Ctrl-C, which is an end in order as well.
+                with contextlib.suppress(asyncio.CancelledError):
+                    await told_to_stop.wait()
 
-    run(work())
+    run(work(), lambda: "What was under way is taken up by the next that starts.")
 
 
 @commands.command("create-organization")
@@ -219,7 +212,16 @@ def import_clients(
         said = f"{where}: {message}"
         errors.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
 
-    async def work(progress: Progress) -> bool:
+    def told() -> str:
+        good = "could be imported" if check else "imported"
+        return f"{report.imported} {good}, {report.there} there already, {report.bad} bad."
+
+    def known() -> str:
+        more = f" Of {report.pending} more that is not known." if report.pending else ""
+        then = "Nothing is changed." if check else "Run it again, and it goes on where it was."
+        return f"{told()}{more} {then}"
+
+    async def work(progress: Progress) -> None:
         task = progress.add_task("Clients", total=file.stat().st_size)
         async with service(Settings.read()) as made:
             await import_file(
@@ -229,17 +231,13 @@ def import_clients(
                 tell,
                 lambda read: progress.update(task, completed=read),
             )
-        return True
 
     with Progress(console=errors, disable=not errors.is_terminal) as progress:
         try:
-            finished = run(work(progress))
+            run(work(progress), known)
         except Unusable as unusable:
             fail(str(unusable))
-    good = "could be imported" if check else "imported"
-    print(f"{report.imported} {good}, {report.there} there already, {report.bad} bad.")
-    if not finished:
-        fail("Interrupted. Run it again, and it goes on where it was.", 1)
+    print(told())
     if report.bad:
         raise SystemExit(1)
 
@@ -259,27 +257,28 @@ def export_clients(
 ) -> None:
     """Export the clients whom a staff member manages, as CSV or JSON lines.
 
-    Exit 1 if it was interrupted; a file is there only when it is whole.
+    A file is there only when it is whole.
     """
     filters = {"status": None if status is Listed.ALL else status.name}
     is_shown = errors.is_terminal and (output is not None or not sys.stdout.isatty())
 
-    async def work(progress: Progress, file: BinaryIO) -> int:
+    def known() -> str:
+        return "No file was written." if output else "What was written may not be all of it."
+
+    async def work(progress: Progress, write: Write) -> int:
         async with service(Settings.read()) as made:
             ask = in_the_name_of(made.services, Api(), organization, username)
             export = Export(ask, form, filters)
             total = await export.begin()
             task = progress.add_task("Clients", total=total)
             async for part in export.parts():
-                file.write(part)
+                write(part)
                 progress.update(task, completed=export.rows)
         return export.rows
 
     try:
-        with Progress(console=errors, disable=not is_shown) as progress, whole(output) as file:
-            rows = run(work(progress, file))
-            if rows is None:
-                fail("Interrupted. What was written is not all of it.", 1)
+        with Progress(console=errors, disable=not is_shown) as progress, whole(output) as write:
+            rows = run(work(progress, write), known)
     except Unusable as unusable:
         fail(str(unusable))
     except Refusal as refusal:
@@ -296,15 +295,31 @@ def purge(
 
     The clerk of any server or courier does the same by itself, in small batches.
     """
-    retention = Settings.read().retention
+    settings = Settings.read()
+    found = Counter[str]()
 
-    async def all_of_it(context: Context) -> Counter[str]:
-        gone = Counter[str]()
-        while went := await sweep(context, retention):
-            gone += went
-        return gone
+    async def work() -> None:
+        async with service(settings) as made:
+            context = made.anonymous()
+            if not yes:
+                found.update(await count_over(context, made.retention))
+                return
 
-    found = do(all_of_it if yes else lambda context: count_over(context, retention)) or Counter()
+            async def batch() -> bool:
+                went = await sweep(context, made.retention)
+                found.update(went)
+                return bool(went)
+
+            while await to_its_end(batch()):
+                pass
+
+    def known() -> str:
+        if not yes:
+            return "Nothing is changed."
+        gone = ", ".join(f"{table} {many}" for table, many in found.items()) or "nothing"
+        return f"Gone, at least: {gone}."
+
+    run(work(), known)
     for table, many in found.items():
         print(f"{table}: {many}")
     if not found:
@@ -322,7 +337,7 @@ def demo(
 ) -> None:
     """Serve a small clinic with a login for every role, on this machine only."""
     _end_in_order()
-    demonstration.run(port, directory.resolve())
+    demonstration.serve(port, directory.resolve())
 
 
 @commands.command()
@@ -350,7 +365,7 @@ def populate(
             )
 
     with Progress(console=errors, disable=not errors.is_terminal) as progress:
-        run(work(progress))
+        run(work(progress), lambda: "Organizations are there as a whole, or not at all.")
     print(f"{organizations} organizations, {clients} clients. Password: {POPULATED_PASSWORD}")
 
 
@@ -364,9 +379,9 @@ def verify_audit(
 
     Exit 1 and the first broken number if one was. Keep the hashes elsewhere, to compare later.
     """
+    verdicts: list[Verdict] = []
 
-    async def work() -> list[Verdict]:
-        verdicts = []
+    async def work() -> None:
         async with service(Settings.read()) as made:
             async for verdict in verify(made.services.database, organization):
                 said = f"{verdict.number} events, the last is {verdict.hash}"
@@ -374,9 +389,8 @@ def verify_audit(
                     said = f"broken at event {verdict.number}: {verdict.broken}"
                 print(f"{verdict.slug}: {said}")
                 verdicts.append(verdict)
-        return verdicts
 
-    verdicts = run(work()) or []
+    run(work(), lambda: "Of organizations that are not listed nothing is known.")
     if organization is not None and not verdicts:
         fail(f"There is no organization {organization!r}.")
     if any(verdict.broken for verdict in verdicts):
@@ -432,33 +446,6 @@ def docs(
             _printed(path, page, check)
         else:
             path.write_text(page)
-
-
-def do(use_case: Callable[[Context], Awaitable[T]]) -> T | None:
-    """What the use case answers, its letters sent; what it refuses is lines, and exit 2."""
-
-    async def work() -> T:
-        async with service(Settings.read()) as made:
-            done = await use_case(made.anonymous())
-            await made.courier.deliver_due()
-            return done
-
-    try:
-        return run(work())
-    except Refused as refused:
-        for problem in refused.problems:
-            option = "".join(f"--{name}: " for name in problem.field or ())
-            errors.print(f"{option}{problem.message}", style="red", markup=False, soft_wrap=True)
-        raise SystemExit(2) from None
-
-
-def run(work: Coroutine[Any, Any, T]) -> T | None:
-    """Run to the end, or until somebody presses Ctrl-C; on the loop that uvicorn would choose."""
-    try:
-        with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
-            return runner.run(work)
-    except KeyboardInterrupt:
-        return None
 
 
 async def _migrated(settings: Settings) -> str | None:

@@ -3,12 +3,12 @@
 Every step is a use case, and every link is taken from the letter that brought it.
 """
 
-import asyncio
 import email
 import email.policy
 import os
 import re
 import secrets
+import shutil
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,12 +16,12 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy import select
 
 import resolvers
-from models import Organization, Role, Surface, outside
+from models import Role, Surface, outside
 from permissions import identify
 from portal import life
+from portal.running import run
 from portal.service import Service, service
 from portal.settings import Settings
 from resolvers import (
@@ -39,6 +39,9 @@ from schema import Api
 SLUG = "riverside"
 NAME = "Riverside Clinic"
 PASSWORD = "seven herons over the river"  # noqa: S105 - printed for everybody to use
+
+_DATABASE = "demo.sqlite3"
+_LETTERS = "mail"
 
 DEPARTMENTS = ("Family Medicine", "Mental Health", "Physiotherapy")
 
@@ -117,13 +120,12 @@ OUT = {
 """Who cannot, and is told so."""
 
 
-def run(port: int, directory: Path) -> None:
+def serve(port: int, directory: Path) -> None:
     """Make the clinic in the directory, unless it is there, and serve it on 127.0.0.1."""
     directory.mkdir(parents=True, exist_ok=True)
     public_url = f"http://127.0.0.1:{port}"
     environment = {
-        "DATABASE_URL": f"sqlite:///{directory / 'demo.sqlite3'}",
-        "MAIL_URL": f"file://{directory / 'mail'}",
+        **_places(directory),
         "MAIL_FROM": "portal@riverside.example",
         "PUBLIC_URL": public_url,
         "SECRET_KEY": _secret(directory / "demo.secret"),
@@ -131,11 +133,19 @@ def run(port: int, directory: Path) -> None:
         "LOG_LEVEL": "warning",
     }
     os.environ.update(environment)
-    settings = Settings.read()
-    with _progress():
-        asyncio.run(_prepare(settings, directory / "mail"))
+    if not (directory / _DATABASE).exists():
+        with _progress():
+            run(_make(directory), lambda: "The clinic opens with the next start.")
     Console().print(_greeting(public_url, directory), highlight=False, soft_wrap=True)
-    life.serve(settings, "127.0.0.1", port, factory="portal.mailbox:from_environment")
+    life.serve(Settings.read(), "127.0.0.1", port, factory="portal.mailbox:from_environment")
+
+
+def _places(directory: Path) -> dict[str, str]:
+    """Where the clinic of a directory keeps its database and its letters, as settings."""
+    return {
+        "DATABASE_URL": f"sqlite:///{directory / _DATABASE}",
+        "MAIL_URL": f"file://{directory / _LETTERS}",
+    }
 
 
 def _progress() -> AbstractContextManager[object]:
@@ -144,13 +154,19 @@ def _progress() -> AbstractContextManager[object]:
     return terminal.status("Opening the clinic …") if terminal.is_terminal else nullcontext()
 
 
-async def _prepare(settings: Settings, mail: Path) -> None:
-    async with service(settings) as made:
-        known = await made.services.database.read(
-            lambda c: c.execute(select(Organization.id).where(Organization.slug == SLUG)).first()
-        )
-        if known is None:
-            await _Founders(made, mail).found()
+async def _make(directory: Path) -> None:
+    """Make the clinic beside, and put it into the directory when it is whole; its database last."""
+    beside = directory / "demo.part"
+    shutil.rmtree(beside, ignore_errors=True)
+    places = {name.lower(): place for name, place in _places(beside).items()}
+    async with service(Settings.read(**places)) as made:
+        await _Founders(made, beside / _LETTERS).found()
+    letters = directory / _LETTERS
+    letters.mkdir(exist_ok=True)
+    for letter in (beside / _LETTERS).iterdir():
+        letter.replace(letters / letter.name)
+    (beside / _DATABASE).replace(directory / _DATABASE)
+    shutil.rmtree(beside)
 
 
 class _Founders:
@@ -301,8 +317,10 @@ def _address(username: str) -> str:
 def _secret(path: Path) -> str:
     """The demo's own secret, made on its first start."""
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
+        part = path.with_name(f"{path.name}.part")
+        part.touch(mode=0o600)
+        part.write_text(secrets.token_urlsafe(48))
+        part.replace(path)
     return path.read_text()
 
 
@@ -322,7 +340,7 @@ def _greeting(public_url: str, directory: Path) -> str:
   API      [cyan]{public_url}/graphql[/]
   Schema   [cyan]{public_url}/schema.graphql[/]
   Portal   [cyan]{public_url}/{SLUG}[/]
-  Mails    [cyan]{public_url}/mail[/], of the files in {escape(str(directory / "mail"))}
+  Mails    [cyan]{public_url}/mail[/], of the files in {escape(str(directory / _LETTERS))}
 
 Sign in to the organization "{SLUG}" with one of these, and the password "[bold]{PASSWORD}[/]":
 

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from models import ClientStatus, sort_key
+from models import ClientStatus, sort_key, to_its_end
 from permissions import Permission
 from portal.acting import Unusable, acting
 from portal.cells import COLUMNS, TAKEN, plain
@@ -38,11 +38,12 @@ Tell = Callable[[int, str, str], None]
 
 @dataclass(slots=True)
 class Report:
-    """How many rows there were of each kind."""
+    """How many rows there were of each kind; `pending` are with the database."""
 
     imported: int = 0
     there: int = 0
     bad: int = 0
+    pending: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ async def import_file(
 ) -> None:
     """Import the file; `tell` hears of each bad row, `progress` how many bytes were read.
 
-    Whoever it is done for is looked up anew for each batch, as for each request. Raises `Unusable`.
+    Whoever it is done for is looked up anew for each batch, as for each request. A batch that has
+    begun is done and reported to its end, also if it is cancelled. Raises `Unusable`.
     """
     context = await _acting(services, errand)
     departments = await departments_by_name(context)
@@ -79,7 +81,8 @@ async def import_file(
     ):
         lines = _lines(csv.reader(file, strict=True), departments, errand.invite)
         while batch := list(islice(lines, MOST_ROWS)):
-            await _import(await _acting(services, errand), errand, batch, report, tell)
+            context = await _acting(services, errand)
+            await to_its_end(_import(context, errand, batch, report, tell))
             progress(read.tell())
 
 
@@ -99,6 +102,8 @@ def _lines(reader: Any, departments: Mapping[str, str], invite: bool) -> Iterato
                 yield _line(number, header, cells, departments, invite)
     except UnicodeDecodeError:
         raise Unusable("The file is not in UTF-8.") from None
+    except OSError as failure:
+        raise Unusable(f"The file cannot be read: {failure.strerror}.") from None
     except csv.Error as wrong:
         raise Unusable(f"line {reader.line_num}: {wrong}.") from None
 
@@ -156,6 +161,7 @@ def _date(text: str) -> dt.date | None:
 async def _import(
     context: Context, errand: Errand, batch: Sequence[_Line], report: Report, tell: Tell
 ) -> None:
+    report.pending = len(batch)
     clients = [line.client for line in batch if line.client]
     wrong = {line.number: line.wrong for line in batch if not line.client}
     taken: dict[int, NewClient] = {}
@@ -177,6 +183,7 @@ async def _import(
             wrong[number] = {"email": "A client, or a line above, has this address already."}
     report.bad += sum(map(bool, wrong.values()))
     report.imported += len(batch) - sum(map(bool, wrong.values())) - sum(there)
+    report.pending = 0
     for number in sorted(wrong):
         for column, message in wrong[number].items():
             tell(number, column, message)

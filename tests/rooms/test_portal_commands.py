@@ -3,8 +3,6 @@
 import datetime as dt
 import re
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,10 +27,11 @@ from models.migrate import head
 from models.migrate import migrate as tables
 from permissions import Passwords
 from portal import cli
-from portal.cli import POPULATED_PASSWORD, commands, main
+from portal.cli import POPULATED_PASSWORD, commands
 from portal.populate import populate
-from tests.crash.programs import PUBLIC_URL, SECRET_KEY, Ended, environment, run
+from tests.crash.programs import PUBLIC_URL, Ended, environment, run
 from tests.mailbox import Mailbox
+from tests.rooms.conftest import Says
 from tests.tampering import tamper
 
 HELP = {
@@ -61,31 +60,6 @@ HELP = {
     "audit": ["verify", "Check that no event was changed, taken out or put in"],
     "audit verify": ["--organization", "Exit 1 and the first broken number if one was."],
 }
-
-Says = Callable[..., Ended]
-
-
-@pytest.fixture
-def says(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Says:
-    """How a command ends, and what it prints and complains."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("SECRET_KEY", SECRET_KEY)
-
-    def command(*words: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["python -m portal", *words])
-        try:
-            main()
-            status = 0
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        printed = capsys.readouterr()
-        return Ended(status, printed.out, printed.err)
-
-    return command
 
 
 def founding(slug: str = "hilltop", **other: str) -> list[str]:

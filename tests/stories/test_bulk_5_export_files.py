@@ -20,7 +20,7 @@ from tests.world import Clinic, World
 HOSTILE = {
     "amy": ("=1+2", 'cmd|" /C calc"!A0'),
     "ben": ("+ten", "-10"),
-    "bea": ("'=quoted", "''"),
+    "bea": ("'=quoted", "x;=1+2; '-3;y"),
     "cleo": ("＝WIDE", 'a,b;"c"'),  # noqa: RUF001 - East Asian spreadsheets run these
     "una": ("-", "'"),
 }
@@ -123,7 +123,7 @@ async def test_what_is_not_whole_is_no_file(world: World, clinic: Clinic, tmp_pa
     interrupted = await ends(interrupt)
     cut_off = await ends(deactivate)
 
-    assert interrupted == Ended(1, "", "Interrupted. What was written is not all of it.\n")
+    assert interrupted == Ended(130, "", "Interrupted. No file was written.\n")
     assert cut_off == Ended(2, "", "--as: riverside has no active staff 'dora'.\n")
     assert file.read_text() == "what was there before"
     assert left(tmp_path) == [file.name]
@@ -150,8 +150,8 @@ async def test_a_file_goes_back_in_whatever_is_in_it(
     assert ended.status == 0
     rows = cells((tmp_path / "clients.csv").read_bytes().decode())
     for row in rows:
-        for cell in row.values():
-            assert not re.match(r"[=+\-@\t\r\n＝＋－＠]", cell)  # noqa: RUF001 - as above
+        for cell in ";".join(row.values()).split(";"):
+            assert not re.match(r"\s*[=+\-@＝＋－＠]", cell)  # noqa: RUF001 - as above
 
     moved = await imports(world, tmp_path, "lakeside", "clients.csv")
     again = await imports(world, tmp_path, "lakeside", "clients.csv")
