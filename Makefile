@@ -57,11 +57,11 @@ bench: $(DEV) ## Measure everything beside its rivals; write docs/performance.md
 	$(PYTHON) -m benchmarks $(ARGS)
 
 torture: $(DEV) ## Run what takes long, or needs a quiet machine.
-	$(PYTHON) -m tests.torture.telling
-	$(PYTHON) -m tests.torture.letters
-	$(PYTHON) -m tests.torture.databases
-	$(PYTHON) -m tests.torture.strangers
-	$(PYTHON) -m tests.torture.many
+	@broken=; for one in telling letters databases strangers many; do \
+		echo "$(PYTHON) -m tests.torture.$$one"; \
+		$(PYTHON) -m tests.torture.$$one || broken="$$broken $$one"; \
+	done; \
+	test -z "$$broken" || { echo "What was promised was not kept:$$broken" >&2; exit 1; }
 
 fuzz: $(DEV) ## Ask anything, as the strongest role, for twenty minutes (FUZZ_SECONDS=1200).
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-1200} $(PYTHON) -m pytest -q -n 0 -s tests/hostile/test_fuzz.py $(ARGS)

@@ -54,6 +54,10 @@ def _secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _secret_before(secret: SecretStr | None) -> SecretStr | None:
+    return _secret(secret) if secret else None
+
+
 class Settings(BaseSettings):
     """The environment, read and checked. `Settings.read()` is the way to get it."""
 
@@ -82,9 +86,10 @@ class Settings(BaseSettings):
         description="At least 32 random characters; tokens are made and secrets encrypted with it. "
         "No default.",
     )
-    previous_secret_key: Annotated[SecretStr, AfterValidator(_secret)] | None = Field(
+    previous_secret_key: Annotated[SecretStr | None, AfterValidator(_secret_before)] = Field(
         default=None,
-        description="What SECRET_KEY was before: what was made with it is read still.",
+        description="What SECRET_KEY was before: what was made with it is read still. None when "
+        "empty.",
     )
     password_length: int = Field(
         default=15, ge=8, le=64, description="The least number of characters of a password."

@@ -12,6 +12,7 @@ from tests.crash.programs import ROOT
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 
 _SQL = re.compile(r"```sql\n(.*?)```", re.DOTALL)
+_SH = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 _COMMENT = re.compile(r"--.*")
 
 
@@ -21,6 +22,12 @@ def statements(page: str) -> Iterator[str]:
         for statement in _COMMENT.sub("", block).split(";"):
             if statement.strip():
                 yield statement.strip()
+
+
+def commands(page: str, *programs: str) -> Iterator[str]:
+    """The lines for a shell of a page, or of a part of one, that begin with one of the programs."""
+    for block in _SH.findall(page):
+        yield from (line for line in block.splitlines() if line.startswith(programs))
 
 
 def section(heading: str) -> str:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -165,11 +166,9 @@ def test_no_container_can_do_more_than_it_must(name: str) -> None:
 def test_our_containers_run_what_there_is_with_settings_that_there_are(name: str) -> None:
     service = OURS[name]
     assert service["command"][0] in COMMANDS
-    told = service["environment"]
-    assert {setting.lower() for setting in told} <= Settings.model_fields.keys()
-    values = {setting.lower(): filled(text) for setting, text in told.items()}
-    settings = Settings.read(**values)
+    settings = composed_settings(service)
     assert settings.database_url == f"postgresql://portal:{SECRET}@database/portal"
+    assert settings.secrets == [SECRET]
     grace = int(service["stop_grace_period"].removesuffix("s"))
     assert grace >= settings.drain_seconds + settings.notice_seconds + 10
     for other, how in service["depends_on"].items():
@@ -177,13 +176,31 @@ def test_our_containers_run_what_there_is_with_settings_that_there_are(name: str
         assert how["condition"] in ("service_healthy", "service_completed_successfully")
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_are_told_of_an_earlier_secret_where_there_is_one(name: str) -> None:
+    settings = composed_settings(OURS[name], PREVIOUS_SECRET_KEY=EARLIER)
+    assert settings.secrets == [SECRET, EARLIER]
+
+
 SECRET = "0123456789-abcdefgh_ijklmnopqrstuvw"
+EARLIER = SECRET[::-1]
 
 
-def filled(text: str) -> str:
-    """The text as it is with secrets, and nothing else, in the environment."""
-    filled = re.sub(r"\$\{\w+:\?[^}]+\}", SECRET, text)
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", filled)
+def composed_settings(service: dict[str, Any], **environment: str) -> Settings:
+    """What one of our containers is told, with secrets in the environment and what is given."""
+    given = {"SECRET_KEY": SECRET, "POSTGRES_PASSWORD": SECRET, **environment}
+    told = {name.lower(): filled(text, given) for name, text in service["environment"].items()}
+    assert told.keys() <= Settings.model_fields.keys()
+    return Settings.read(**told)
+
+
+def filled(text: str, environment: Mapping[str, str]) -> str:
+    """The text with what the environment says, or else what stands behind `:-`."""
+    return re.sub(
+        r"\$\{(\w+):(?:-([^}]*)|\?[^}]+)\}",
+        lambda found: environment.get(found[1]) or found[2],
+        text,
+    )
 
 
 def test_nothing_starts_without_secrets_and_none_is_written_down() -> None:

@@ -171,14 +171,17 @@ class Person:
         await letter.first.click()
         await self.sees(subject)
 
+    async def reads_link(self, address: str, subject: str) -> str:
+        """Read it; what its link is."""
+        await self.reads_letter(address, subject)
+        return await self.page.locator("pre a").first.get_attribute("href") or ""
+
     async def opens_letter(self, address: str, subject: str) -> None:
         """Read it, and follow its link.
 
         Without scripts a link with a token opens a page that cannot read it; there one pastes it.
         """
-        await self.reads_letter(address, subject)
-        in_text = self.page.locator("pre a").first
-        link = await in_text.get_attribute("href") or ""
+        link = await self.reads_link(address, subject)
         await self.page.frame_locator("iframe").locator("a[href^='http']").first.click()
         await self.page.wait_for_url(lambda url: not urlsplit(url).path.startswith("/mail"))
         if "#token=" in link and not self._scripts:

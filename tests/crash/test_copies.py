@@ -1,10 +1,12 @@
 """E19: a copy of the database that was made under load is whole, and can be served."""
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ from models import (
     Registration,
     new_id,
 )
-from models.migrate import drift
+from models.migrate import current, downgrade, drift, migrate
 from tests import operations
 from tests.conftest import Databases
 from tests.crash.programs import Server, environment, server
@@ -32,6 +34,9 @@ from tests.mailbox import Fault, Mailbox
 from tests.receiver import Receiver
 from tests.servers import binaries
 from tests.world import REGISTER, START
+
+OLDER = "0009"
+"""A revision after which there came tables that refer to older ones."""
 
 
 @asynccontextmanager
@@ -59,17 +64,27 @@ async def registering(running: Server) -> AsyncIterator[None]:
     await asyncio.gather(*work, return_exceptions=True)
 
 
-async def copied(url: str, databases: Databases, folder: Path) -> str:
-    """The URL of a copy, made as `docs/operations.md` says."""
+async def backed_up(url: str, folder: Path) -> None:
+    """Make a copy in the folder, as `docs/operations.md` says."""
     if url.startswith("sqlite"):
-        copy = folder / "copy.sqlite3"
-        await asyncio.to_thread(_back_up, make_url(url).database or "", copy)
-        return f"sqlite:///{copy}"
-    dump = folder / "portal.dump"
-    await _run("pg_dump", "--format=custom", f"--file={dump}", url)
-    other = await databases.postgresql()
-    await _run("pg_restore", "--clean", "--if-exists", f"--dbname={other}", str(dump))
-    return other
+        path = make_url(url).database or ""
+        await asyncio.to_thread(_back_up, path, folder / "copy.sqlite3")
+        return
+    for command in operations.commands(operations.section("## Backup"), "pg_dump"):
+        await _run(command, folder, DATABASE_URL=url)
+
+
+async def restored(url: str, folder: Path) -> str:
+    """The URL of what the copy in the folder is restored to, as `docs/operations.md` says."""
+    if url.startswith("sqlite"):
+        return f"sqlite:///{folder / 'copy.sqlite3'}"
+    name = f"{make_url(url).database}_restored"
+    new = make_url(url).set(database=name).render_as_string(hide_password=False)
+    programs = ("createdb", "pg_restore")
+    for command in operations.commands(operations.section("## Restore"), *programs):
+        line = command.replace("portal_restored", name)
+        await _run(line, folder, DATABASE_URL=url, RESTORED_URL=new)
+    return new
 
 
 def _back_up(path: str, copy: Path) -> None:
@@ -78,8 +93,13 @@ def _back_up(path: str, copy: Path) -> None:
         source.backup(target)
 
 
-async def _run(name: str, *words: str) -> None:
-    await asyncio.to_thread(subprocess.check_call, [str(binaries() / name), *words])
+async def _run(command: str, folder: Path, **environment: str) -> None:
+    """Have a shell run what is in PostgreSQL's folder."""
+    path = f"{binaries()}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, **environment, "PATH": path}
+    await asyncio.to_thread(
+        partial(subprocess.check_call, ["/bin/sh", "-c", command], cwd=folder, env=env)
+    )
 
 
 async def counts(url: str) -> list[int]:
@@ -106,13 +126,34 @@ async def test_e19_a_copy_made_under_load_is_whole_and_can_be_served(
     env: dict[str, str], url: str, databases: Databases, mailbox: Mailbox, tmp_path: Path
 ) -> None:
     async with server(env, tmp_path) as running, registering(running):
-        copy = await copied(url, databases, tmp_path)
+        await backed_up(url, tmp_path)
+        copy = await restored(url, tmp_path)
     registrations, links, letters = await counts(copy)
     assert 0 < registrations == links == letters
     assert registrations < (await counts(url))[0]
-    async with server({**env, "DATABASE_URL": copy}, tmp_path) as restored:
-        await restored.ask(REGISTER, input={**FORM, "email": "later@home.example"})
+    async with server({**env, "DATABASE_URL": copy}, tmp_path) as running:
+        await running.ask(REGISTER, input={**FORM, "email": "later@home.example"})
         await mailbox.wait(to="later@home.example")
+    if not copy.startswith("sqlite"):
+        await databases.drop(copy)
+
+
+async def test_e19_a_copy_of_an_older_release_is_restored_after_a_newer_one_has_migrated(
+    env: dict[str, str], url: str, databases: Databases, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    database = Database(url)
+    await downgrade(database, OLDER)
+    await backed_up(url, tmp_path)
+    await migrate(database)
+    await database.close()
+    copy = await restored(url, tmp_path)
+    older = Database(copy)
+    assert await current(older) == OLDER
+    async with server({**env, "DATABASE_URL": copy}, tmp_path) as running:
+        await running.ask(REGISTER, input={**FORM, "email": "nora@home.example"})
+        await mailbox.wait(to="nora@home.example")
+    assert await drift(older) == []
+    await older.close()
     if not copy.startswith("sqlite"):
         await databases.drop(copy)
 

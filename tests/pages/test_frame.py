@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -413,20 +414,26 @@ async def test_what_pages_are_dressed_in_is_kept_until_it_changes(
     assert (await browser.http.get("/static/../desk.py")).status_code == 404
 
 
-async def test_a_page_asks_one_document_and_one_that_comes_back_two(
-    browser: Browser, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The documents that pages ask from here on."""
+    found: list[str] = []
     run = Operations.run
 
     async def counted(
         self: Operations, facts: Any, context: Any, said: Asked, key: str | None
     ) -> Ran:
-        asked.append(said.query)
+        found.append(said.query)
         return await run(self, facts, context, said, key)
 
-    await browser.sign_in("olivia")
     monkeypatch.setattr(Operations, "run", counted)
+    return found
+
+
+async def test_a_page_asks_one_document_and_one_that_comes_back_two(
+    browser: Browser, clinic: Clinic, asked: list[str]
+) -> None:
+    await browser.sign_in("olivia")
     amy, petra = (f"{kind}/{clinic.ids[who]}" for kind, who in PEOPLE)
     for path in ("", "/clients", f"/{amy}", f"/{amy}/edit", "/staff", f"/{petra}/edit", "/account"):
         asked.clear()
@@ -435,6 +442,35 @@ async def test_a_page_asks_one_document_and_one_that_comes_back_two(
     asked.clear()
     await browser.fail("password-change", currentPassword=PASSWORD, password="short")
     assert len(asked) == 2
+
+
+async def test_d21_a_session_that_has_run_out_is_refreshed_by_one_document_before_these(
+    browser: Browser, world: World, clinic: Clinic, asked: list[str]
+) -> None:
+    await browser.sign_in("olivia")
+    for count, turn in [
+        (1, partial(browser.open, "/riverside/account")),
+        (2, partial(browser.fail, "password-change", currentPassword=PASSWORD, password="short")),
+    ]:
+        world.clock.advance(minutes=16)
+        asked.clear()
+        await turn()
+        refreshing, *others = asked
+        assert "sessionRefresh" in refreshing
+        assert len(others) == count
+
+
+async def test_signing_in_ends_the_session_before_it_by_one_document_more(
+    browser: Browser, clinic: Clinic, asked: list[str]
+) -> None:
+    await browser.sign_in("olivia")
+    await browser.open("/riverside/login")
+    browser.http.follow_redirects = False
+    asked.clear()
+    await browser.submit("sign-in", 303, {"username": "carl", "password": PASSWORD})
+    opening, ending = asked
+    assert "login" in opening
+    assert "logout" in ending
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/nowhere/login", "/riverside/x", "/riverside/x/y"])

@@ -63,7 +63,6 @@ BAD = [
     ("SECRET_KEY", "hunter2", "must be at least 32 random characters"),
     ("SECRET_KEY", "hunter2" * 30, "must be at least 32 random characters"),
     ("SECRET_KEY", "a" * 64, "must be at least 32 random characters"),
-    ("PREVIOUS_SECRET_KEY", "", "must be at least 32 random characters"),
     ("PREVIOUS_SECRET_KEY", "hunter2", "must be at least 32 random characters"),
     ("PASSWORD_LENGTH", "7", "greater than or equal to 8"),
     ("PASSWORD_LENGTH", "65", "less than or equal to 64"),
