@@ -111,9 +111,10 @@ async def test_who_finds_no_place_waits_for_a_while_and_not_for_ever(
     for one in hasty:
         one.cancel()
     await asyncio.wait(hasty)
-    for _ in range(2):
-        with pytest.raises(Unavailable):
-            await count()
+    async with asyncio.timeout(PATIENCE):
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await count()
     assert database.in_use["planned"] == (4, 4)
     holder.execute("ROLLBACK")
     assert await asyncio.gather(*patient) == [0, 0]
