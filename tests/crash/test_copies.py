@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -97,9 +96,7 @@ async def _run(command: str, folder: Path, **environment: str) -> None:
     """Have a shell run what is in PostgreSQL's folder."""
     path = f"{binaries()}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, **environment, "PATH": path}
-    await asyncio.to_thread(
-        partial(subprocess.check_call, ["/bin/sh", "-c", command], cwd=folder, env=env)
-    )
+    await asyncio.to_thread(subprocess.check_call, ["/bin/sh", "-c", command], cwd=folder, env=env)
 
 
 async def counts(url: str) -> list[int]:
