@@ -30,8 +30,6 @@ REJECT = """mutation ($id: ID!) {
   reject: clientsReject(input: { clients: [{ clientId: $id }] }) { clients { status } }
 }"""
 
-Write = Callable[..., Any]
-
 
 async def post(
     world: World, accept: str, token: str, document: str, variables: Any = None
@@ -60,9 +58,9 @@ async def names(world: World, token: str) -> set[str]:
     return {one["name"] for one in await world.do(NAMES, token=token)} & {"Cardiology", "Dentistry"}
 
 
-def from_the_second_on(monkeypatch: pytest.MonkeyPatch, fails: Write) -> None:
+def from_the_second_on(monkeypatch: pytest.MonkeyPatch, fails: Callable[[], Any]) -> None:
     """Let every transaction of a use case but the first one end so."""
-    write, begun = Context.write, []
+    write, begun = Context.write, list[Any]()
 
     async def writing(context: Context, work: Any) -> Any:
         begun.append(work)
