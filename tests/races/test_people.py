@@ -3,15 +3,13 @@
 Whoever is second sees what the first has left (`D7`, `D8`, `D28`, `S15`).
 """
 
-from collections.abc import AsyncIterator
-
 import pytest
 from sqlalchemy import and_, select
 
 from models import Letter, Link
-from tests.races.course import Ask, Course, course
+from tests.races.course import Ask, Course
 from tests.races.test_races import FORGOT, ROUNDS, race, race_loosely
-from tests.world import ACCEPT, PASSWORD, REGISTER, RESEND, Clinic, World
+from tests.world import ACCEPT, PASSWORD, REGISTER, RESEND, Clinic
 
 _ERRORS = "{ userErrors { code message field } }"
 # What is answered besides is read when all is done, and by then somebody may be out of reach.
@@ -32,12 +30,6 @@ STAFF_EDIT = f"""mutation ($id: ID!, $input: StaffUpdateInput!) {{
 }}"""
 MOVE = f"mutation ($email: String!) {{ emailChangeRequest(email: $email) {_ERRORS} }}"
 MOVED = f"mutation ($token: String!) {{ emailChangeConfirm(token: $token) {_ERRORS} }}"
-
-
-@pytest.fixture
-async def raced(world: World) -> AsyncIterator[Course]:
-    async with course(world) as made:
-        yield made
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ all rows of all tables, letters in the mailbox) must be what comes of the one af
 
 import os
 from collections import Counter
-from collections.abc import AsyncIterator
 
 import orjson
 import pytest
@@ -23,7 +22,7 @@ from models import (
     StaffStatus,
     sort_key,
 )
-from tests.races.course import Ask, Course, Finish, course
+from tests.races.course import Ask, Course, Finish
 from tests.world import APPROVE, CONFIRM, LOGIN, PASSWORD, Clinic, World
 
 ROUNDS = int(os.environ.get("RACES", "8"))
@@ -81,12 +80,6 @@ CHANGE = f"""mutation ($input: PasswordChangeInput!) {{
   passwordChange(input: $input) {{ username {_ERRORS} }}
 }}"""
 VIEWER = "{ viewer { surface client { id } departments: organization { id } } }"
-
-
-@pytest.fixture
-async def raced(world: World) -> AsyncIterator[Course]:
-    async with course(world) as made:
-        yield made
 
 
 async def race(raced: Course, *asks: Ask) -> Counter[str]:

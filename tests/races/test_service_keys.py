@@ -1,19 +1,9 @@
 """A service key that is revoked while it is used: used first, or refused (`0018`)."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from tests.keys import CLIENTS, REVOKE_KEY, issue
-from tests.races.course import Ask, Course, course
+from tests.races.course import Ask, Course
 from tests.races.test_races import CROWD, EDIT_BLINDLY, race
-from tests.world import Clinic, World
-
-
-@pytest.fixture
-async def raced(world: World) -> AsyncIterator[Course]:
-    async with course(world) as made:
-        yield made
+from tests.world import Clinic
 
 
 async def lent(raced: Course, clinic: Clinic) -> tuple[str, Ask]:
