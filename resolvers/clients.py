@@ -35,7 +35,7 @@ from resolvers.checks import Checks, refuse_many
 from resolvers.context import Context
 from resolvers.errors import Choice, Code, Problem, Refused, conflict, may_readdress, refuse
 from resolvers.events import changed, on_client
-from resolvers.finding import index, search
+from resolvers.finding import has_address, index, search
 from resolvers.links import hold, invite, invite_again, supersede
 from resolvers.listing import Listing, OneOf, Order
 from resolvers.registration import end_registrations, tell_managers
@@ -328,12 +328,7 @@ def department_required(message: str, choices: Sequence[Record], key: Key | None
 
 
 async def _free(connection: AsyncConnection, organization_id: uuid.UUID, email_key: str) -> None:
-    same = await connection.execute(
-        select(Client.id).where(
-            Client.organization_id == organization_id, Client.email_key == email_key
-        )
-    )
-    if same.first() is not None:
+    if await has_address(connection, Client, organization_id, email_key):
         raise refuse(Code.TAKEN, "A client has this address already.", "input", "email")
 
 

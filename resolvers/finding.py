@@ -17,6 +17,21 @@ LONGEST = 1000
 LAST = "\U0010ffff"
 
 
+async def has_address(
+    connection: AsyncConnection,
+    model: type[Client] | type[Staff],
+    organization_id: uuid.UUID,
+    email_key: str,
+) -> bool:
+    """Whether a client, or a staff member, of the organization has the address (`D16`)."""
+    found = await connection.execute(
+        select(model.id).where(
+            model.organization_id == organization_id, model.email_key == email_key
+        )
+    )
+    return found.first() is not None
+
+
 async def index(connection: AsyncConnection, organization_id: uuid.UUID, id: uuid.UUID) -> None:
     """Write down anew the words by which the person of this id is found.
 

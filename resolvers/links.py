@@ -218,11 +218,11 @@ async def invite(
     organization_id: uuid.UUID,
     account_id: uuid.UUID,
 ) -> bool:
-    """Send a client or staff member a link to define credentials (`D3`, `D5`).
+    """Send a client or staff member, who is on `hold` or new, a link to define credentials.
 
-    Nothing goes to who has credentials already, or is inactive. Answers whether a letter goes.
+    Nothing goes to who has credentials already, or is inactive (`D3`, `D5`). Answers whether a
+    letter goes.
     """
-    await hold(connection, organization_id=organization_id, account_id=account_id)
     person = await _awaiting_credentials(connection, organization_id, account_id)
     if person is None:
         return False

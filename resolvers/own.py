@@ -25,7 +25,7 @@ from resolvers.context import Context
 from resolvers.credentials import Onboarded
 from resolvers.errors import Code, Refused, refuse
 from resolvers.events import LINK, On, changed, on_person
-from resolvers.finding import index
+from resolvers.finding import has_address, index
 from resolvers.links import hold, make, supersede, usable, use
 from resolvers.posting import addressed, sender
 from resolvers.proving import forgive
@@ -174,7 +174,7 @@ async def send_email_confirmation(
     """
     now = context.now()
     model = _model(person.kind)
-    taken = await _is_taken(connection, model, person.organization_id, email_key)
+    taken = await has_address(connection, model, person.organization_id, email_key)
     link_id, ends_at = await make(
         connection,
         organization_id=person.organization_id,
@@ -207,7 +207,7 @@ async def email_change_confirm(context: Context, token: str) -> Onboarded:
         await use(connection, link, now, "token")
         person = await connection.run_sync(person_of, link.organization_id, link.account_id)
         model = _model(person.kind)
-        if await _is_taken(connection, model, link.organization_id, link.email_key):
+        if await has_address(connection, model, link.organization_id, link.email_key):
             raise refuse(Code.TAKEN, "Somebody else has this address by now.", "token")
         await connection.execute(
             update(model)
@@ -316,20 +316,6 @@ def person_of(connection: Connection, organization_id: uuid.UUID, id: uuid.UUID)
 
 def _is_out(person: Record) -> bool:
     return person.status in (ClientStatus.INACTIVE, StaffStatus.INACTIVE)
-
-
-async def _is_taken(
-    connection: AsyncConnection,
-    model: type[Client] | type[Staff],
-    organization_id: uuid.UUID,
-    email_key: str,
-) -> bool:
-    found = await connection.execute(
-        select(model.id).where(
-            model.organization_id == organization_id, model.email_key == email_key
-        )
-    )
-    return found.first() is not None
 
 
 def _model(kind: AccountKind | None) -> type[Client] | type[Staff]:

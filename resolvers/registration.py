@@ -45,7 +45,7 @@ from resolvers.context import Context
 from resolvers.credentials import Credentials, Onboarded, chosen, claim
 from resolvers.errors import Code, refuse
 from resolvers.events import LINK, On, changed, registered
-from resolvers.finding import index
+from resolvers.finding import has_address, index
 from resolvers.links import make, refused_link, supersede, usable, use
 from resolvers.posting import addressed, sender
 from resolvers.throttles import may_mail, throttle, typed_address
@@ -173,7 +173,8 @@ async def registration_confirm(
         now = context.now()
         await _queue(connection, registration)
         await use(connection, link, now, "input", "token")
-        if await _is_client(connection, registration):
+        # Whoever was made a client of the address may not have seen this one, and ended it (`D1`).
+        if await has_address(connection, Client, link.organization_id, registration.email_key):
             raise refused_link(LinkState.SUPERSEDED, "input", "token")
         await claim(connection, link.organization_id, credentials)
         department = await _department(connection, registration)
@@ -325,17 +326,6 @@ async def _holder(
         .where(its)
     )
     return found.one_or_none()
-
-
-async def _is_client(connection: AsyncConnection, registration: Record) -> bool:
-    """Whether a client has the address, made while this was not to be seen yet (`D1`)."""
-    found = await connection.execute(
-        select(Client.id).where(
-            Client.organization_id == registration.organization_id,
-            Client.email_key == registration.email_key,
-        )
-    )
-    return found.first() is not None
 
 
 def _registration(connection: Connection, link: Record) -> Record:

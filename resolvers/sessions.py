@@ -106,7 +106,7 @@ async def _open(
 
     async def work(connection: AsyncConnection, trail: Trail) -> Opened | Refused | None:
         now = context.now()
-        if not await is_its_password(connection, person):
+        if not await _is_its_password(connection, person):
             return None
         _welcome(await _as_it_is(connection, person), surface)
         refused = await prove(context, connection, trail, person, code, "input", "code")
@@ -300,7 +300,7 @@ async def stay_signed_in(context: Context, connection: AsyncConnection) -> None:
         raise Stopped("UNAUTHENTICATED", SESSION_OVER)
 
 
-async def is_its_password(connection: AsyncConnection, person: Record) -> bool:
+async def _is_its_password(connection: AsyncConnection, person: Record) -> bool:
     """Whether the password that was verified is still the account's, until the transaction ends."""
     found = await connection.execute(
         select(Account.password_hash)

@@ -38,7 +38,7 @@ from resolvers.checks import Checks
 from resolvers.context import Context
 from resolvers.errors import Code, Refused, conflict, may_readdress, refuse
 from resolvers.events import OPERATOR, On, Who, changed, on_staff, roles_changed
-from resolvers.finding import index, search
+from resolvers.finding import has_address, index, search
 from resolvers.grants import NewGrant, checked_grants
 from resolvers.links import hold, invite, supersede
 from resolvers.listing import Listing, Order
@@ -335,12 +335,7 @@ def not_yours(actor: Actor, member: Record) -> Refused:
 async def _free(
     connection: AsyncConnection, organization_id: uuid.UUID, email_key: str, *field: str
 ) -> None:
-    found = await connection.execute(
-        select(Staff.id).where(
-            Staff.organization_id == organization_id, Staff.email_key == email_key
-        )
-    )
-    if found.first() is not None:
+    if await has_address(connection, Staff, organization_id, email_key):
         raise refuse(Code.TAKEN, "A staff member has this address already.", *field)
 
 

@@ -111,13 +111,11 @@ async def staff_deactivate(context: Context, id: str) -> Key:
         await lock(connection, actor)
         member = await _changeable(connection, actor, id)
         key = Key(Staff, member.id)
-        moved = await connection.execute(
-            update(Staff)
-            .where(_is(member), Staff.status == StaffStatus.ACTIVE)
-            .values(status=StaffStatus.INACTIVE)
-        )
-        if moved.rowcount != 1:
+        if member.status is not StaffStatus.ACTIVE:
             raise refuse(Code.NOT_ACTIVE, "This staff member is not active.", "id", key=key)
+        await connection.execute(
+            update(Staff).where(_is(member)).values(status=StaffStatus.INACTIVE)
+        )
         await _keep_an_administrator(connection, actor, "id")
         met = and_(
             Association.organization_id == member.organization_id,
@@ -138,13 +136,9 @@ async def staff_reactivate(context: Context, id: str) -> Key:
     async def work(connection: AsyncConnection, trail: Trail) -> Key:
         member = await _changeable(connection, context.actor, id)
         key = Key(Staff, member.id)
-        moved = await connection.execute(
-            update(Staff)
-            .where(_is(member), Staff.status == StaffStatus.INACTIVE)
-            .values(status=StaffStatus.ACTIVE)
-        )
-        if moved.rowcount != 1:
+        if member.status is not StaffStatus.INACTIVE:
             raise refuse(Code.NOT_INACTIVE, "This staff member is not inactive.", "id", key=key)
+        await connection.execute(update(Staff).where(_is(member)).values(status=StaffStatus.ACTIVE))
         await invite(context, connection, member.organization_id, member.id)
         changes = changed(member, {"status": StaffStatus.ACTIVE})
         trail.tell(AuditAction.STAFF_REACTIVATED, on_staff(member), changes)
